@@ -1,0 +1,1 @@
+//! (opened by the first commit that fills it)
