@@ -95,6 +95,8 @@ async fn next(mut watched: Watched) -> Option<(Result<Bytes, Broken>, Watched)> 
             End::Orderly | End::Over => return None,
             End::Mute => std::future::pending().await,
             End::Cut => {
+                // hyper sends what it holds when the body is pending, and throws it away on an error.
+                tokio::task::yield_now().await;
                 watched.reset.store(true, std::sync::atomic::Ordering::Relaxed);
                 return Some((Err(Broken), watched));
             }
