@@ -101,7 +101,10 @@ async fn the_log_says_who_asked_for_what() {
     assert_eq!(tiny.proxy.writes().len(), 3);
     let applied = &log[0];
     assert_eq!((applied.process.as_str(), applied.epoch.as_deref()), ("tiny", Some("3")));
-    assert_eq!((applied.resource.as_str(), applied.namespace.as_str(), applied.name.as_str()), ("configmaps", "acme", "a"));
+    assert_eq!(
+        (applied.resource.as_str(), applied.namespace.as_str(), applied.name.as_str()),
+        ("configmaps", "acme", "a")
+    );
     assert_eq!((applied.uid.as_deref(), applied.resource_version.as_deref()), (Some("u-1"), Some("6")));
     assert_eq!((applied.code, applied.resource_version_out.as_deref()), (Some(200), Some("7")));
     assert_eq!(applied.field_manager.as_deref(), Some("leasehold/acme"));

@@ -157,7 +157,8 @@ impl Running {
         command.args(["--never-ready-image", NEVER_READY_IMAGE]);
         let hollow = self.spawn("hollow", command);
         let nodes: Api<KubeNode> = Api::all(Client::try_from(self.config.clone()).expect("a client"));
-        watch_until(&nodes, "hollow", "the hollow node can take pods", START, |node| node.is_some_and(takes_pods)).await;
+        watch_until(&nodes, "hollow", "the hollow node can take pods", START, |node| node.is_some_and(takes_pods))
+            .await;
         hollow
     }
 
@@ -240,7 +241,9 @@ fn possible(node: Node) -> Node {
     if cfg!(target_os = "linux") && root && installed("containerd") && installed("runc") {
         return Node::Containers;
     }
-    TOLD.call_once(|| eprintln!("no real containers here (they need Linux, root, containerd, runc): hollow node instead"));
+    TOLD.call_once(|| {
+        eprintln!("no real containers here (they need Linux, root, containerd, runc): hollow node instead")
+    });
     Node::Hollow
 }
 

@@ -30,7 +30,8 @@ impl Process {
         let out = File::create(&log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
         let err = out.try_clone().expect("a second handle of a file");
         command.stdin(Stdio::null()).stdout(out).stderr(err);
-        let child = command.spawn().unwrap_or_else(|error| panic!("start {}: {error}", command.get_program().display()));
+        let child =
+            command.spawn().unwrap_or_else(|error| panic!("start {}: {error}", command.get_program().display()));
         guardian.watch(child.id());
         let pid = Pid::from_child(&child);
         let child = Arc::new(Mutex::new(Some(child)));

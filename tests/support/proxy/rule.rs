@@ -132,19 +132,30 @@ pub enum Fault {
     /// The connection is reset (a TCP RST). After forwarding this is the answer that is lost after the commit.
     Reset,
     /// This answer instead, a `Status` with this code.
-    Status { code: u16, retry_after_seconds: Option<u32> },
+    Status {
+        code: u16,
+        retry_after_seconds: Option<u32>,
+    },
     /// SIGKILL to the attached process; nothing goes on.
     Kill,
     /// Called with the request; then it goes on.
     Hook(Arc<dyn Fn(&Request) + Send + Sync>),
     /// Of a watch: the connection is reset after so many events (bookmarks are not counted).
-    CutWatch { after: usize },
+    CutWatch {
+        after: usize,
+    },
     /// Of a watch: it ends as a watch does that has timed out, after so many events.
-    EndWatch { after: usize },
+    EndWatch {
+        after: usize,
+    },
     /// Of a watch: silence after so many events; the connection stays open.
-    MuteWatch { after: usize },
+    MuteWatch {
+        after: usize,
+    },
     /// Of a watch: `410 Gone` as its next event after so many events, then the end.
-    ExpireWatch { after: usize },
+    ExpireWatch {
+        after: usize,
+    },
     /// Of a watch: each event comes this much later, in order.
     LagWatch(Duration),
 }
