@@ -46,13 +46,13 @@ else
 fi
 "#;
 
-pub(super) struct Guardian {
+pub struct Guardian {
     shell: Mutex<(Child, Option<ChildStdin>)>,
 }
 
 impl Guardian {
     /// Returns once the guardian watches, so that nothing made afterwards can be missed.
-    pub(super) fn over(dir: &Path) -> Self {
+    pub fn over(dir: &Path) -> Self {
         let mut shell = Command::new("sh")
             .args(["-c", SCRIPT, "guardian"])
             .arg(dir)
@@ -68,12 +68,12 @@ impl Guardian {
         Self { shell: Mutex::new((shell, stdin)) }
     }
 
-    pub(super) fn watch(&self, pid: u32) {
+    pub fn watch(&self, pid: u32) {
         self.tell('+', pid);
     }
 
     /// To be called before the process is reaped: afterwards its id may belong to another.
-    pub(super) fn forget(&self, pid: u32) {
+    pub fn forget(&self, pid: u32) {
         self.tell('-', pid);
     }
 

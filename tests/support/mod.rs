@@ -20,5 +20,6 @@ mod wait;
 pub use apply::Manifest;
 pub use audit::Audited;
 pub use cluster::{CRASH_IMAGE, Cluster, FAIL_IMAGE, NEVER_READY_IMAGE, Node};
+pub use guardian::Guardian;
 pub use process::{Launch, Leasehold, Process, hollow_binary, leasehold_binary};
 pub use wait::{eventually, watch_until};
