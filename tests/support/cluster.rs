@@ -8,6 +8,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Node as KubeNode;
+use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use rustix::process::Signal;
@@ -23,7 +24,7 @@ pub const CRASH_IMAGE: &str = "crashing";
 pub const NEVER_READY_IMAGE: &str = "neverready";
 
 /// The control plane takes 2 to 3 s; a machine busy with a build takes longer.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 
 /// What runs the pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -147,7 +148,7 @@ impl Running {
     async fn has_no_node(&self) -> bool {
         let client = Client::try_from(self.config.clone()).expect("a client");
         let nodes: Api<KubeNode> = Api::all(client);
-        nodes.list(&Default::default()).await.expect("list nodes").items.is_empty()
+        nodes.list(&ListParams::default()).await.expect("list nodes").items.is_empty()
     }
 
     async fn hollow_node(&self) -> Process {
@@ -242,7 +243,7 @@ fn possible(node: Node) -> Node {
         return Node::Containers;
     }
     TOLD.call_once(|| {
-        eprintln!("no real containers here (they need Linux, root, containerd, runc): hollow node instead")
+        eprintln!("no real containers here (they need Linux, root, containerd, runc): hollow node instead");
     });
     Node::Hollow
 }

@@ -1,11 +1,12 @@
 //! In: a program, its arguments, the cluster (or fault proxy) that it is to talk to. Out: a handle to signal it, wait for
 //! it and read its log. Never: leaves it running: it is killed on drop, and by the guardian when nothing is dropped.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
@@ -22,6 +23,8 @@ pub struct Process {
     /// `None` once reaped. Signals are sent under this lock, so never to a stranger with the same id.
     child: Arc<Mutex<Option<Child>>>,
     ended: watch::Receiver<Option<ExitStatus>>,
+    /// Closed when it has ended: for [`Process::end`], which cannot await.
+    gone: Mutex<mpsc::Receiver<Infallible>>,
 }
 
 impl Process {
@@ -36,6 +39,7 @@ impl Process {
         let pid = Pid::from_child(&child);
         let child = Arc::new(Mutex::new(Some(child)));
         let (report, ended) = watch::channel(None);
+        let (here, gone) = mpsc::channel();
         let (held, guardian) = (Arc::clone(&child), Arc::clone(guardian));
         std::thread::spawn(move || {
             // Wait without reaping first: until it is reaped its id cannot pass to another process.
@@ -45,8 +49,9 @@ impl Process {
             let status = held.take().map(|mut child| child.wait().expect("a child can be waited for"));
             drop(guardian);
             report.send_replace(status);
+            drop::<mpsc::Sender<Infallible>>(here);
         });
-        Self { name: name.to_owned(), pid, log, child, ended }
+        Self { name: name.to_owned(), pid, log, child, ended, gone: Mutex::new(gone) }
     }
 
     pub fn name(&self) -> &str {
@@ -124,12 +129,10 @@ impl Process {
     /// Ends it and returns when it is gone; blocks for as long as the system takes for that.
     pub(super) fn end(&self, signal: Signal, patience: Duration) {
         self.signal(signal);
-        let until = std::time::Instant::now() + patience;
-        while self.status().is_none() {
-            if std::time::Instant::now() > until {
-                self.kill();
-            }
-            std::thread::sleep(Duration::from_millis(5));
+        let gone = self.gone.lock().unwrap();
+        if gone.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
+            self.kill();
+            let _ = gone.recv();
         }
     }
 }
@@ -166,7 +169,7 @@ impl Drop for Process {
 /// The `leasehold` binary under test.
 pub struct Leasehold {
     process: Process,
-    /// POD_NAME: the first part of its identity in the Lease.
+    /// `POD_NAME`: the first part of its identity in the Lease.
     pub pod: String,
 }
 
@@ -220,7 +223,7 @@ impl Launch<'_> {
         self
     }
 
-    /// POD_NAME and POD_NAMESPACE
+    /// `POD_NAME` and `POD_NAMESPACE`
     #[must_use]
     pub fn pod(mut self, namespace: &str, name: &str) -> Self {
         namespace.clone_into(&mut self.namespace);

@@ -32,10 +32,10 @@ pub struct Args {
     /// From deletion (and release of the Lease) to removal; the pod's own grace period when that is shorter
     #[arg(long, default_value = "50ms", value_parser = duration, value_name = "DURATION")]
     pub stop_after: Duration,
-    /// Images that cannot be pulled: waiting with ImagePullBackOff; may be repeated
+    /// Images that cannot be pulled: waiting with `ImagePullBackOff`; may be repeated
     #[arg(long, value_name = "PART")]
     pub fail_image: Vec<String>,
-    /// Images that exit at once: CrashLoopBackOff, restarts grow; may be repeated
+    /// Images that exit at once: `CrashLoopBackOff`, restarts grow; may be repeated
     #[arg(long, value_name = "PART")]
     pub crash_image: Vec<String>,
     /// Images that run but never become ready; may be repeated
@@ -72,7 +72,7 @@ mod tests {
     fn durations_are_read_as_go_writes_them() {
         assert_eq!(duration("200ms"), Ok(Duration::from_millis(200)));
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("1m0s"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("1m0s"), Ok(Duration::from_mins(1)));
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
         assert!(duration("-1s").is_err() && duration("soon").is_err());
     }

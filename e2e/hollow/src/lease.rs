@@ -70,7 +70,7 @@ fn term(identity: &str, lasts: Duration, transitions: i32, now: Timestamp) -> Le
 mod tests {
     use super::*;
 
-    const LASTS: Duration = Duration::from_secs(60);
+    const LASTS: Duration = Duration::from_mins(1);
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

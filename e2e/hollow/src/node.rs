@@ -1,5 +1,5 @@
 //! In: the node's name. Out: a Node that the scheduler uses, and the sign of life that keeps it Ready.
-//! Never: removes the Node; when the heartbeat ends the node controller says NotReady.
+//! Never: removes the Node; when the heartbeat ends the node controller says `NotReady`.
 
 use std::time::Duration;
 

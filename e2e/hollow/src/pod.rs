@@ -80,7 +80,7 @@ impl Here {
         if let (Fate::Ready, Some(member)) = (fate, self.member()) {
             Arc::clone(&self.hollow).elections.join(&self.hollow, member);
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn crash(&self, address: Ipv4Addr) {

@@ -1,5 +1,5 @@
 //! In: a pod, its fate, the time. Out: the status that a kubelet would report, as a strategic merge patch. Pure.
-//! Never: touches the conditions of others (PodScheduled is the scheduler's): they merge by type.
+//! Never: touches the conditions of others (`PodScheduled` is the scheduler's): they merge by type.
 
 use std::net::Ipv4Addr;
 

@@ -157,7 +157,7 @@ impl Drop for Proxy {
 }
 
 fn write_kubeconfig(path: &Path, address: SocketAddr, token: Option<&str>) {
-    let user = token.map(|token| serde_json::json!({"token": token})).unwrap_or_else(|| serde_json::json!({}));
+    let user = token.map_or_else(|| serde_json::json!({}), |token| serde_json::json!({"token": token}));
     let kubeconfig = serde_json::json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "proxy",
         "clusters": [{"name": "proxy", "cluster": {"server": format!("http://{address}")}}],

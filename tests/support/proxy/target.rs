@@ -1,5 +1,5 @@
 //! In: method, path, query and content type of a request. Out: what it means to Kubernetes, by the rules of the API
-//! server's own RequestInfo. Never: looks at a body.
+//! server's own `RequestInfo`. Never: looks at a body.
 
 use hyper::Method;
 
@@ -65,7 +65,7 @@ impl Target {
         let watching = parameter("watch").is_some_and(|value| value == "true" || value == "1");
         let named = !self.name.is_empty();
         self.dry_run = parameter("dryRun").is_some();
-        self.verb = match *method {
+        let verb = match *method {
             Method::GET if watching => "watch",
             Method::GET if named => "get",
             Method::GET => "list",
@@ -76,8 +76,8 @@ impl Target {
             Method::DELETE if named => "delete",
             Method::DELETE => "deletecollection",
             _ => "other",
-        }
-        .to_owned();
+        };
+        verb.clone_into(&mut self.verb);
         // As the API server does it, so that a rule finds the watch of one object by name.
         let selected = parameter("fieldSelector").and_then(|selector| {
             selector.strip_prefix("metadata.name%3D").or_else(|| selector.strip_prefix("metadata.name="))

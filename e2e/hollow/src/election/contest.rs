@@ -178,10 +178,10 @@ impl Contest {
             Ok(record) => self.term = Some(Term { record, renewed: Instant::now(), ..term }),
             // Changed or deleted under the leader: whoever looks finds out. A leader still in the record goes on.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {
-                self.members.iter_mut().for_each(|standby| {
-                    standby.look_at =
-                        Instant::now() + if standby.member.identity == term.identity { Duration::ZERO } else { NOTICE };
-                })
+                for standby in &mut self.members {
+                    let leads = standby.member.identity == term.identity;
+                    standby.look_at = Instant::now() + if leads { Duration::ZERO } else { NOTICE };
+                }
             }
             Err(error) => {
                 tracing::warn!(lease = self.name, %error, "renew");
