@@ -48,6 +48,8 @@ pub fn complete(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
 
 fn bound(schema: &mut JSONSchemaProps) {
     match schema.type_.as_deref() {
+        // The API server knows signed formats only, and warns about others.
+        Some("integer") if schema.format.as_ref().is_some_and(|format| format.starts_with('u')) => schema.format = None,
         Some("string") if schema.enum_.is_none() => {
             schema.max_length.get_or_insert(MAX_LENGTH);
         }

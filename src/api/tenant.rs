@@ -35,7 +35,7 @@ use super::{Span, Time, status::TenantStatus};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.operator == oldSelf.operator").message("operator is immutable: onboard a new Tenant instead").field_path(".operator"))]
-#[x_kube(validation = Rule::new("has(self.namespace) == has(oldSelf.namespace) && (!has(self.namespace) || self.namespace == oldSelf.namespace)").message("namespace is immutable: onboard a new Tenant instead").field_path(".namespace"))]
+#[x_kube(validation = Rule::new("has(self.__namespace__) == has(oldSelf.__namespace__) && (!has(self.__namespace__) || self.__namespace__ == oldSelf.__namespace__)").message("namespace is immutable: onboard a new Tenant instead").field_path(".namespace"))]
 pub struct TenantSpec {
     /// Name of the operator, as in `OperatorRelease.spec.operator`. Immutable.
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
