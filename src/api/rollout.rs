@@ -18,14 +18,50 @@ use super::{Condition, Order, Span, Time};
     derive = "PartialEq",
     doc = "One staged run of one operator to one version. Leasehold creates it; a person sets suspend, abort, skip and additionalFailures.",
     printcolumn(name = "Operator", type_ = "string", json_path = ".spec.operator", description = "The operator."),
-    printcolumn(name = "Target", type_ = "string", json_path = ".spec.target.version", description = "The version it moves tenants to."),
+    printcolumn(
+        name = "Target",
+        type_ = "string",
+        json_path = ".spec.target.version",
+        description = "The version it moves tenants to."
+    ),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Where the run is."),
-    printcolumn(name = "Wave", type_ = "string", json_path = ".status.currentWave", description = "The wave that is under way."),
-    printcolumn(name = "Members", type_ = "integer", json_path = ".status.members", description = "Tenants in the plan."),
-    printcolumn(name = "Proven", type_ = "integer", json_path = ".status.proven", description = "Tenants proven on the target."),
-    printcolumn(name = "Failed", type_ = "integer", json_path = ".status.failed", description = "Tenants that failed."),
-    printcolumn(name = "Message", type_ = "string", json_path = ".status.message", description = "What goes on, or what it waits for.", priority = 1),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "Since when it exists.")
+    printcolumn(
+        name = "Wave",
+        type_ = "string",
+        json_path = ".status.currentWave",
+        description = "The wave that is under way."
+    ),
+    printcolumn(
+        name = "Members",
+        type_ = "integer",
+        json_path = ".status.members",
+        description = "Tenants in the plan."
+    ),
+    printcolumn(
+        name = "Proven",
+        type_ = "integer",
+        json_path = ".status.proven",
+        description = "Tenants proven on the target."
+    ),
+    printcolumn(
+        name = "Failed",
+        type_ = "integer",
+        json_path = ".status.failed",
+        description = "Tenants that failed."
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.message",
+        description = "What goes on, or what it waits for.",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Since when it exists."
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.operator == oldSelf.operator && self.target == oldSelf.target && self.policy == oldSelf.policy && self.sequence == oldSelf.sequence && self.order == oldSelf.order && self.maxConcurrency == oldSelf.maxConcurrency && self.maxFailures == oldSelf.maxFailures && self.revisionHistoryLimit == oldSelf.revisionHistoryLimit")
