@@ -16,9 +16,24 @@ use super::{Amount, Selector, Span};
     category = "leasehold",
     derive = "PartialEq",
     doc = "The recipe by which a version moves through a fleet: waves, budgets, soaks, gates.",
-    printcolumn(name = "Waves", type_ = "string", json_path = ".spec.waves[*].name", description = "Names of the waves, in order."),
-    printcolumn(name = "OnFailure", type_ = "string", json_path = ".spec.onFailure", description = "What a breached budget does."),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "Since when it exists.")
+    printcolumn(
+        name = "Waves",
+        type_ = "string",
+        json_path = ".spec.waves[*].name",
+        description = "Names of the waves, in order."
+    ),
+    printcolumn(
+        name = "OnFailure",
+        type_ = "string",
+        json_path = ".spec.onFailure",
+        description = "What a breached budget does."
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Since when it exists."
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PolicySpec {

@@ -22,10 +22,31 @@ use super::Condition;
     doc = "One immutable version of an operator that tenants can run.",
     printcolumn(name = "Operator", type_ = "string", json_path = ".spec.operator", description = "The operator."),
     printcolumn(name = "Version", type_ = "string", json_path = ".spec.version", description = "Its version."),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status", description = "Whether tenants can be granted this release."),
-    printcolumn(name = "Status", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", description = "Why, in a word."),
-    printcolumn(name = "Image", type_ = "string", json_path = ".spec.image", description = "The operator's image.", priority = 1),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "Since when it exists.")
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].status",
+        description = "Whether tenants can be granted this release."
+    ),
+    printcolumn(
+        name = "Status",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].reason",
+        description = "Why, in a word."
+    ),
+    printcolumn(
+        name = "Image",
+        type_ = "string",
+        json_path = ".spec.image",
+        description = "The operator's image.",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Since when it exists."
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self == oldSelf").message("a release is immutable: create a new OperatorRelease with a new version instead"))]
@@ -35,7 +56,10 @@ pub struct ReleaseSpec {
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub operator: String,
     /// Version, as semver; unique for the operator.
-    #[schemars(length(min = 5, max = 64), regex(pattern = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$"))]
+    #[schemars(
+        length(min = 5, max = 64),
+        regex(pattern = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$")
+    )]
     pub version: String,
     /// Image of the operator, best by digest.
     #[schemars(length(min = 1, max = 512))]
@@ -90,7 +114,10 @@ pub struct ReleaseSpec {
 #[serde(rename_all = "camelCase")]
 pub struct ElectionSpec {
     /// The election ID that the operator uses: DNS-compatible, with the API group as its suffix.
-    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"))]
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+    )]
     pub id: String,
     /// True: the operator always uses `id` as it is. False: it takes `<tenant>.<id>` through its arguments.
     #[serde(default)]

@@ -41,7 +41,10 @@ pub struct TenantSpec {
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub operator: String,
     /// The version wanted, as semver; an OperatorRelease of this operator must have it. Changing it on many tenants at once starts one staged rollout.
-    #[schemars(length(min = 5, max = 64), regex(pattern = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$"))]
+    #[schemars(
+        length(min = 5, max = 64),
+        regex(pattern = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$")
+    )]
     pub version: String,
     /// The tenant's namespace; `tenant-<name>` when absent. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,1 +1,2 @@
 //! (opened by the first commit that fills it)
+pub mod rollout;
