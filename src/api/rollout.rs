@@ -64,7 +64,7 @@ use super::{Condition, Order, Span, Time};
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.operator == oldSelf.operator && self.target == oldSelf.target && self.policy == oldSelf.policy && self.sequence == oldSelf.sequence && self.order == oldSelf.order && self.maxConcurrency == oldSelf.maxConcurrency && self.maxFailures == oldSelf.maxFailures && self.revisionHistoryLimit == oldSelf.revisionHistoryLimit")
+#[x_kube(validation = Rule::new("self.operator == oldSelf.operator && self.target == oldSelf.target && self.policy == oldSelf.policy && self.sequence == oldSelf.sequence && self.order == oldSelf.order && self.maxConcurrency == oldSelf.maxConcurrency && self.maxFailures == oldSelf.maxFailures && self.revisionHistoryLimit == oldSelf.revisionHistoryLimit && self.unmatched == oldSelf.unmatched")
     .message("the plan of a Rollout is frozen; only suspend, abort, skip and additionalFailures may change"))]
 #[x_kube(validation = Rule::new("!oldSelf.abort || self.abort").message("an abort cannot be taken back; a new rollout starts when the tenants' versions change again").field_path(".abort"))]
 pub struct RolloutSpec {
@@ -88,6 +88,9 @@ pub struct RolloutSpec {
     pub max_failures: u32,
     /// How many finished Rollouts of this operator to keep.
     pub revision_history_limit: u32,
+    /// Tenants that no wave selected: put into the last wave or left out, as the policy's `unmatched` says.
+    #[serde(default)]
+    pub unmatched: u32,
     /// The frozen plan.
     #[schemars(length(min = 1, max = 32), extend("x-kubernetes-list-type" = "atomic"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("the plan of a Rollout is frozen; only suspend, abort, skip and additionalFailures may change"))]
@@ -183,7 +186,7 @@ pub struct RolloutStatus {
 /// Where a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Phase {
-    /// Frozen, nobody granted: another run of the operator is active.
+    /// Frozen, waiting for another run of the operator to end. Only tenants that are already broken are granted.
     #[default]
     Queued,
     /// Waves are under way.
@@ -246,6 +249,9 @@ pub struct WaveStatus {
     /// Since when the soak runs without a break; absent while it does not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub soaking_since: Option<Time>,
+    /// Since when a tenant of the wave that was proven has not been ready; it fails when that lasts past the wave's progressDeadline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regressed_since: Option<Time>,
     /// Milliseconds soaked before `soakingSince`, kept over a suspension.
     pub soaked_milliseconds: i64,
     /// When the wave was done.

@@ -1,3 +1,4 @@
-//! (opened by the first commit that fills it)
+//! World and time in, Plan out. Pure and total.
 pub mod choke_point;
 pub mod render;
+pub mod rollout;
