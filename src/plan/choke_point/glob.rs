@@ -1,7 +1,8 @@
 //! `*` for any run of characters, nothing else: what a fleet's policy uses for images and namespaces.
 
 /// Whether `pattern` covers the whole of `text`.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+#[must_use]
+pub fn matches(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(head) else { return false };
     let mut parts: Vec<&str> = rest.split('*').collect();

@@ -19,6 +19,7 @@ mod rbac;
 use std::ops::Deref;
 
 use finding::Findings;
+pub use glob::matches as glob;
 pub use finding::{Finding, RuleId};
 pub use kinds::ALLOWED_KINDS;
 

@@ -1,0 +1,22 @@
+//! One tenant: everything that was observed of it goes in, the facts for the wave engine and its next write come out.
+//! Pure: never a client, never a clock.
+mod conditions;
+pub mod drift;
+mod evidence;
+mod facts;
+mod grant;
+mod handover;
+mod next;
+mod offboard;
+mod parameters;
+mod stack;
+mod step;
+
+pub use self::{
+    facts::{Facts, Memo, Shared, facts},
+    grant::target as granted_target,
+    next::{Next, Word, next},
+    parameters::{Parameters, lease_name, own_text},
+    stack::{Rendered, RenderedObject, render},
+    step::{Apply, Step, Target, Why},
+};
