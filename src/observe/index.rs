@@ -1,0 +1,334 @@
+//! [`Change`]s and the answers to our own writes → the [`World`]. Newer wins: an answer that overtakes the watch is not
+//! undone by the watch's older event.
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use kube::{ResourceExt, api::DynamicObject};
+use serde::de::DeserializeOwned;
+
+use super::{
+    reduce,
+    watch::{Change, Source, Step},
+};
+use crate::{
+    api::{FleetPolicy, OperatorRelease, Rollout, RolloutPolicy, Tenant},
+    domain::{
+        crd,
+        kinds::StackKind,
+        object::{CrdSeen, LeaseSeen},
+        world::{Fault, TenantSeen, World},
+    },
+};
+
+/// The World, kept up to date.
+#[derive(Debug, Default)]
+pub struct Index {
+    world: World,
+    /// Objects by source: where an object without its mark is looked up again.
+    known: HashMap<Source, BTreeMap<String, Known>>,
+    /// What a list that is under way has shown so far.
+    listing: HashMap<Source, HashSet<String>>,
+    synced: HashSet<Source>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    uid: String,
+    version: u64,
+    /// The newest version that the watch itself has shown.
+    watched: u64,
+    tenant: String,
+}
+
+/// The API server's past came back: etcd was restored from a backup, and nothing in memory can be trusted.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{object} went back from resourceVersion {had} to {got}: etcd was restored from a backup; starting anew")]
+pub struct WentBack {
+    pub object: String,
+    pub had: u64,
+    pub got: u64,
+}
+
+impl Index {
+    #[must_use]
+    pub const fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Watches that have not shown a complete list yet.
+    #[must_use]
+    pub fn missing(&self, of: &[Source]) -> Vec<&'static str> {
+        of.iter().filter(|source| !self.synced.contains(source)).map(|source| source.name()).collect()
+    }
+
+    pub fn set_apis(&mut self, apis: crate::domain::world::Apis) {
+        self.world.apis = apis;
+        self.world.shared_version += 1;
+    }
+
+    /// Takes a change in.
+    ///
+    /// # Errors
+    /// [`WentBack`] when the watch shows an older version of an object than it did before.
+    pub fn apply(&mut self, change: Change, now: Timestamp) -> Result<(), WentBack> {
+        let source = change.source;
+        match change.step {
+            Step::Begin => {
+                self.listing.insert(source, HashSet::new());
+            }
+            Step::Put(object) => self.put(source, &object, true, now)?,
+            Step::Gone(object) => self.gone(source, &object),
+            Step::End => self.complete(source),
+        }
+        Ok(())
+    }
+
+    /// Takes the answer to one of our own writes in.
+    pub fn answer(&mut self, source: Source, object: &DynamicObject, now: Timestamp) {
+        // Only the watch can go back.
+        let _ = self.put(source, object, false, now);
+    }
+
+    /// Notes how the last write for a tenant ended.
+    pub fn fault(&mut self, tenant: &str, fault: Option<Fault>) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant)
+            && seen.fault != fault
+        {
+            seen.fault = fault;
+            seen.version += 1;
+        }
+    }
+
+    /// Notes how the last write for anything else ended.
+    pub fn other_fault(&mut self, name: &str, fault: Option<Fault>) {
+        match fault {
+            Some(fault) => drop(self.world.faults.insert(name.to_owned(), fault)),
+            None if self.world.faults.remove(name).is_none() => return,
+            None => {}
+        }
+        self.world.shared_version += 1;
+    }
+
+    /// Notes what a sampled Lease says; `None` when it is not sampled any more.
+    pub fn lease(&mut self, tenant: &str, lease: Option<LeaseSeen>) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            seen.lease = lease;
+            seen.version += 1;
+        }
+    }
+
+    /// Has a tenant looked at again though nothing of it changed.
+    pub fn touch(&mut self, tenant: &str) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            seen.version += 1;
+        }
+    }
+
+    fn put(&mut self, source: Source, object: &DynamicObject, watched: bool, now: Timestamp) -> Result<(), WentBack> {
+        let key = key(object);
+        let uid = object.uid().unwrap_or_default();
+        let version = object.resource_version().and_then(|v| v.parse().ok()).unwrap_or(0);
+        if let Some(listed) = self.listing.get_mut(&source) {
+            listed.insert(key.clone());
+        }
+        let known = self.known.entry(source).or_default();
+        let old = known.get(&key).filter(|k| k.uid == uid);
+        if let Some(old) = old {
+            if watched && version < old.watched {
+                return Err(WentBack { object: format!("{} {key}", source.name()), had: old.watched, got: version });
+            }
+            if version < old.version {
+                return Ok(());
+            }
+        }
+        let tenant = tenant_of(source, object);
+        let before = known.get(&key).map(|k| k.tenant.clone());
+        let watched = if watched { version } else { old.map_or(0, |k| k.watched) };
+        known.insert(key.clone(), Known { uid, version, watched, tenant: tenant.clone() });
+        if let Some(before) = before.filter(|before| *before != tenant) {
+            self.forget(source, &key, &before);
+        }
+        self.record(source, object, now);
+        Ok(())
+    }
+
+    fn gone(&mut self, source: Source, object: &DynamicObject) {
+        let key = key(object);
+        let known = self.known.entry(source).or_default();
+        // The end of an earlier object of that name says nothing of the one that is there now.
+        if known.get(&key).is_some_and(|k| Some(&k.uid) == object.uid().as_ref()) {
+            self.remove(source, &key);
+        }
+    }
+
+    fn complete(&mut self, source: Source) {
+        let listed = self.listing.remove(&source).unwrap_or_default();
+        let lost: Vec<String> =
+            self.known.get(&source).into_iter().flat_map(|k| k.keys()).filter(|k| !listed.contains(*k)).cloned().collect();
+        for key in lost {
+            self.remove(source, &key);
+        }
+        self.synced.insert(source);
+    }
+
+    fn remove(&mut self, source: Source, key: &str) {
+        if let Some(known) = self.known.get_mut(&source).and_then(|known| known.remove(key)) {
+            self.forget(source, key, &known.tenant);
+        }
+    }
+
+    fn record(&mut self, source: Source, object: &DynamicObject, now: Timestamp) {
+        let name = object.name_any();
+        match source {
+            Source::Tenants => {
+                if let Some(tenant) = self.decode::<Tenant>(source, object) {
+                    self.record_tenant(&name, tenant, now);
+                }
+            }
+            Source::Releases => {
+                if let Some(release) = self.decode::<OperatorRelease>(source, object) {
+                    self.world.releases.insert(name, Arc::new(release));
+                    self.world.shared_version += 1;
+                }
+            }
+            Source::Policies => {
+                if let Some(policy) = self.decode::<RolloutPolicy>(source, object) {
+                    self.world.policies.insert(name, policy.spec);
+                }
+            }
+            Source::Rollouts => {
+                if let Some(rollout) = self.decode::<Rollout>(source, object) {
+                    self.world.rollouts.insert(name, rollout);
+                }
+            }
+            Source::Fleet => {
+                if let Some(policy) = self.decode::<FleetPolicy>(source, object)
+                    && self.world.fleet != policy.spec
+                {
+                    self.world.fleet = policy.spec;
+                    self.world.shared_version += 1;
+                }
+            }
+            Source::Crds => self.record_crd(&name, object),
+            Source::Pods => {
+                if let Some((name, pod)) = reduce::pod(object) {
+                    let seen = self.tenant(&pod.tenant.clone());
+                    if seen.pods.get(&name) != Some(&pod) {
+                        seen.pods.insert(name, pod);
+                        seen.version += 1;
+                    }
+                }
+            }
+            Source::Stack(kind) => self.record_object(kind, object),
+        }
+    }
+
+    fn record_tenant(&mut self, name: &str, tenant: Tenant, now: Timestamp) {
+        let seen = self.tenant(name);
+        let wanted = |t: &Tenant| (t.spec.version.clone(), t.metadata.uid.clone());
+        if seen.tenant.as_deref().map(wanted) != Some(wanted(&tenant)) {
+            seen.desired_since = now;
+        }
+        // A person's edit deserves a fresh look, whatever failed before.
+        if seen.tenant.as_ref().is_some_and(|old| old.metadata.generation != tenant.metadata.generation) {
+            seen.fault = None;
+        }
+        seen.tenant = Some(Arc::new(tenant));
+        seen.version += 1;
+    }
+
+    fn record_object(&mut self, kind: &StackKind, object: &DynamicObject) {
+        if let Some((key, reduced)) = reduce::object(kind, object) {
+            let seen = self.tenant(&reduced.tenant.clone());
+            let same = seen.objects.get(&key).is_some_and(|old| {
+                let mut old = old.clone();
+                old.resource_version.clone_from(&reduced.resource_version);
+                old == reduced
+            });
+            seen.objects.insert(key, reduced);
+            seen.version += u64::from(!same);
+        }
+    }
+
+    fn record_crd(&mut self, name: &str, object: &DynamicObject) {
+        let Ok(definition) = object.clone().try_parse() else { return };
+        let seen = CrdSeen {
+            uid: object.uid().unwrap_or_default(),
+            digest: crd::digest(&definition),
+            established: crd::established(&definition),
+        };
+        if self.world.crds.get(name) != Some(&seen) {
+            self.world.crds.insert(name.to_owned(), seen);
+            self.world.shared_version += 1;
+        }
+    }
+
+    /// One undecodable object must not stop the watch for all (CVE-2022-39272): it is noted, and its last good state stays.
+    fn decode<T: DeserializeOwned + kube::Resource>(&mut self, source: Source, object: &DynamicObject) -> Option<T> {
+        let key = (source.name().to_owned(), object.name_any());
+        match serde_json::to_value(object).and_then(serde_json::from_value::<T>) {
+            Ok(decoded) => {
+                self.world.undecodable.remove(&key);
+                Some(decoded)
+            }
+            Err(error) => {
+                tracing::warn!(kind = key.0, name = key.1, %error, "object cannot be decoded; ignored until it is corrected");
+                self.world.undecodable.insert(key, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn tenant(&mut self, name: &str) -> &mut TenantSeen {
+        self.world.tenants.entry(name.to_owned()).or_default()
+    }
+
+    fn forget(&mut self, source: Source, key: &str, tenant: &str) {
+        let world = &mut self.world;
+        world.undecodable.remove(&(source.name().to_owned(), key.to_owned()));
+        match source {
+            Source::Releases => drop(world.releases.remove(key)),
+            Source::Policies => drop(world.policies.remove(key)),
+            Source::Rollouts => drop(world.rollouts.remove(key)),
+            Source::Fleet => world.fleet = crate::api::FleetSpec::default(),
+            Source::Crds => drop(world.crds.remove(key)),
+            Source::Tenants | Source::Pods | Source::Stack(_) => {
+                let Some(seen) = world.tenants.get_mut(tenant) else { return };
+                seen.version += 1;
+                let (namespace, name) = key.split_once('/').unwrap_or(("", key));
+                match source {
+                    Source::Tenants => seen.tenant = None,
+                    Source::Pods => drop(seen.pods.remove(name)),
+                    Source::Stack(kind) => seen
+                        .objects
+                        .retain(|k, _| (k.kind.as_str(), &*k.namespace, &*k.name) != (kind.kind, namespace, name)),
+                    _ => {}
+                }
+                if seen.tenant.is_none() && seen.objects.is_empty() && seen.pods.is_empty() {
+                    world.tenants.remove(tenant);
+                }
+                return;
+            }
+        }
+        world.shared_version += 1;
+    }
+}
+
+/// `namespace/name`, or the name alone.
+fn key(object: &DynamicObject) -> String {
+    match object.namespace() {
+        Some(namespace) => format!("{namespace}/{}", object.name_any()),
+        None => object.name_any(),
+    }
+}
+
+/// The tenant that an object belongs to, by its own word.
+fn tenant_of(source: Source, object: &DynamicObject) -> String {
+    match source {
+        Source::Tenants => object.name_any(),
+        _ => object.labels().get(crate::domain::marks::TENANT).cloned().unwrap_or_default(),
+    }
+}
