@@ -13,4 +13,6 @@ for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
   flags="$flags -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=36 -X $package.gitTreeState=clean"
 done
 go build -trimpath -ldflags="$flags" -o "$out/cluster" .
-CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o "$out/pause" ./pause
+for program in pause clientgo; do
+  CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o "$out/$program" "./$program"
+done
