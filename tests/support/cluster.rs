@@ -23,6 +23,9 @@ pub const FAIL_IMAGE: &str = "unpullable";
 pub const CRASH_IMAGE: &str = "crashing";
 pub const NEVER_READY_IMAGE: &str = "neverready";
 
+/// The harness's own client in the audit log.
+pub const USER_AGENT: &str = "leasehold-tests";
+
 /// The control plane takes 2 to 3 s; a machine busy with a build takes longer.
 const START: Duration = Duration::from_mins(2);
 
@@ -110,14 +113,38 @@ impl Cluster {
         self.running.spawn(name, command)
     }
 
+    /// The cluster program with a first argument: `kubectl`, `elect` (a client-go elector), `image`, …
+    pub fn program(&self, verb: &str) -> Command {
+        let mut command = Command::new(cluster_program());
+        command.arg(verb).env("KUBECONFIG", self.kubeconfig());
+        command
+    }
+
+    /// `stop` (SIGSTOP), `cont`, `kill` (stays down) or `restart` (returns when it is ready again) of one component:
+    /// etcd, apiserver, controllers, scheduler, containerd, kubelet. Only on a cluster of the test's own.
+    ///
+    /// # Panics
+    /// When the cluster program refuses, with its words.
+    pub fn component(&self, verb: &str, component: &str) {
+        run(self.program(verb).arg("-dir").arg(self.dir()).arg(component));
+    }
+
+    /// What `kubectl` prints. With the admin's rights.
+    ///
+    /// # Panics
+    /// When it fails, with what it says.
+    pub fn kubectl(&self, args: &[&str]) -> String {
+        run(self.program("kubectl").args(args))
+    }
+
     /// Makes the local `program` (with the libraries it needs) into the image `name` and loads it into the node.
     ///
     /// # Panics
     /// When the cluster program refuses, with its words.
     pub fn load_image(&self, name: &str, program: &Path) {
         let tar = self.running.unique("image", "tar");
-        run(Command::new(cluster_program()).args(["image", "-name", name, "-o"]).arg(&tar).arg(program));
-        run(Command::new(cluster_program()).args(["load", "-dir"]).arg(self.dir()).arg(&tar));
+        run(self.program("image").args(["-name", name, "-o"]).arg(&tar).arg(program));
+        run(self.program("load").arg("-dir").arg(self.dir()).arg(&tar));
     }
 }
 
@@ -220,6 +247,8 @@ async fn config(kubeconfig: &Path) -> Config {
     let config = Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default()).await;
     let mut config = config.unwrap_or_else(|error| panic!("{}: {error}", kubeconfig.display()));
     config.default_retry = false;
+    let agent = ("user-agent".parse().expect("a header"), USER_AGENT.parse().expect("a value"));
+    config.headers.push(agent);
     config
 }
 
@@ -248,8 +277,9 @@ fn possible(node: Node) -> Node {
     Node::Hollow
 }
 
-fn run(command: &mut Command) {
+fn run(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}\n{words}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

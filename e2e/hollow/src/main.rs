@@ -76,10 +76,13 @@ async fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn config(args: &Args) -> Result<Config, Box<dyn std::error::Error>> {
-    Ok(match &args.kubeconfig {
+    let mut config = match &args.kubeconfig {
         Some(path) => {
             Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &KubeConfigOptions::default()).await?
         }
         None => Config::infer().await?,
-    })
+    };
+    // Tells its requests apart in the audit log.
+    config.headers.push(("user-agent".parse()?, "hollow".parse()?));
+    Ok(config)
 }
