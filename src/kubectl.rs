@@ -1,1 +1,6 @@
-fn main() {}
+//! `kubectl leasehold`: the same command line as a kubectl plugin.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    leasehold::cli::main("kubectl leasehold")
+}

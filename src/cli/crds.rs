@@ -1,0 +1,51 @@
+//! `leasehold crds generate`: the CustomResourceDefinitions as files.
+use std::{fs, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Subcommand};
+use kube::ResourceExt;
+
+use crate::api;
+
+/// Work with the CustomResourceDefinitions of Leasehold's own kinds.
+#[derive(Debug, Args)]
+pub struct Crds {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Write one YAML file a kind, as they are in crds/ and in the chart leasehold-crds.
+    Generate {
+        /// Where to write; without it everything goes to standard output.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// Have `helm uninstall` keep them: deleting a CRD deletes every object of its kind.
+        #[arg(long)]
+        keep: bool,
+    },
+}
+
+impl Crds {
+    /// Writes the definitions.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn run(self) -> Result<ExitCode, Box<dyn std::error::Error>> {
+        let Verb::Generate { dir, keep } = self.verb;
+        for mut crd in api::crds() {
+            if keep {
+                crd.annotations_mut().insert("helm.sh/resource-policy".into(), "keep".into());
+            }
+            let text = serde_saphyr::to_string(&serde_json::to_value(&crd)?)?;
+            match &dir {
+                Some(dir) => {
+                    fs::create_dir_all(dir)?;
+                    fs::write(dir.join(format!("{}.yaml", crd.spec.names.plural)), text)?;
+                }
+                None => println!("---\n{text}"),
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
