@@ -8,4 +8,8 @@ mod stack;
 mod tenants;
 mod writer;
 
-pub use self::{failure::Failure, notices::Notices, writer::{Answers, Writer}};
+pub use self::{
+    failure::Failure,
+    notices::Notices,
+    writer::{Answers, Writer},
+};

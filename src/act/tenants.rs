@@ -5,11 +5,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{
-    Answers, Failure, Writer,
-    stack::Owner,
-    writer::dynamic,
-};
+use super::{Answers, Failure, Writer, stack::Owner, writer::dynamic};
 use crate::{
     api::{Tenant, TenantStatus},
     domain::{marks, world::FaultKind},
@@ -49,7 +45,8 @@ impl Writer {
             "uid": tenant.metadata.uid,
             "resourceVersion": tenant.metadata.resource_version,
         }});
-        let sent = self.send(term, &spoken(&name), api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch))).await?;
+        let sent =
+            self.send(term, &spoken(&name), api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch))).await?;
         match sent {
             Ok(tenant) => Ok(answer(&tenant)),
             Err(error) if Failure::is_not_found(&error) && !present => Ok(Answers::new()),

@@ -166,8 +166,14 @@ impl Index {
 
     fn complete(&mut self, source: Source) {
         let listed = self.listing.remove(&source).unwrap_or_default();
-        let lost: Vec<String> =
-            self.known.get(&source).into_iter().flat_map(|k| k.keys()).filter(|k| !listed.contains(*k)).cloned().collect();
+        let lost: Vec<String> = self
+            .known
+            .get(&source)
+            .into_iter()
+            .flat_map(|k| k.keys())
+            .filter(|k| !listed.contains(*k))
+            .cloned()
+            .collect();
         for key in lost {
             self.remove(source, &key);
         }

@@ -76,7 +76,8 @@ fn workload(raw: &DynamicObject) -> WorkloadSeen {
 
 /// What keeps a Namespace from going.
 fn remaining(data: &Value) -> Option<String> {
-    const WHY: [&str; 3] = ["NamespaceFinalizersRemaining", "NamespaceContentRemaining", "NamespaceDeletionContentFailure"];
+    const WHY: [&str; 3] =
+        ["NamespaceFinalizersRemaining", "NamespaceContentRemaining", "NamespaceDeletionContentFailure"];
     let conditions = data.pointer("/status/conditions")?.as_array()?;
     let found = conditions.iter().find(|c| c["status"] == "True" && WHY.iter().any(|why| c["type"] == *why))?;
     found["message"].as_str().map(str::to_owned)

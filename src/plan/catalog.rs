@@ -106,8 +106,8 @@ impl Catalog {
 impl Release {
     fn new(name: &str, object: &Arc<OperatorRelease>, world: &World) -> Result<Self, String> {
         let spec = &object.spec;
-        let version = Version::parse(&spec.version)
-            .map_err(|e| format!("spec.version `{}` is not semver: {e}", spec.version))?;
+        let version =
+            Version::parse(&spec.version).map_err(|e| format!("spec.version `{}` is not semver: {e}", spec.version))?;
         let schema = spec.values_schema.as_ref().map_or_else(|| Ok(Schema::none()), Schema::compile);
         let schema = schema.map_err(|errors| all(&errors))?;
         let files = templates(spec)?;
@@ -165,7 +165,18 @@ fn rendered_part(spec: &ReleaseSpec) -> serde_json::Value {
         values_schema,
         crds: _,
     } = spec;
-    serde_json::json!([operator, version, image, leader_election, rules, args, env, pod_annotations, health, values_schema])
+    serde_json::json!([
+        operator,
+        version,
+        image,
+        leader_election,
+        rules,
+        args,
+        env,
+        pod_annotations,
+        health,
+        values_schema
+    ])
 }
 
 fn shared_crds(spec: &ReleaseSpec, seen: &BTreeMap<String, CrdSeen>) -> Result<Vec<SharedCrd>, String> {
@@ -178,11 +189,7 @@ fn shared_crd(n: usize, source: &CrdSource, seen: &BTreeMap<String, CrdSeen>) ->
     };
     let definition: CustomResourceDefinition = serde_json::from_value(inline.clone().into())
         .map_err(|e| format!("spec.crds[{n}].inline is no CustomResourceDefinition: {e}"))?;
-    let name = definition
-        .metadata
-        .name
-        .clone()
-        .ok_or_else(|| format!("spec.crds[{n}].inline has no metadata.name"))?;
+    let name = definition.metadata.name.clone().ok_or_else(|| format!("spec.crds[{n}].inline has no metadata.name"))?;
     let state = match seen.get(&name) {
         None => CrdState::Absent,
         Some(found) if found.digest != crd::digest(&definition) => CrdState::Differs,

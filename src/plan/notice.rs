@@ -25,14 +25,20 @@ pub fn of_step(step: &Step, old: Option<&TenantStatus>) -> Vec<Notice> {
         Step::Apply(stages) => {
             let drifted = stages.iter().flatten().filter_map(|apply| match &apply.why {
                 Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
-                Why::Missing if old.is_some_and(|s| s.running.is_some()) => Some(format!("{} (deleted)", apply.key.spoken())),
+                Why::Missing if old.is_some_and(|s| s.running.is_some()) => {
+                    Some(format!("{} (deleted)", apply.key.spoken()))
+                }
                 Why::Missing | Why::Rendered => None,
             });
             let drifted: Vec<String> = drifted.collect();
             if drifted.is_empty() {
                 return Vec::new();
             }
-            vec![Notice::new(true, "DriftRepaired", format!("put back what somebody else changed: {}", drifted.join(", ")))]
+            vec![Notice::new(
+                true,
+                "DriftRepaired",
+                format!("put back what somebody else changed: {}", drifted.join(", ")),
+            )]
         }
         Step::Delete(targets) => {
             let names: Vec<String> = targets.iter().map(|t| t.key.spoken()).collect();

@@ -6,10 +6,17 @@ use std::{
 };
 
 use jiff::Timestamp;
-use kube::{Api, Client, api::{DynamicObject, ListParams}};
+use kube::{
+    Api, Client,
+    api::{DynamicObject, ListParams},
+};
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{metrics::Metrics, retry, tasks::{Done, Subject, Tasks}};
+use super::{
+    metrics::Metrics,
+    retry,
+    tasks::{Done, Subject, Tasks},
+};
 use crate::{
     api::Grant,
     election::Term,

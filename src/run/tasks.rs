@@ -91,17 +91,37 @@ impl Tasks {
     pub fn rollouts(&self, term: &Term, world: &World, decisions: Decisions) -> Vec<Job> {
         let mut jobs: Vec<Job> = Vec::new();
         for rollout in decisions.create {
-            jobs.push(self.rollout(term, rollout, "create", |w, t, r| Box::pin(async move { w.create_rollout(&t, &r).await }), Vec::new()));
+            jobs.push(self.rollout(
+                term,
+                rollout,
+                "create",
+                |w, t, r| Box::pin(async move { w.create_rollout(&t, &r).await }),
+                Vec::new(),
+            ));
         }
         for (name, status) in decisions.status {
             let Some(rollout) = world.rollouts.get(&name) else { continue };
             let told = decisions.events.iter().filter(|e| e.rollout == name);
-            let told = told.map(|e| Notice { warning: e.warning, reason: e.reason.to_string(), note: e.note.clone() }).collect();
-            jobs.push(self.rollout(term, rollout.clone(), "status", move |w, t, r| Box::pin(async move { w.rollout_status(&t, &r, &status).await }), told));
+            let told = told
+                .map(|e| Notice { warning: e.warning, reason: e.reason.to_string(), note: e.note.clone() })
+                .collect();
+            jobs.push(self.rollout(
+                term,
+                rollout.clone(),
+                "status",
+                move |w, t, r| Box::pin(async move { w.rollout_status(&t, &r, &status).await }),
+                told,
+            ));
         }
         for name in decisions.delete {
             let Some(rollout) = world.rollouts.get(&name) else { continue };
-            jobs.push(self.rollout(term, rollout.clone(), "delete", |w, t, r| Box::pin(async move { w.delete_rollout(&t, &r).await }), Vec::new()));
+            jobs.push(self.rollout(
+                term,
+                rollout.clone(),
+                "delete",
+                |w, t, r| Box::pin(async move { w.delete_rollout(&t, &r).await }),
+                Vec::new(),
+            ));
         }
         jobs
     }

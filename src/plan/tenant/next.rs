@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     api::{
-        Failure, Grant, Inventory, Leader, Mode, NamespaceRef, Running, Target as ApiTarget, TenantStatus, Time, Upgrade,
+        Failure, Grant, Inventory, Leader, Mode, NamespaceRef, Running, Target as ApiTarget, TenantStatus, Time,
+        Upgrade,
     },
     domain::{
         digest::{self, Revision},
@@ -95,7 +96,10 @@ impl<'a> Draft<'a> {
         let tenant = &self.facts.tenant;
         let ours = tenant.metadata.finalizers.iter().flatten().any(|f| f == marks::FINALIZER);
         let farewell = if tenant.spec.mode == Mode::Paused {
-            offboard::Farewell { step: None, blockers: vec!["spec.mode is Paused: set it to Active to let the offboarding go on".into()] }
+            offboard::Farewell {
+                step: None,
+                blockers: vec!["spec.mode is Paused: set it to Active to let the offboarding go on".into()],
+            }
         } else {
             offboard::next(tenant, self.seen)
         };
@@ -106,10 +110,12 @@ impl<'a> Draft<'a> {
         };
         let held_back = self.seen.fault.as_ref().filter(|fault| fault.retry_at > self.shared.now);
         self.wake = held_back.map(|f| f.retry_at);
-        let report = fault_report(self.seen.fault.as_ref()).unwrap_or_else(|| Report::moving(Motion::Offboarding, note));
+        let report =
+            fault_report(self.seen.fault.as_ref()).unwrap_or_else(|| Report::moving(Motion::Offboarding, note));
         let step = farewell.step.filter(|_| ours && held_back.is_none());
         conditions::write(&mut self.status, tenant, &report, None, self.shared.now);
-        let step = step.or_else(|| status_step(tenant.status.as_ref(), &self.status).filter(|_| ours && held_back.is_none()));
+        let step =
+            step.or_else(|| status_step(tenant.status.as_ref(), &self.status).filter(|_| ours && held_back.is_none()));
         Next { step, status: self.status, report, sample: None, wake: self.wake }
     }
 
@@ -249,7 +255,14 @@ impl<'a> Draft<'a> {
             return None;
         }
         let mut stages = stack::changes(rendered, self.seen, &mut memo.compared);
-        let warn = self.facts.tenant.metadata.annotations.as_ref().and_then(|a| a.get(marks::DRIFT)).is_some_and(|v| v == "warn");
+        let warn = self
+            .facts
+            .tenant
+            .metadata
+            .annotations
+            .as_ref()
+            .and_then(|a| a.get(marks::DRIFT))
+            .is_some_and(|v| v == "warn");
         if warn {
             stages.iter_mut().for_each(|stage| stage.retain(|a| !matches!(a.why, Why::Drift(_))));
             stages.retain(|stage| !stage.is_empty());
@@ -260,7 +273,8 @@ impl<'a> Draft<'a> {
         let drift = stages.iter().flatten().all(|a| matches!(a.why, Why::Drift(_)));
         self.applying = Some(if drift { Motion::Repairing } else { Motion::Applying });
         if stack::replaces_pods(&stages, rendered, self.seen) {
-            let release = self.shared.catalog.get(&self.facts.tenant.spec.operator, &self.status.granted.as_ref()?.version)?;
+            let release =
+                self.shared.catalog.get(&self.facts.tenant.spec.operator, &self.status.granted.as_ref()?.version)?;
             match handover::before(self.seen, release.object.spec.leader_election.standbys) {
                 Before::Nothing => {}
                 Before::Sample => {
@@ -277,7 +291,8 @@ impl<'a> Draft<'a> {
     fn newer_epoch(&self) -> Option<String> {
         let (key, epoch) =
             self.seen.objects.iter().find_map(|(k, o)| Some((k, o.epoch.filter(|e| *e > self.shared.epoch)?)))?;
-        (self.shared.epoch > 0).then(|| format!("{} was written in epoch {epoch}, newer than ours ({})", key.spoken(), self.shared.epoch))
+        (self.shared.epoch > 0)
+            .then(|| format!("{} was written in epoch {epoch}, newer than ours ({})", key.spoken(), self.shared.epoch))
     }
 
     /// Removes what the granted revision no longer renders, once everything else is applied.
@@ -285,8 +300,12 @@ impl<'a> Draft<'a> {
         let keys = rendered.keys();
         let uid = self.facts.tenant.metadata.uid.as_deref();
         let annotations = self.facts.tenant.metadata.annotations.as_ref();
-        let confirmed: BTreeSet<&str> =
-            annotations.and_then(|a| a.get(marks::CONFIRM_PRUNE)).into_iter().flat_map(|v| v.split(',')).map(str::trim).collect();
+        let confirmed: BTreeSet<&str> = annotations
+            .and_then(|a| a.get(marks::CONFIRM_PRUNE))
+            .into_iter()
+            .flat_map(|v| v.split(','))
+            .map(str::trim)
+            .collect();
         let mut go = Vec::new();
         for (key, object) in &self.seen.objects {
             if keys.contains(key) || object.tenant_uid.as_deref() != uid || object.deleting {
@@ -294,13 +313,19 @@ impl<'a> Draft<'a> {
             }
             let precious = key.stack_kind().is_none_or(|k| k.precious);
             if precious && !confirmed.contains(key.to_string().as_str()) {
-                self.confirmations.push(format!("{} is no longer part of the stack and holds data: annotate the Tenant with {}={key} to let it go", key.spoken(), marks::CONFIRM_PRUNE));
+                self.confirmations.push(format!(
+                    "{} is no longer part of the stack and holds data: annotate the Tenant with {}={key} to let it go",
+                    key.spoken(),
+                    marks::CONFIRM_PRUNE
+                ));
                 continue;
             }
             go.push(Target { key: key.clone(), uid: object.uid.clone() });
         }
         let mut entries: BTreeSet<String> = rendered.objects.iter().map(|o| o.key.to_string()).collect();
-        entries.extend(self.seen.objects.iter().filter(|(_, o)| o.tenant_uid.as_deref() == uid).map(|(k, _)| k.to_string()));
+        entries.extend(
+            self.seen.objects.iter().filter(|(_, o)| o.tenant_uid.as_deref() == uid).map(|(k, _)| k.to_string()),
+        );
         self.status.inventory = Some(inventory(entries));
         if !go.is_empty() {
             return Some(Step::Delete(go));
@@ -331,7 +356,10 @@ impl<'a> Draft<'a> {
             return report;
         }
         if facts.tenant.spec.mode == Mode::Paused {
-            return Report::waiting(WaitingOn::Paused, "spec.mode is Paused: nothing is written; set it to Active to go on");
+            return Report::waiting(
+                WaitingOn::Paused,
+                "spec.mode is Paused: nothing is written; set it to Active to go on",
+            );
         }
         if let Some(Err(report)) = &facts.granted {
             return report.clone();
@@ -340,7 +368,8 @@ impl<'a> Draft<'a> {
             return report.clone();
         }
         if let Some(confirmation) = self.confirmations.first() {
-            let reason = if confirmation.contains("newer than ours") { Reason::NewerEpoch } else { Reason::ConfirmationNeeded };
+            let reason =
+                if confirmation.contains("newer than ours") { Reason::NewerEpoch } else { Reason::ConfirmationNeeded };
             return Report::blocked(reason, confirmation.clone());
         }
         self.progress(word)
@@ -365,9 +394,13 @@ impl<'a> Draft<'a> {
         match facts.evidence.as_ref().map(|e| &e.health) {
             Some(Health::Proven) if self.applying.is_none() => Report::done(format!("{version} runs")),
             Some(Health::Regressed) => Report::moving(Motion::Recovering, missing),
-            _ if self.applying == Some(Motion::Repairing) => Report::moving(Motion::Repairing, "a field or an object was changed by somebody else"),
+            _ if self.applying == Some(Motion::Repairing) => {
+                Report::moving(Motion::Repairing, "a field or an object was changed by somebody else")
+            }
             _ if self.status.running.is_none() => Report::moving(Motion::Onboarding, missing),
-            _ if self.status.running.as_ref().is_some_and(|r| r.version != grant.version) => Report::moving(Motion::Upgrading, missing),
+            _ if self.status.running.as_ref().is_some_and(|r| r.version != grant.version) => {
+                Report::moving(Motion::Upgrading, missing)
+            }
             _ => Report::moving(Motion::Applying, missing),
         }
     }
@@ -406,4 +439,3 @@ fn status_step(old: Option<&TenantStatus>, new: &TenantStatus) -> Option<Step> {
     let old = old.cloned().unwrap_or_default();
     conditions::differs(&old, new).then(|| Step::Status(Box::new(new.clone())))
 }
-

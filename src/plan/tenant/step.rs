@@ -13,7 +13,11 @@ pub enum Step {
     /// Apply, stage by stage, in parallel within a stage.
     Apply(Vec<Vec<Apply>>),
     /// Say which pod the ReplicaSet controller shall remove first or last; `None` takes the mark away.
-    Mark { pod: String, uid: String, cost: Option<&'static str> },
+    Mark {
+        pod: String,
+        uid: String,
+        cost: Option<&'static str>,
+    },
     /// Scale workloads to zero.
     Scale(Vec<Target>),
     Delete(Vec<Target>),
