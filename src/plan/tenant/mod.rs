@@ -1,14 +1,18 @@
 //! One tenant: everything that was observed of it goes in, the facts for the wave engine and its next write come out.
 //! Pure: never a client, never a clock.
+mod claim;
 mod conditions;
 pub mod drift;
 mod evidence;
 mod facts;
 mod grant;
 mod handover;
+mod keep;
 mod next;
 mod offboard;
 mod parameters;
+mod record;
+mod report;
 mod stack;
 mod step;
 
