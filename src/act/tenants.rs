@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Answers, Failure, Writer, stack::Owner, writer::dynamic};
 use crate::{
-    api::{Tenant, TenantStatus},
+    api::{Tenant, TenantStatus, Time},
     domain::{marks, world::FaultKind},
     election::Term,
     observe::Source,
@@ -32,6 +32,31 @@ impl Writer {
             Step::Scale(targets) => self.scale_down(term, targets).await,
             Step::Delete(targets) => self.delete(term, targets).await,
             Step::Unmark(targets) => self.unmark(term, targets).await,
+        }
+    }
+
+    /// Says on a Tenant that it cannot be decoded. A merge patch, because the object cannot be written as a whole.
+    ///
+    /// # Errors
+    /// What the API server said. A Tenant that is gone is done.
+    pub async fn undecodable(&self, term: &Term, name: &str, error: &str) -> Result<Answers, Failure> {
+        let now = Time::seconds(jiff::Timestamp::now());
+        let condition = |kind: &str, status: &str| {
+            json!({
+                "type": kind, "status": status, "reason": "Undecodable", "observedGeneration": 0, "lastTransitionTime": now,
+                "message": format!("this Tenant cannot be read: {error}. Correct the field; its stack is left as it is meanwhile"),
+            })
+        };
+        let patch = json!({"status": {
+            "summary": "Stalled: Undecodable",
+            "conditions": [condition("Ready", "False"), condition("Stalled", "True")],
+        }});
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &Source::Tenants.api_resource());
+        let sent = self.send(term, &spoken(name), api.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch))).await?;
+        match sent {
+            Ok(object) => Ok(vec![(Source::Tenants, object)]),
+            Err(error) if Failure::is_not_found(&error) => Ok(Answers::new()),
+            Err(error) => Err(Failure::from_kube(spoken(name), &error)),
         }
     }
 

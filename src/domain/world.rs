@@ -17,12 +17,20 @@ pub struct World {
     pub fleet: FleetSpec,
     pub crds: BTreeMap<String, CrdSeen>,
     pub apis: Apis,
-    /// Objects of our own kinds that could not be decoded: kind and name, and why.
-    pub undecodable: BTreeMap<(String, String), String>,
+    /// Objects of our own kinds that could not be decoded, by plural and name.
+    pub undecodable: BTreeMap<(String, String), Undecodable>,
     /// The last failed writes to objects that belong to no tenant, by name: rollouts, releases, CRDs.
     pub faults: BTreeMap<String, Fault>,
     /// Counts changes to anything that all tenants depend on: releases, policies, CRDs, APIs.
     pub shared_version: u64,
+}
+
+/// An object that our types cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undecodable {
+    pub error: String,
+    /// The object's own status says so already.
+    pub reported: bool,
 }
 
 /// Optional APIs that the cluster serves.

@@ -19,7 +19,7 @@ use crate::{
         crd,
         kinds::StackKind,
         object::{CrdSeen, LeaseSeen},
-        world::{Fault, TenantSeen, World},
+        world::{Fault, TenantSeen, Undecodable, World},
     },
 };
 
@@ -282,7 +282,8 @@ impl Index {
             }
             Err(error) => {
                 tracing::warn!(kind = key.0, name = key.1, %error, "object cannot be decoded; ignored until it is corrected");
-                self.world.undecodable.insert(key, error.to_string());
+                let undecodable = Undecodable { reported: reduce::says_undecodable(object), error: error.to_string() };
+                self.world.undecodable.insert(key, undecodable);
                 None
             }
         }

@@ -113,3 +113,10 @@ pub fn pod(raw: &DynamicObject) -> Option<(String, PodSeen)> {
     };
     Some((raw.name_any(), pod))
 }
+
+/// Whether an object's status already says that it cannot be decoded.
+#[must_use]
+pub fn says_undecodable(raw: &DynamicObject) -> bool {
+    let conditions = raw.data.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.into_iter().flatten().any(|c| c["type"] == "Stalled" && c["reason"] == "Undecodable" && c["status"] == "True")
+}

@@ -27,6 +27,8 @@ pub struct Plan {
     pub releases: Vec<ReleaseStep>,
     /// Leases to sample: tenant → namespace and name.
     pub samples: BTreeMap<String, (String, String)>,
+    /// Tenants that cannot be decoded and whose status does not say so yet, with the error.
+    pub undecodable: Vec<(String, String)>,
     /// When time alone changes the plan.
     pub wake: Option<Timestamp>,
 }
@@ -71,7 +73,9 @@ impl Planner {
             self.tenants.iter().filter_map(|(name, p)| Some((name.clone(), p.next.sample.clone()?))).collect();
         let wakes = self.tenants.values().filter_map(|p| p.next.wake);
         let wake = wakes.chain(rollouts.wake).filter(|at| *at > now).min();
-        Plan { releases: releases::steps(&self.catalog, world, now), rollouts, samples, wake }
+        let unsaid = world.undecodable.iter().filter(|((plural, _), found)| plural == "tenants" && !found.reported);
+        let undecodable = unsaid.map(|((_, name), found)| (name.clone(), found.error.clone())).collect();
+        Plan { releases: releases::steps(&self.catalog, world, now), rollouts, samples, undecodable, wake }
     }
 
     /// What comes next for each tenant, as of the last plan.

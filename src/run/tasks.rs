@@ -146,6 +146,18 @@ impl Tasks {
         Job { subject, grant: None, work: Box::pin(work) }
     }
 
+    /// Says on a Tenant that it cannot be decoded.
+    #[must_use]
+    pub fn undecodable(&self, term: &Term, name: String, error: String) -> Job {
+        let subject = Subject::Tenant(name.clone());
+        let (tasks, term, about) = (self.clone(), term.clone(), subject.clone());
+        let work = async move {
+            let result = tasks.writer.undecodable(&term, &name, &error).await;
+            done(about, "undecodable", result)
+        };
+        Job { subject, grant: None, work: Box::pin(work) }
+    }
+
     /// A step of a release.
     #[must_use]
     pub fn release(&self, term: &Term, world: &World, step: ReleaseStep) -> Option<Job> {
