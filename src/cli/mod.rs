@@ -1,5 +1,9 @@
 //! The verbs of `leasehold` and `kubectl leasehold`, over the same observe → plan as the operator.
 mod crds;
+pub mod files;
+pub mod output;
+pub mod render;
+pub mod table;
 
 use std::process::ExitCode;
 
@@ -22,7 +26,7 @@ pub struct Cli {
 enum Verb {
     /// Run the operator.
     Run(run::Options),
-    /// Work with the CustomResourceDefinitions of Leasehold's own kinds.
+    Render(render::Render),
     Crds(crds::Crds),
 }
 
@@ -30,10 +34,11 @@ enum Verb {
 #[must_use]
 pub fn main(name: &'static str) -> ExitCode {
     let command = <Cli as clap::CommandFactory>::command().name(name).bin_name(name);
-    let cli = match command.try_get_matches().and_then(|matches| <Cli as clap::FromArgMatches>::from_arg_matches(&matches)) {
-        Ok(cli) => cli,
-        Err(error) => error.exit(),
-    };
+    let cli =
+        match command.try_get_matches().and_then(|matches| <Cli as clap::FromArgMatches>::from_arg_matches(&matches)) {
+            Ok(cli) => cli,
+            Err(error) => error.exit(),
+        };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
@@ -50,6 +55,7 @@ async fn dispatch(verb: Verb) -> Result<ExitCode, Box<dyn std::error::Error>> {
             telemetry::start(options.log_format);
             Ok(run::run(options).await?)
         }
+        Verb::Render(render) => render.run(),
         Verb::Crds(crds) => Ok(crds.run()?),
     }
 }
