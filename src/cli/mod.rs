@@ -1,5 +1,9 @@
 //! The verbs of `leasehold` and `kubectl leasehold`, over the same observe → plan as the operator.
 mod crds;
+pub mod files;
+pub mod output;
+pub mod render;
+pub mod table;
 
 use std::process::ExitCode;
 
@@ -22,7 +26,7 @@ pub struct Cli {
 enum Verb {
     /// Run the operator.
     Run(run::Options),
-    /// Work with the CustomResourceDefinitions of Leasehold's own kinds.
+    Render(render::Render),
     Crds(crds::Crds),
 }
 
@@ -51,6 +55,7 @@ async fn dispatch(verb: Verb) -> Result<ExitCode, Box<dyn std::error::Error>> {
             telemetry::start(options.log_format);
             Ok(run::run(options).await?)
         }
+        Verb::Render(render) => render.run(),
         Verb::Crds(crds) => Ok(crds.run()?),
     }
 }
