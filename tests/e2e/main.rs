@@ -9,4 +9,5 @@ mod support;
 mod fleet;
 mod looks;
 
+mod adopt;
 mod onboard;
