@@ -10,4 +10,5 @@ mod fleet;
 mod looks;
 
 mod adopt;
+mod drift;
 mod onboard;

@@ -7,7 +7,7 @@ use super::{
     handover::{self, Before},
     next::Draft,
     stack::{self, Rendered},
-    step::{Step, Target, Why},
+    step::{Apply, Step, Target, Why},
 };
 use crate::domain::{fleet::Health, marks, report::Motion};
 
@@ -19,18 +19,7 @@ impl Draft<'_> {
             return None;
         }
         let mut stages = stack::changes(rendered, self.seen, &mut memo.compared);
-        let warn = self
-            .facts
-            .tenant
-            .metadata
-            .annotations
-            .as_ref()
-            .and_then(|a| a.get(marks::DRIFT))
-            .is_some_and(|v| v == "warn");
-        if warn {
-            stages.iter_mut().for_each(|stage| stage.retain(|a| !matches!(a.why, Why::Drift(_))));
-            stages.retain(|stage| !stage.is_empty());
-        }
+        self.leave_drift(&mut stages);
         if stages.is_empty() {
             return self.prune(rendered);
         }
@@ -49,6 +38,21 @@ impl Draft<'_> {
             }
         }
         Some(Step::Apply(stages))
+    }
+
+    /// Drift that the Tenant wants to be told about, not repaired.
+    fn leave_drift(&mut self, stages: &mut Vec<Vec<Apply>>) {
+        let annotations = self.facts.tenant.metadata.annotations.as_ref();
+        if annotations.and_then(|a| a.get(marks::DRIFT)).is_none_or(|value| value != "warn") {
+            return;
+        }
+        let drifted = stages.iter().flatten().filter_map(|apply| match &apply.why {
+            Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
+            Why::Missing | Why::Rendered => None,
+        });
+        self.drifted = drifted.collect();
+        stages.iter_mut().for_each(|stage| stage.retain(|a| !matches!(a.why, Why::Drift(_))));
+        stages.retain(|stage| !stage.is_empty());
     }
 
     /// F3: an object that a newer leader wrote is not touched.

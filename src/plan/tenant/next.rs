@@ -69,6 +69,8 @@ pub(super) struct Draft<'a> {
     /// What the stack lacks, for the report.
     pub(super) applying: Option<Motion>,
     pub(super) confirmations: Vec<String>,
+    /// What somebody changed and is left as it is.
+    pub(super) drifted: Vec<String>,
     pub(super) sample: bool,
     pub(super) wake: Option<Timestamp>,
 }
@@ -78,7 +80,8 @@ impl<'a> Draft<'a> {
         let mut status = facts.tenant.status.clone().unwrap_or_default();
         status.observed_generation = facts.tenant.metadata.generation.unwrap_or_default();
         status.blockers = Vec::new();
-        Self { facts, seen, shared, status, applying: None, confirmations: Vec::new(), sample: false, wake: None }
+        let (confirmations, drifted) = (Vec::new(), Vec::new());
+        Self { facts, seen, shared, status, applying: None, confirmations, drifted, sample: false, wake: None }
     }
 
     fn farewell(mut self) -> Next {
@@ -128,7 +131,9 @@ impl<'a> Draft<'a> {
     fn finish(mut self, word: Word, step: Option<Step>, held_back: Option<&Fault>) -> Next {
         let report = self.report(word);
         let tenant = &self.facts.tenant;
+        let before = tenant.status.clone().unwrap_or_default();
         conditions::write(&mut self.status, tenant, &report, self.facts.evidence.as_ref(), self.shared.now);
+        conditions::drifted(&mut self.status, tenant, &before.conditions, &self.drifted, self.shared.now);
         // A step that failed waits; the status says meanwhile why, unless it is the Tenant itself that cannot be written.
         let step = step.filter(|_| held_back.is_none());
         let step = match step {
