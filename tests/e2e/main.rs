@@ -10,5 +10,11 @@ mod fleet;
 mod looks;
 
 mod adopt;
+mod counts;
 mod drift;
+mod handover;
 mod onboard;
+mod paused;
+mod prune;
+mod status_lost;
+mod waves;
