@@ -13,6 +13,7 @@ mod adopt;
 mod counts;
 mod drift;
 mod handover;
+mod offboard;
 mod onboard;
 mod paused;
 mod prune;
