@@ -10,6 +10,7 @@ mod fleet;
 mod looks;
 
 mod adopt;
+mod bad_input;
 mod counts;
 mod drift;
 mod handover;
