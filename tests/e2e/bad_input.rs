@@ -6,7 +6,7 @@ use kube::api::{Api, DeleteParams};
 use leasehold::api::OperatorRelease;
 use serde_json::{Value, json};
 
-use crate::fleet::{CRASHING, Fleet, PATIENCE, UNPULLABLE};
+use crate::fleet::{Fleet, PATIENCE, UNPULLABLE};
 use crate::looks::{KStatus, Looks, kstatus};
 use crate::prune::templates;
 use crate::support::{eventually, watch_until};
@@ -263,12 +263,7 @@ async fn bad_input_image_that_cannot_be_pulled() {
 async fn bad_input_operator_that_crashes() {
     let fleet = Fleet::shared("crashes").await;
     let beside = Beside::onboarded(&fleet).await;
-    fleet
-        .release_with("1.0.1", |spec| {
-            spec["image"] = json!(CRASHING);
-            spec["args"] = json!(["--no-such-flag"]);
-        })
-        .await;
+    fleet.release_with("1.0.1", |spec| fleet.crashing(spec)).await;
     fleet.tenant("crashes-acme", "1.0.1", json!({})).await;
     stalled(&fleet, &beside, "crashes-acme", "CrashLoop", &["version 1.0.1", "pod crashes-operator-"]).await;
     fleet.tenant("crashes-acme", "1.0.0", json!({})).await;

@@ -16,15 +16,15 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use crate::looks::Looks;
 use crate::support::proxy::{Proxy, Request};
-use crate::support::{Cluster, Leasehold, Node, eventually, leasehold_binary, watch_until};
+use crate::support::{
+    CRASH_IMAGE, Cluster, Leasehold, NEVER_READY_IMAGE, Node, eventually, leasehold_binary, watch_until,
+};
 
 /// For anything that has to come true: real pods on two busy cores take their time.
 pub const PATIENCE: Duration = Duration::from_secs(150);
 
-/// The sample operator under names that the hollow node gives a fate to; on real pods its arguments do.
+/// The sample operator.
 pub const IMAGE: &str = "example.com/memcached-operator:dev";
-pub const NEVER_READY: &str = "example.com/neverready-operator:dev";
-pub const CRASHING: &str = "example.com/crashing-operator:dev";
 /// Nobody has it, and nobody can be asked.
 pub const UNPULLABLE: &str = "127.0.0.1:1/unpullable-operator:dev";
 
@@ -84,6 +84,22 @@ impl Fleet {
 
     pub fn has_real_pods(&self) -> bool {
         self.cluster.node() == Node::Containers
+    }
+
+    /// Of a release whose pods run and never become ready: by its arguments on real pods, by its image on the hollow node.
+    pub fn never_ready(&self, spec: &mut Value) {
+        if !self.has_real_pods() {
+            spec["image"] = json!(format!("example.com/{NEVER_READY_IMAGE}:dev"));
+        }
+        spec["args"].as_array_mut().expect("arguments").push(json!("--behaviour=never-ready"));
+    }
+
+    /// Of a release whose pods exit at once.
+    pub fn crashing(&self, spec: &mut Value) {
+        if !self.has_real_pods() {
+            spec["image"] = json!(format!("example.com/{CRASH_IMAGE}:dev"));
+        }
+        spec["args"].as_array_mut().expect("arguments").push(json!("--no-such-flag"));
     }
 
     pub fn tenants(&self) -> Api<Tenant> {
@@ -249,9 +265,7 @@ async fn prepare(cluster: &Cluster) {
     if cluster.node() == Node::Containers && std::env::var_os("LEASEHOLD_E2E_KUBECONFIG").is_none() {
         let program = leasehold_binary().with_file_name("memcached");
         assert!(program.exists(), "no {}: run `cargo build --workspace` first", program.display());
-        for image in [IMAGE, NEVER_READY, CRASHING] {
-            cluster.load_image(image, &program);
-        }
+        cluster.load_image(IMAGE, &program);
     }
 }
 

@@ -5,7 +5,7 @@ use kube::api::{Patch, PatchParams};
 use leasehold::api::Phase;
 use serde_json::json;
 
-use crate::fleet::{Fleet, NEVER_READY};
+use crate::fleet::Fleet;
 use crate::looks::Looks;
 use crate::waves::{all_run, bump, four, reached, two_waves};
 
@@ -21,12 +21,7 @@ async fn status_lost() {
     let off = ["--leader-elect=false"];
     let leasehold = fleet.run(fleet.cluster.kubeconfig(), "leasehold-0", &off);
     fleet.release("1.0.0").await;
-    fleet
-        .release_with("1.2.0", |spec| {
-            spec["image"] = json!(NEVER_READY);
-            spec["args"].as_array_mut().unwrap().push(json!("--behaviour=never-ready"));
-        })
-        .await;
+    fleet.release_with("1.2.0", |spec| fleet.never_ready(spec)).await;
     fleet.policy(two_waves("5s")).await;
     bump(&fleet, "1.0.0").await;
     let before = all_run(&fleet, "1.0.0").await;

@@ -9,7 +9,7 @@ use kube::{Client, ResourceExt};
 use leasehold::api::{Grant, Phase, Rollout, Tenant, Upgrade};
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, NEVER_READY, PATIENCE};
+use crate::fleet::{Fleet, PATIENCE};
 use crate::looks::Looks;
 use crate::support::proxy::{Fault, Match};
 use crate::support::{eventually, watch_until};
@@ -111,12 +111,7 @@ async fn wave_happy() {
 async fn wave_halts_at_canary() {
     let fleet = Fleet::shared("halts").await;
     fleet.release("1.0.0").await;
-    fleet
-        .release_with("1.2.0", |spec| {
-            spec["image"] = json!(NEVER_READY);
-            spec["args"].as_array_mut().unwrap().push(json!("--behaviour=never-ready"));
-        })
-        .await;
+    fleet.release_with("1.2.0", |spec| fleet.never_ready(spec)).await;
     fleet.policy(two_waves("5s")).await;
     bump(&fleet, "1.0.0").await;
     let before: Vec<Tenant> = all_run(&fleet, "1.0.0").await;
