@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use super::group::{Candidate, Group};
 use crate::{
     api::{Order, PlannedWave, PolicySpec, Rollout, RolloutSpec, Unmatched, Wave},
-    domain::fleet::Fleet,
+    domain::fleet::{Fleet, Member},
 };
 
 /// What a group became.
@@ -52,6 +52,11 @@ pub fn freeze<'a>(group: &Group<'a>, policy: &PolicySpec, sequence: i64) -> Froz
         additional_failures: 0,
     };
     Frozen { rollout: Some(Rollout::new(&name, spec)), left }
+}
+
+/// Whether any wave of the policy selects the tenant.
+pub fn selected(policy: &PolicySpec, member: &Member) -> bool {
+    policy.waves.iter().any(|wave| wave.selector.as_ref().is_none_or(|selector| selector.matches(&member.labels)))
 }
 
 /// Gives each wave the tenants that it selects and no earlier wave took, as indices into `members`; the rest at last.

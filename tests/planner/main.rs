@@ -1,0 +1,9 @@
+//! The wave engine, simulated: a small fake cluster carries its decisions out, named stories tell what must come of it,
+//! and thousands of random schedules are watched by an oracle that knows the rules and not the engine.
+//!
+//! `LEASEHOLD_SCHEDULES` sets how many schedules are run; `LEASEHOLD_SEED` runs one.
+mod cluster;
+mod freeze;
+mod stories;
+mod threads;
+mod verbs;
