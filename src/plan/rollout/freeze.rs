@@ -126,8 +126,14 @@ pub fn next_sequence(fleet: &Fleet, operator: &str) -> i64 {
     let there = fleet.rollouts.values().filter(|rollout| rollout.spec.operator == operator);
     let granted = fleet.members.values().filter(|member| member.operator == operator);
     let names: BTreeSet<&str> = granted.filter_map(|member| member.granted.as_ref()?.rollout.as_deref()).collect();
-    let counted = names.iter().filter_map(|name| name.rsplit_once('-')?.1.parse::<i64>().ok());
+    let counted = names.iter().filter_map(|name| sequence(fleet, name));
     there.map(|rollout| rollout.spec.sequence).chain(counted).max().unwrap_or(0).saturating_add(1)
+}
+
+/// The number of the run of that name, by its name if it is gone.
+pub fn sequence(fleet: &Fleet, rollout: &str) -> Option<i64> {
+    let there = fleet.rollouts.get(rollout).map(|rollout| rollout.spec.sequence);
+    there.or_else(|| rollout.rsplit_once('-')?.1.parse().ok())
 }
 
 #[cfg(test)]
