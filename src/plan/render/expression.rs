@@ -348,6 +348,9 @@ impl<'s> Checker<'s> {
             Ok(found) => found,
             Err(message) => return self.wrong(offset, message),
         };
+        if is_root && names.is_empty() {
+            return self.wrong(offset, format!("`{raw}` is everything there is here: name what you need of it"));
+        }
         let path = Path { up, start: Start::This, segments: names, raw: raw.to_owned() };
         if found.must_exist && is_root {
             self.must_exist.push(Path { up: 0, ..path.clone() });
