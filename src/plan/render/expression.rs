@@ -126,8 +126,12 @@ fn within_bounds(text: &str) -> Result<(), String> {
 fn syntax(text: &str, error: &handlebars::TemplateError) -> Mistake {
     let offset = error.pos().map(|(line, column)| offset_of(text, line, column));
     let reason = error.reason().to_string();
-    // The grammar's own words name its rules, which no user knows; one line of them is enough.
     let reason = reason.lines().next().unwrap_or_default().replace("invalid handlebars syntax: ", "");
+    // The parser lists the rules of its grammar that would have fitted; those names are known to nobody else.
+    let reason = match reason.strip_prefix("expected ") {
+        Some(_) => "`{{` without its `}}`, a block without its end, or a character that does not belong here",
+        None => &reason,
+    };
     Mistake { offset, message: format!("not a valid Handlebars expression: {reason}") }
 }
 
@@ -297,7 +301,8 @@ impl<'s> Checker<'s> {
         };
         let (least, most) = helper.arity();
         if !(least..=most).contains(&parameters.len()) {
-            return self.wrong(offset, format!("`{name}` takes {least} to {most} values, not {}", parameters.len()));
+            let takes = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            return self.wrong(offset, format!("`{name}` takes {takes} value(s), not {}", parameters.len()));
         }
         let arguments: Vec<_> = parameters.iter().map(|p| self.argument(p, offset)).collect();
         let arguments: Option<Vec<_>> = arguments.into_iter().map(|a| a.map(|(expr, _)| expr)).collect();
