@@ -51,7 +51,8 @@ impl<'m> Pod<'m> {
                 findings.malformed(self.manifest, format!("{SPEC}.{list}"), "a list of maps");
             }
         }
-        if self.spec.get("containers").and_then(Value::as_array).is_none_or(Vec::is_empty) {
+        let containers = self.spec.get("containers");
+        if containers.is_none_or(|list| list.as_array().is_some_and(Vec::is_empty)) {
             findings.malformed(self.manifest, format!("{SPEC}.containers"), "a list with a container in it");
         }
         findings.0.len() == before

@@ -49,7 +49,13 @@ impl Rule {
                 (Some(rule), _) => rule.apply(value, &at, depth + 1, findings),
                 (None, Others::Each(rule)) => rule.apply(value, &at, depth + 1, findings),
                 (None, Others::Refuse) if self.kind == Kind::Object => {
-                    findings.add(&at, format!("is not known to the release; it takes: {}", known.join(", ")));
+                    findings.add(
+                        &at,
+                        format!(
+                            "is not known to the release, which takes {}",
+                            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                        ),
+                    );
                 }
                 (None, _) => {}
             }
