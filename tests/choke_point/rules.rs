@@ -57,7 +57,7 @@ const SAMPLES: &[(RuleId, &str, &str, Change)] = &[
         m.push(again);
     }),
     (RuleId::InvalidName, "Service/9lives", "metadata.name", |m, _| {
-        set(of(m, "Service"), "metadata.name", json!("9lives"))
+        set(of(m, "Service"), "metadata.name", json!("9lives"));
     }),
     (RuleId::InvalidName, "Service/memcached-metrics", "metadata.generateName", |m, _| {
         set(of(m, "Service"), "metadata.generateName", json!("a-"));
@@ -81,17 +81,17 @@ const SAMPLES: &[(RuleId, &str, &str, Change)] = &[
         set(of(m, "Namespace"), "spec.finalizers", json!(["a.example.com/b"]));
     }),
     (RuleId::ServerField, "Role/memcached-operator", "metadata.uid", |m, _| {
-        set(of(m, "Role"), "metadata.uid", json!("1"))
+        set(of(m, "Role"), "metadata.uid", json!("1"));
     }),
     (RuleId::ServerField, DEPLOYMENT, "status", |m, _| set(of(m, "Deployment"), "status", json!({}))),
     (RuleId::RoleAboveCeiling, "Role/memcached-operator", "rules[2]", |_, scope| {
-        scope.allowed_rules = Some(Vec::new())
+        scope.allowed_rules = Some(Vec::new());
     }),
     (RuleId::RoleAboveCeiling, "Role/memcached-operator", "rules[0].nonResourceURLs", |m, _| {
         set(of(m, "Role"), "rules.0.nonResourceURLs", json!(["/metrics"]));
     }),
     (RuleId::RoleWildcard, "Role/memcached-operator", "rules[2]", |m, _| {
-        set(of(m, "Role"), "rules.2.verbs", json!(["*"]))
+        set(of(m, "Role"), "rules.2.verbs", json!(["*"]));
     }),
     (RuleId::RoleEscalation, "Role/memcached-operator", "rules[2].verbs", |m, _| {
         set(of(m, "Role"), "rules.2.verbs", json!(["get", "escalate"]));
@@ -131,7 +131,7 @@ const SAMPLES: &[(RuleId, &str, &str, Change)] = &[
         set(of(m, "ResourceQuota"), "spec.hard.pods", json!("2"));
     }),
     (RuleId::ServiceType, "Service/memcached-metrics", "spec.type", |m, _| {
-        set(of(m, "Service"), "spec.type", json!("LoadBalancer"))
+        set(of(m, "Service"), "spec.type", json!("LoadBalancer"));
     }),
     (RuleId::ServiceType, "Service/memcached-metrics", "spec.externalName", |m, _| {
         set(of(m, "Service"), "spec.externalName", json!("example.com"));
@@ -140,17 +140,17 @@ const SAMPLES: &[(RuleId, &str, &str, Change)] = &[
         set(of(m, "Service"), "spec.externalIPs", json!(["10.0.0.1"]));
     }),
     (RuleId::MonitorReach, "ServiceMonitor/a", "spec.namespaceSelector", |m, _| {
-        m.push(monitor(json!({"namespaceSelector": {"any": true}})))
+        m.push(monitor(&json!({"namespaceSelector": {"any": true}})));
     }),
     (RuleId::MonitorReach, "ServiceMonitor/a", "spec.namespaceSelector", |m, _| {
-        m.push(monitor(json!({"namespaceSelector": {"matchNames": ["tenant-foo", "tenant-bar"]}})));
+        m.push(monitor(&json!({"namespaceSelector": {"matchNames": ["tenant-foo", "tenant-bar"]}})));
     }),
     (RuleId::MonitorReach, "ServiceMonitor/a", "spec.endpoints[0].tlsConfig.caFile", |m, _| {
-        m.push(monitor(json!({"endpoints": [{"tlsConfig": {"caFile": "/etc/passwd"}}]})));
+        m.push(monitor(&json!({"endpoints": [{"tlsConfig": {"caFile": "/etc/passwd"}}]})));
     }),
 ];
 
-fn monitor(spec: serde_json::Value) -> Manifest {
+fn monitor(spec: &serde_json::Value) -> Manifest {
     object(json!({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor",
         "metadata": {"name": "a", "namespace": "tenant-foo"}, "spec": spec,
@@ -190,7 +190,7 @@ fn a_finding_reads_as_a_sentence() {
 fn other_kinds_that_belong_to_a_tenant_pass() {
     let found = found_after(|manifests, _| {
         manifests.push(monitor(
-            json!({"namespaceSelector": {"matchNames": ["tenant-foo"]}, "endpoints": [{"port": "metrics"}]}),
+            &json!({"namespaceSelector": {"matchNames": ["tenant-foo"]}, "endpoints": [{"port": "metrics"}]}),
         ));
         for (api, kind) in [
             ("v1", "ConfigMap"),

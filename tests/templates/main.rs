@@ -35,13 +35,13 @@ fn errors_of(lines: &str) -> String {
 }
 
 /// `spec` of a document whose spec is this YAML, rendered with these values.
-fn spec_with(values: Value, spec: &str) -> Value {
+fn spec_with(values: &Value, spec: &str) -> Value {
     let mut context = context();
-    context.values = values.as_object().expect("values are a map").clone();
+    context.values.clone_from(values.as_object().expect("values are a map"));
     let stack = compile(&format!("{HEAD}spec:\n{spec}")).expect("it compiles");
     stack.render(&context.to_value()).expect("it renders")[0].value["spec"].clone()
 }
 
 fn spec(yaml: &str) -> Value {
-    spec_with(json!({}), yaml)
+    spec_with(&json!({}), yaml)
 }

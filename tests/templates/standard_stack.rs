@@ -57,7 +57,9 @@ fn names_nothing_that_the_api_server_would_not_store() {
     let mut bare = context();
     (bare.args, bare.env, bare.rules) = (Vec::new(), Vec::new(), Vec::new());
     let mut found = Vec::new();
-    rendered(&bare).iter().for_each(|m| empty(&m.value, &m.to_string(), &mut found));
+    for manifest in rendered(&bare) {
+        empty(&manifest.value, &manifest.to_string(), &mut found);
+    }
     assert_eq!(found, Vec::<String>::new());
 }
 

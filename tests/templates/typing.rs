@@ -8,7 +8,7 @@ use crate::{HEAD, compile, spec, spec_with, stack::context};
 fn a_whole_expression_keeps_its_type() {
     let values = json!({"flag": true, "ratio": 0.5, "list": ["a", 1], "map": {"a": {"b": 1}}, "text": "7"});
     let spec = spec_with(
-        values.clone(),
+        &values,
         "  int: '{{replicas}}'\n  flag: '{{values.flag}}'\n  ratio: '{{ values.ratio }}'\n  list: '{{values.list}}'\n  map: '{{values.map}}'\n  text: '{{values.text}}'\n",
     );
     assert_eq!(
@@ -38,7 +38,7 @@ fn plain_scalars_have_the_types_of_yaml_and_quoted_ones_are_text() {
 #[test]
 fn helpers_keep_types_too() {
     let spec = spec_with(
-        json!({"list": ["x", 2], "empty": [], "none": null}),
+        &json!({"list": ["x", 2], "empty": [], "none": null}),
         concat!(
             "  fallback: '{{default values.none 3}}'\n",
             "  same: '{{eq operator \"memcached\"}}'\n",
@@ -59,7 +59,7 @@ fn helpers_keep_types_too() {
 #[test]
 fn an_optional_value_that_is_absent_or_empty_leaves_its_key_out() {
     let spec = spec_with(
-        json!({"none": null, "empty": {}, "zero": 0}),
+        &json!({"none": null, "empty": {}, "zero": 0}),
         "  a: '{{optional values.none}}'\n  b: '{{optional values.empty}}'\n  c: '{{optional values.zero}}'\n  d: '{{optional tenant.labels.nowhere}}'\n",
     );
     assert_eq!(spec, json!({"c": 0}));
@@ -68,7 +68,7 @@ fn an_optional_value_that_is_absent_or_empty_leaves_its_key_out() {
 #[test]
 fn blocks_live_inside_one_string() {
     let spec = spec_with(
-        json!({"hosts": ["a", "b"], "ports": {"http": 80, "https": 443}}),
+        &json!({"hosts": ["a", "b"], "ports": {"http": 80, "https": 443}}),
         concat!(
             "  if: '{{#if values.hosts}}yes{{else}}no{{/if}}'\n",
             "  unless: '{{#unless replicas}}none{{/unless}}'\n",
@@ -86,7 +86,7 @@ fn blocks_live_inside_one_string() {
 #[test]
 fn a_list_takes_the_elements_of_another_in_the_place_the_template_chose() {
     let yaml = format!("  list:\n  - first\n  - {ITEMS}: '{{{{values.more}}}}'\n  - last\n");
-    let spec = spec_with(json!({"more": [{"a": 1}, "b"]}), &yaml);
+    let spec = spec_with(&json!({"more": [{"a": 1}, "b"]}), &yaml);
     assert_eq!(spec["list"], json!(["first", {"a": 1}, "b", "last"]));
 }
 

@@ -65,8 +65,8 @@ fn that_do_not_fit_are_named_with_their_path() {
     values.names[2]: is there twice
     values.port: must be a whole number or a string, not 1.5
     values.ratio: must be above 0
-    values.sise: is not known to the release; it takes: free, host, labels, mode, names, port, ratio, size, tls
-    values.tls.enable: is not known to the release; it takes: enabled
+    values.sise: is not known to the release, which takes free, host, labels, mode, names, port, ratio, size, tls
+    values.tls.enable: is not known to the release, which takes enabled
     values.tls.enabled: must be true or false, not "yes"
     "#);
     assert_snapshot!(lines(&sample().check(&map(json!({"size": 10, "names": [], "host": "a.very.long.name.of.a.host"}))).expect_err("more is wrong")), @r"
@@ -79,7 +79,7 @@ fn that_do_not_fit_are_named_with_their_path() {
 #[test]
 fn of_a_release_without_a_schema_are_not_taken() {
     assert!(Schema::none().check(&Map::new()).is_ok());
-    assert_snapshot!(lines(&Schema::none().check(&map(json!({"a": 1}))).expect_err("none is taken")), @r"values.a: is not known to the release; it takes:");
+    assert_snapshot!(lines(&Schema::none().check(&map(json!({"a": 1}))).expect_err("none is taken")), @r"values.a: is not known to the release, which takes none");
 }
 
 #[test]

@@ -139,18 +139,13 @@ fn resources(pod: Pod<'_>, at: &str, container: &Value, findings: &mut Findings)
                 }
             }
         });
-        if let (Some(request), Some(limit)) = (request, limit) {
-            if request > limit {
-                let field = format!("{at}.resources.requests.{resource}");
-                let why = format!("asks for {request}, with a limit of {limit}");
-                findings.add(
-                    RuleId::RequestAboveLimit,
-                    pod.manifest,
-                    field,
-                    why,
-                    "lower the request or raise the limit",
-                );
-            }
+        if let (Some(request), Some(limit)) = (request, limit)
+            && request > limit
+        {
+            let field = format!("{at}.resources.requests.{resource}");
+            let why = format!("asks for {request}, with a limit of {limit}");
+            let fix = "lower the request or raise the limit";
+            findings.add(RuleId::RequestAboveLimit, pod.manifest, field, why, fix);
         }
     }
 }

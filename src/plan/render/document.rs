@@ -269,7 +269,7 @@ impl<'c> Renderer<'c> {
         for (name, node) in entries {
             let name = match name {
                 Name::Fixed(name) => name.clone(),
-                Name::Scalar(scalar) => match self.checked(scalar, |body, frame| body.text(frame)) {
+                Name::Scalar(scalar) => match self.checked(scalar, Body::text) {
                     Some(name) => name,
                     None => continue,
                 },

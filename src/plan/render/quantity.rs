@@ -225,9 +225,9 @@ fn map(quantities: Option<&mut Value>) {
 }
 
 fn scalar(value: Option<&mut Value>) {
-    if let Some(value) = value {
-        if let Ok(quantity) = Quantity::from_json(value) {
-            *value = Value::String(quantity.to_string());
-        }
+    if let Some(value) = value
+        && let Ok(quantity) = Quantity::from_json(value)
+    {
+        *value = Value::String(quantity.to_string());
     }
 }

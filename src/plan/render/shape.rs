@@ -69,13 +69,7 @@ impl Shape {
             Self::Object(fields) => match fields.get(segment) {
                 Some(shape) => Ok(Found { shape, must_exist }),
                 None if fields.is_empty() => Err(format!("unknown variable `{segment}`: nothing is declared {of}")),
-                None => Err(match fields.keys().find(|name| is_typo(segment, name)) {
-                    Some(near) => format!("unknown variable `{segment}` {of}: did you mean `{near}`?"),
-                    None => {
-                        let names: Vec<&str> = fields.keys().map(String::as_str).collect();
-                        format!("unknown variable `{segment}`: declared {of} are {}", names.join(", "))
-                    }
-                }),
+                None => Err(unknown(segment, &of, fields)),
             },
         }
     }
@@ -88,6 +82,14 @@ impl Shape {
             Self::Leaf | Self::Object(_) => None,
         }
     }
+}
+
+fn unknown(written: &str, of: &str, fields: &BTreeMap<String, Shape>) -> String {
+    if let Some(near) = fields.keys().find(|name| is_typo(written, name)) {
+        return format!("unknown variable `{written}` {of}: did you mean `{near}`?");
+    }
+    let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+    format!("unknown variable `{written}`: declared {of} are {}", names.join(", "))
 }
 
 /// Whether one becomes the other by adding, dropping or changing at most two characters, and keeps most of them.
