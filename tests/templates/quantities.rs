@@ -62,7 +62,7 @@ fn are_canonical_wherever_a_stack_has_them() {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"},
         "spec": {"template": {"spec": {
             "containers": [{"resources": {"requests": {"cpu": 0.5, "memory": "1024Ki"}, "limits": {"cpu": 2, "memory": "none"}}}],
-            "initContainers": [{"resources": {"limits": {"cpu": "3000m"}}}],
+            "initContainers": [{"resources": {"limits": {"cpu": "3000m"}, "requests": {"cpu": "1500u"}}}],
             "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "1024Ki"}}],
         }}},
     });
@@ -72,6 +72,8 @@ fn are_canonical_wherever_a_stack_has_them() {
         json!({"requests": {"cpu": "500m", "memory": "1Mi"}, "limits": {"cpu": "2", "memory": "none"}})
     );
     assert_eq!(pod["initContainers"][0]["resources"]["limits"]["cpu"], "3");
+    // The API server rounds amounts of resources up to thousandths.
+    assert_eq!(pod["initContainers"][0]["resources"]["requests"]["cpu"], "2m");
     assert_eq!(pod["volumes"][0]["emptyDir"]["sizeLimit"], "1Mi");
 }
 
