@@ -1,6 +1,7 @@
 //! The fault proxy before a tiny server and before the real one.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -158,6 +159,29 @@ async fn a_watch_is_cut_ended_expired_or_muted_after_so_many_events() {
     assert_eq!(muted.by_ref().take(2).count().await, 2);
     assert_eq!(whole.by_ref().take(5).count().await, 5);
     assert!(muted.next().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn what_is_delayed_comes_later_and_what_hangs_never() {
+    let tiny = Tiny::behind_proxy().await;
+    let (api, late) = (tiny.config_maps(), Duration::from_secs(1));
+    tiny.proxy.add(Match::verb("get").name("late").before(Fault::Delay(late)));
+    tiny.proxy.add(Match::verb("get").name("never").before(Fault::Hang));
+    tiny.proxy.add(Match::verb("watch").nth(1).before(Fault::LagWatch(late)));
+    let mut lagging = api.watch(&WatchParams::default(), "0").await.unwrap().boxed();
+    let mut prompt = api.watch(&WatchParams::default(), "0").await.unwrap().boxed();
+    assert_eq!(prompt.by_ref().take(5).count().await, 5);
+    assert!(lagging.next().now_or_never().is_none());
+    let slow = async { futures::join!(api.get("late"), lagging.by_ref().take(5).count()) };
+    tokio::select! {
+        biased;
+        _ = api.get("never") => panic!("it hangs"),
+        (late, lagging) = slow => assert_eq!((late.is_ok(), lagging), (true, 5)),
+    }
+    api.get("now").await.unwrap();
+    let gets = tiny.calls().into_iter().filter(|call| !call.ends_with("configmaps")).collect::<Vec<_>>();
+    let last = |call: &str| call.rsplit('/').next().unwrap().to_owned();
+    assert_eq!(gets.iter().map(|call| last(call)).collect::<Vec<_>>(), ["late", "now"]);
 }
 
 #[tokio::test]
