@@ -7,12 +7,13 @@ mod hollow;
 #[path = "support_works/proxy.rs"]
 mod proxy;
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::Api;
-use support::{Cluster, Guardian, Leasehold, Node, eventually};
+use support::{Cluster, Guardian, Leasehold, Node, eventually, watch_until};
 
 /// For what takes a second or two, on a machine that may be busy with something else.
 const SOON: Duration = Duration::from_secs(30);
@@ -111,6 +112,21 @@ spec:
     assert_eq!(kubectl, "goose.test.leasehold.dev/one\n");
     let refused = cluster.try_apply_yaml("{apiVersion: v1, kind: ConfigMap, metadata: {name: UPPER}}").await;
     assert!(matches!(refused, Err(kube::Error::Api(status)) if status.code == 422));
+}
+
+#[tokio::test]
+async fn a_local_program_runs_as_a_real_pod() {
+    let cluster = Cluster::start(Node::Containers).await;
+    if cluster.node() != Node::Containers {
+        return;
+    }
+    cluster.load_image("example.com/sleep:1", Path::new("/bin/sleep"));
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: real}, spec: {containers: [
+        {name: sleep, image: 'example.com/sleep:1', args: ['600'], imagePullPolicy: Never}]}}";
+    cluster.apply_yaml(pod).await;
+    let pods: Api<Pod> = Api::default_namespaced(cluster.client());
+    let runs = |pod: &Pod| pod.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Running"));
+    watch_until(&pods, "real", "it runs", SOON, |pod| pod.is_some_and(runs)).await;
 }
 
 #[tokio::test]
