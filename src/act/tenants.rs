@@ -52,7 +52,9 @@ impl Writer {
             "conditions": [condition("Ready", "False"), condition("Stalled", "True")],
         }});
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &Source::Tenants.api_resource());
-        let sent = self.send(term, &spoken(name), api.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch))).await?;
+        let sent = self
+            .send(term, &spoken(name), api.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)))
+            .await?;
         match sent {
             Ok(object) => Ok(vec![(Source::Tenants, object)]),
             Err(error) if Failure::is_not_found(&error) => Ok(Answers::new()),

@@ -118,5 +118,8 @@ pub fn pod(raw: &DynamicObject) -> Option<(String, PodSeen)> {
 #[must_use]
 pub fn says_undecodable(raw: &DynamicObject) -> bool {
     let conditions = raw.data.pointer("/status/conditions").and_then(Value::as_array);
-    conditions.into_iter().flatten().any(|c| c["type"] == "Stalled" && c["reason"] == "Undecodable" && c["status"] == "True")
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|c| c["type"] == "Stalled" && c["reason"] == "Undecodable" && c["status"] == "True")
 }
