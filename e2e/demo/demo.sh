@@ -60,7 +60,7 @@ onboard() {
     [ "$leaders" = 12 ]
 }
 
-bump() { sed "s/version: .*/version: $1/" "$examples/tenants.yaml" | k apply -f - >/dev/null; }
+bump() { sed -E "s/version: [0-9.]+/version: $1/" "$examples/tenants.yaml" | k apply -f - >/dev/null; }
 first_rollout_to() { k get rollouts -o "jsonpath={.items[?(@.spec.target.version==\"$1\")].metadata.name}" | awk '{print $1}'; }
 rollout_exists() { [ -n "$(first_rollout_to "$1")" ]; }
 
@@ -83,7 +83,6 @@ upgrade_through_a_crash() {
     bump 1.1.0 || return 1
     until_holds 20 rollout_exists 1.1.0 || return 1
     name=$(first_rollout_to 1.1.0)
-    until_holds 20 test 1 -le "$(k get rollout "$name" -o 'jsonpath={.status.proven}' 2>/dev/null || echo 0)" || true
     until_holds 30 proven_at_least "$name" 1 || return 1
     crash_leader "$leader" || return 1
     say "  the canary is proven; Leasehold's leader ${leader%%_*} was killed (kill -9)"
