@@ -29,6 +29,10 @@ impl Writer {
             Step::Status(status) => one(self.tenant_status(term, tenant, status).await),
             Step::Apply(stages) => self.apply(term, owner, stages).await,
             Step::Mark { pod, uid, cost } => one(self.mark(term, &namespace, pod, uid, *cost).await),
+            Step::Finalize(kinds) => match self.finalize(term, &namespace, kinds).await {
+                Ok(_) => (Answers::new(), None),
+                Err(failure) => (Answers::new(), Some(failure)),
+            },
             Step::Scale(targets) => self.scale_down(term, targets).await,
             Step::Delete(targets) => self.delete(term, targets).await,
             Step::Unmark(targets) => self.unmark(term, targets).await,

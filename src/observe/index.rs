@@ -19,7 +19,7 @@ use crate::{
         crd,
         kinds::StackKind,
         object::{CrdSeen, LeaseSeen},
-        world::{Fault, TenantSeen, Undecodable, World},
+        world::{Customs, Fault, Repairs, TenantSeen, Undecodable, World},
     },
 };
 
@@ -116,6 +116,23 @@ impl Index {
     pub fn lease(&mut self, tenant: &str, lease: Option<LeaseSeen>) {
         if let Some(seen) = self.world.tenants.get_mut(tenant) {
             seen.lease = lease;
+            seen.version += 1;
+        }
+    }
+
+    /// Notes which custom resources were left when they were asked to go.
+    pub fn customs(&mut self, tenant: &str, left: Vec<String>, now: Timestamp) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            seen.customs = Some(Customs { left, at: now });
+            seen.version += 1;
+        }
+    }
+
+    /// Notes a repair of drift. A minute of peace and the count begins anew.
+    pub fn repaired(&mut self, tenant: &str, now: Timestamp) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            let recent = seen.repairs.last.is_some_and(|last| now.duration_since(last).as_secs() < 60);
+            seen.repairs = Repairs { times: if recent { seen.repairs.times + 1 } else { 1 }, last: Some(now) };
             seen.version += 1;
         }
     }

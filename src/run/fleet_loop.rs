@@ -290,7 +290,13 @@ impl FleetLoop {
                     self.in_doubt.remove(name);
                 }
                 self.index.fault(name, fault);
-                self.index.touch(name);
+                if done.repaired {
+                    self.index.repaired(name, now);
+                }
+                match &done.customs {
+                    Some(left) => self.index.customs(name, left.clone(), now),
+                    None => self.index.touch(name),
+                }
             }
             subject => {
                 let name = subject.name().to_owned();

@@ -56,6 +56,8 @@ pub fn next(facts: &Facts, seen: &TenantSeen, word: Word, shared: &Shared, memo:
     }
     let held_back = seen.fault.as_ref().filter(|fault| fault.retry_at > shared.now);
     draft.wake = held_back.map(|fault| fault.retry_at);
+    let ends = facts.tenant.spec.holds.iter().filter_map(|hold| hold.until).map(|until| until.0);
+    ends.filter(|end| *end > shared.now).for_each(|end| draft.wake_at(end));
     let step = draft.decide(word, memo);
     draft.finish(word, step, held_back.is_some())
 }
@@ -81,6 +83,11 @@ impl<'a> Draft<'a> {
         Self { facts, seen, shared, status, applying: None, confirmations: Vec::new(), sample: false, wake: None }
     }
 
+    /// Has this looked at again at `at`, if nothing happens before.
+    pub(super) fn wake_at(&mut self, at: Timestamp) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+    }
+
     fn farewell(mut self) -> Next {
         let tenant = &self.facts.tenant;
         let ours = tenant.metadata.finalizers.iter().flatten().any(|f| f == marks::FINALIZER);
@@ -88,9 +95,11 @@ impl<'a> Draft<'a> {
             offboard::Farewell {
                 step: None,
                 blockers: vec!["spec.mode is Paused: set it to Active to let the offboarding go on".into()],
+                wake: None,
             }
         } else {
-            offboard::next(tenant, self.seen)
+            let customs = self.shared.catalog.custom_kinds(&tenant.spec.operator);
+            offboard::next(tenant, self.seen, &customs, self.shared.now)
         };
         self.status.blockers = farewell.blockers.into_iter().take(32).collect();
         let note = match self.status.blockers.first() {
@@ -98,7 +107,7 @@ impl<'a> Draft<'a> {
             None => format!("{:?}: removing the stack", tenant.spec.deletion_policy),
         };
         let held_back = self.seen.fault.as_ref().filter(|fault| fault.retry_at > self.shared.now);
-        self.wake = held_back.map(|f| f.retry_at);
+        self.wake = held_back.map(|f| f.retry_at).into_iter().chain(farewell.wake).min();
         let report =
             fault_report(self.seen.fault.as_ref()).unwrap_or_else(|| Report::moving(Motion::Offboarding, note));
         let step = farewell.step.filter(|_| ours && held_back.is_none());
