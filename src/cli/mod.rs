@@ -1,9 +1,19 @@
 //! The verbs of `leasehold` and `kubectl leasehold`, over the same observe → plan as the operator.
+mod access;
+mod connect;
 mod crds;
 pub mod files;
+pub mod fleet;
+mod live;
 pub mod output;
+pub mod plan;
 pub mod render;
+pub mod rollouts;
+pub mod screen;
+pub mod status;
+mod steps;
 pub mod table;
+pub mod tenant;
 
 use std::process::ExitCode;
 
@@ -26,6 +36,8 @@ pub struct Cli {
 enum Verb {
     /// Run the operator.
     Run(run::Options),
+    Status(status::Status),
+    Plan(plan::PlanVerb),
     Render(render::Render),
     Crds(crds::Crds),
 }
@@ -55,6 +67,8 @@ async fn dispatch(verb: Verb) -> Result<ExitCode, Box<dyn std::error::Error>> {
             telemetry::start(options.log_format);
             Ok(run::run(options).await?)
         }
+        Verb::Status(status) => status.run().await,
+        Verb::Plan(plan) => plan.run().await,
         Verb::Render(render) => render.run(),
         Verb::Crds(crds) => Ok(crds.run()?),
     }
