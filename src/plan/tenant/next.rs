@@ -72,6 +72,8 @@ pub(super) struct Draft<'a> {
     pub(super) applying: Option<Motion>,
     pub(super) confirmations: Vec<String>,
     pub(super) sample: bool,
+    /// A grant outside a rollout takes longer than is reasonable.
+    pub(super) overdue: bool,
     pub(super) wake: Option<Timestamp>,
 }
 
@@ -80,7 +82,17 @@ impl<'a> Draft<'a> {
         let mut status = facts.tenant.status.clone().unwrap_or_default();
         status.observed_generation = facts.tenant.metadata.generation.unwrap_or_default();
         status.blockers = Vec::new();
-        Self { facts, seen, shared, status, applying: None, confirmations: Vec::new(), sample: false, wake: None }
+        Self {
+            facts,
+            seen,
+            shared,
+            status,
+            applying: None,
+            confirmations: Vec::new(),
+            sample: false,
+            overdue: false,
+            wake: None,
+        }
     }
 
     /// Has this looked at again at `at`, if nothing happens before.
