@@ -219,8 +219,9 @@ fn done(subject: Subject, step: &'static str, result: Result<Answers, Failure>) 
 fn log(tenant: &Tenant, step: &Step, failure: Option<&Failure>) {
     let name = tenant.metadata.name.as_deref().unwrap_or_default();
     let revision = tenant.status.as_ref().and_then(|s| s.granted.as_ref()).map(|g| g.revision.as_str());
-    match failure {
-        Some(failure) => tracing::warn!(tenant = name, revision, step = step.name(), %failure, "write failed"),
-        None => tracing::info!(tenant = name, revision, step = step.name(), "done"),
+    if let Some(failure) = failure {
+        tracing::warn!(tenant = name, revision, step = step.name(), %failure, "write failed");
+    } else {
+        tracing::info!(tenant = name, revision, step = step.name(), "done");
     }
 }

@@ -31,7 +31,9 @@ impl Draft<'_> {
             .and_then(|a| a.get(marks::DRIFT))
             .is_some_and(|v| v == "warn");
         if warn {
-            stages.iter_mut().for_each(|stage| stage.retain(|a| !matches!(a.why, Why::Drift(_))));
+            for stage in &mut stages {
+                stage.retain(|a| !matches!(a.why, Why::Drift(_)));
+            }
             stages.retain(|stage| !stage.is_empty());
         }
         if stages.is_empty() {
