@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds the test cluster's programs into a directory (default: .build/cluster of the checkout).
+# Builds the test cluster's programs into a directory (default: .build/bin/cluster of the checkout).
 # Go's own cache makes a second run cheap: only what changed is compiled and linked again.
 set -eu
-out=${1:-$(dirname "$0")/../../.build/cluster}
+out=${1:-$(dirname "$0")/../../.build/bin}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cd "$(dirname "$0")"

@@ -133,7 +133,11 @@ func (cs *children) signal(name string, sig syscall.Signal) error {
 	return err
 }
 
-// restart ends the child, gently for 5 s, starts it again with the same arguments and waits until it is ready.
+// grace is how long a restart waits for a gentle end: longer than the components take when nobody watches them, and far
+// less than the API server takes (a minute) when somebody does.
+const grace = 2 * time.Second
+
+// restart ends the child, gently at first, starts it again with the same arguments and waits until it is ready.
 func (cs *children) restart(ctx context.Context, name string) error {
 	cs.mu.Lock()
 	c, ok := cs.named[name]
@@ -148,7 +152,7 @@ func (cs *children) restart(ctx context.Context, name string) error {
 	cs.mu.Unlock()
 	select {
 	case <-old.ended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(grace):
 		old.cmd.Process.Kill()
 		<-old.ended
 	}

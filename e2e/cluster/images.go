@@ -94,4 +94,10 @@ func known(ctx context.Context, names []string) error {
 }
 
 // runtimeReady holds when containerd's CRI part answers.
-func runtimeReady(ctx context.Context) error { return known(ctx, nil) }
+func runtimeReady(ctx context.Context) error {
+	// gRPC would write a warning for each attempt before the socket is there.
+	if _, err := os.Stat(containerdSocket); err != nil {
+		return err
+	}
+	return known(ctx, nil)
+}

@@ -60,11 +60,34 @@ func isolate(dir string) error {
 			return err
 		}
 	}
+	if err := claimCPUs(); err != nil {
+		return err
+	}
 	// What a killed containerd leaves of its temporary mounts goes with /run.
 	if err := os.Mkdir("/run/tmp", 0o700); err != nil {
 		return err
 	}
 	return os.Setenv("TMPDIR", "/run/tmp")
+}
+
+// claimedCPUs is what the node says it has. Requests only place pods here, and a machine with two CPUs would refuse the
+// second dozen of tenants; what a container may really use is up to its limits, which are enforced.
+const claimedCPUs = 64
+
+// claimCPUs shows kubelet that many, in the directory where it counts them. Nothing else looks there: containers get a
+// /sys of their own.
+func claimCPUs() error {
+	for _, place := range []string{"/sys/devices/system/node", "/sys/devices/system/cpu"} {
+		if err := unix.Mount("tmpfs", place, "tmpfs", 0, "mode=755"); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("mount a tmpfs on %s: %w", place, err)
+		}
+	}
+	for i := range claimedCPUs {
+		if err := os.Mkdir(fmt.Sprintf("/sys/devices/system/cpu/cpu%d", i), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func pretend(name, value string) error {

@@ -41,11 +41,17 @@ impl Writer {
     ///
     /// # Errors
     /// What the API server said.
-    pub async fn rollout_status(&self, term: &Term, rollout: &Rollout, status: &RolloutStatus) -> Result<Answers, Failure> {
+    pub async fn rollout_status(
+        &self,
+        term: &Term,
+        rollout: &Rollout,
+        status: &RolloutStatus,
+    ) -> Result<Answers, Failure> {
         let name = rollout.name_any();
         let api: Api<Rollout> = Api::all(self.client.clone());
         let written = Rollout { status: Some(status.clone()), ..rollout.clone() };
-        let sent = self.write(term, &spoken(&name), api.replace_status(&name, &PostParams::default(), &written)).await?;
+        let sent =
+            self.write(term, &spoken(&name), api.replace_status(&name, &PostParams::default(), &written)).await?;
         Ok(answer(Source::Rollouts, &sent))
     }
 
@@ -69,7 +75,12 @@ impl Writer {
     ///
     /// # Errors
     /// What the API server said. A CRD that exists by now is done: whether it is the right one, the watch will tell.
-    pub async fn release(&self, term: &Term, release: &OperatorRelease, step: &ReleaseStep) -> Result<Answers, Failure> {
+    pub async fn release(
+        &self,
+        term: &Term,
+        release: &OperatorRelease,
+        step: &ReleaseStep,
+    ) -> Result<Answers, Failure> {
         match step {
             ReleaseStep::CreateCrd { crd, .. } => self.create_crd(term, crd).await,
             ReleaseStep::Status { status, .. } => {
@@ -77,7 +88,8 @@ impl Writer {
                 let api: Api<OperatorRelease> = Api::all(self.client.clone());
                 let written = OperatorRelease { status: Some(status.clone()), ..release.clone() };
                 let object = format!("OperatorRelease/{name}");
-                let sent = self.write(term, &object, api.replace_status(&name, &PostParams::default(), &written)).await?;
+                let sent =
+                    self.write(term, &object, api.replace_status(&name, &PostParams::default(), &written)).await?;
                 Ok(answer(Source::Releases, &sent))
             }
         }

@@ -66,7 +66,12 @@ impl Writer {
         (answers, None)
     }
 
-    async fn apply_one(&self, term: &Term, owner: Owner<'_>, apply: &Apply) -> Result<(Source, DynamicObject), Failure> {
+    async fn apply_one(
+        &self,
+        term: &Term,
+        owner: Owner<'_>,
+        apply: &Apply,
+    ) -> Result<(Source, DynamicObject), Failure> {
         let name = apply.key.spoken();
         let mut manifest: Value = serde_json::from_str(&apply.manifest)
             .map_err(|e| Failure::new(&name, FaultKind::Invalid, format!("rendered no JSON: {e}")))?;
@@ -178,7 +183,14 @@ impl Writer {
     ///
     /// # Errors
     /// What the API server said. A pod that is gone is done.
-    pub async fn mark(&self, term: &Term, namespace: &str, pod: &str, uid: &str, cost: Option<&str>) -> Result<Answers, Failure> {
+    pub async fn mark(
+        &self,
+        term: &Term,
+        namespace: &str,
+        pod: &str,
+        uid: &str,
+        cost: Option<&str>,
+    ) -> Result<Answers, Failure> {
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), namespace, &Source::Pods.api_resource());
         let patch = stamped(term, &json!({"metadata": {"annotations": {marks::DELETION_COST: cost}}}), uid);

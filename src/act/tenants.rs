@@ -5,13 +5,9 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{
-    Answers, Failure, Writer,
-    stack::Owner,
-    writer::dynamic,
-};
+use super::{Answers, Failure, Writer, stack::Owner, writer::dynamic};
 use crate::{
-    api::{Tenant, TenantStatus},
+    api::{Tenant, TenantStatus, Time},
     domain::{marks, world::FaultKind},
     election::Term,
     observe::Source,
@@ -33,9 +29,40 @@ impl Writer {
             Step::Status(status) => one(self.tenant_status(term, tenant, status).await),
             Step::Apply(stages) => self.apply(term, owner, stages).await,
             Step::Mark { pod, uid, cost } => one(self.mark(term, &namespace, pod, uid, *cost).await),
+            Step::Finalize(kinds) => match self.finalize(term, &namespace, kinds).await {
+                Ok(_) => (Answers::new(), None),
+                Err(failure) => (Answers::new(), Some(failure)),
+            },
             Step::Scale(targets) => self.scale_down(term, targets).await,
             Step::Delete(targets) => self.delete(term, targets).await,
             Step::Unmark(targets) => self.unmark(term, targets).await,
+        }
+    }
+
+    /// Says on a Tenant that it cannot be decoded. A merge patch, because the object cannot be written as a whole.
+    ///
+    /// # Errors
+    /// What the API server said. A Tenant that is gone is done.
+    pub async fn undecodable(&self, term: &Term, name: &str, error: &str) -> Result<Answers, Failure> {
+        let now = Time::seconds(jiff::Timestamp::now());
+        let condition = |kind: &str, status: &str| {
+            json!({
+                "type": kind, "status": status, "reason": "Undecodable", "observedGeneration": 0, "lastTransitionTime": now,
+                "message": format!("this Tenant cannot be read: {error}. Correct the field; its stack is left as it is meanwhile"),
+            })
+        };
+        let patch = json!({"status": {
+            "summary": "Stalled: Undecodable",
+            "conditions": [condition("Ready", "False"), condition("Stalled", "True")],
+        }});
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &Source::Tenants.api_resource());
+        let sent = self
+            .send(term, &spoken(name), api.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)))
+            .await?;
+        match sent {
+            Ok(object) => Ok(vec![(Source::Tenants, object)]),
+            Err(error) if Failure::is_not_found(&error) => Ok(Answers::new()),
+            Err(error) => Err(Failure::from_kube(spoken(name), &error)),
         }
     }
 
@@ -49,7 +76,8 @@ impl Writer {
             "uid": tenant.metadata.uid,
             "resourceVersion": tenant.metadata.resource_version,
         }});
-        let sent = self.send(term, &spoken(&name), api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch))).await?;
+        let sent =
+            self.send(term, &spoken(&name), api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch))).await?;
         match sent {
             Ok(tenant) => Ok(answer(&tenant)),
             Err(error) if Failure::is_not_found(&error) && !present => Ok(Answers::new()),

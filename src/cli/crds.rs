@@ -1,10 +1,8 @@
 //! `leasehold crds generate`: the CustomResourceDefinitions as files.
 use std::{fs, path::PathBuf, process::ExitCode};
 
-use clap::{Args, Subcommand};
-use kube::ResourceExt;
-
 use crate::api;
+use clap::{Args, Subcommand};
 
 /// Work with the CustomResourceDefinitions of Leasehold's own kinds.
 #[derive(Debug, Args)]
@@ -20,9 +18,6 @@ enum Verb {
         /// Where to write; without it everything goes to standard output.
         #[arg(long)]
         dir: Option<PathBuf>,
-        /// Have `helm uninstall` keep them: deleting a CRD deletes every object of its kind.
-        #[arg(long)]
-        keep: bool,
     },
 }
 
@@ -32,11 +27,8 @@ impl Crds {
     /// # Errors
     /// A file cannot be written.
     pub fn run(self) -> Result<ExitCode, Box<dyn std::error::Error>> {
-        let Verb::Generate { dir, keep } = self.verb;
-        for mut crd in api::crds() {
-            if keep {
-                crd.annotations_mut().insert("helm.sh/resource-policy".into(), "keep".into());
-            }
+        let Verb::Generate { dir } = self.verb;
+        for crd in api::crds() {
             let text = serde_saphyr::to_string(&serde_json::to_value(&crd)?)?;
             match &dir {
                 Some(dir) => {

@@ -116,8 +116,8 @@ impl FleetView {
         let active =
             world.rollouts.values().filter(|rollout| !rollout.status.as_ref().is_some_and(|s| s.phase.ended()));
         let rollouts: Vec<_> = active.map(|rollout| RolloutView::new(rollout, rollout.status.as_ref())).collect();
-        let undecodable = world.undecodable.iter().map(|((kind, name), why)| {
-            format!("{kind} {name} cannot be read and is left alone until it is corrected: {why}")
+        let undecodable = world.undecodable.iter().map(|((kind, name), found)| {
+            format!("{kind} {name} cannot be read and is left alone until it is corrected: {}", found.error)
         });
         let problems = undecodable.chain(releases).collect();
         Self { summary: Summary::new(&tenants, rollouts.len()), rollouts, tenants, problems }

@@ -24,6 +24,10 @@ pub fn describe(step: &Step, tenant: &Tenant) -> String {
         Step::Mark { pod, cost: Some(cost), .. } if cost.starts_with('-') => format!("have Pod/{pod} go first"),
         Step::Mark { pod, cost: Some(_), .. } => format!("have Pod/{pod} go last"),
         Step::Mark { pod, cost: None, .. } => format!("take the mark off Pod/{pod}"),
+        Step::Finalize(kinds) => {
+            let kinds: Vec<&str> = kinds.iter().map(|kind| kind.kind.as_str()).collect();
+            format!("ask the custom resources to go while their operator runs: {}", kinds.join(", "))
+        }
         Step::Scale(targets) => format!("scale to zero: {}", names(targets)),
         Step::Delete(targets) => format!("delete {}", names(targets)),
         Step::Unmark(targets) => format!("take Leasehold's marks off {}", names(targets)),

@@ -25,7 +25,8 @@ const fn kind(
     StackKind { group, version, kind, plural, namespaced: true, stage, precious }
 }
 
-/// Namespace first; then what bounds it, so that nothing runs unbounded; then identity and rights; then the rest.
+/// Namespace first; then what bounds it, so that nothing runs unbounded; then identity and rights, a binding after the
+/// Role that it names, which the API server looks up; then the rest.
 pub const STACK_KINDS: &[StackKind] = &[
     StackKind { namespaced: false, ..kind("", "v1", "Namespace", "namespaces", 0, true) },
     kind("", "v1", "ResourceQuota", "resourcequotas", 1, false),
@@ -33,18 +34,18 @@ pub const STACK_KINDS: &[StackKind] = &[
     kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", 1, false),
     kind("", "v1", "ServiceAccount", "serviceaccounts", 2, false),
     kind("rbac.authorization.k8s.io", "v1", "Role", "roles", 2, false),
-    kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", 2, false),
-    kind("", "v1", "ConfigMap", "configmaps", 3, false),
-    kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", 3, true),
-    kind("", "v1", "Service", "services", 3, false),
-    kind("apps", "v1", "Deployment", "deployments", 3, false),
-    kind("apps", "v1", "StatefulSet", "statefulsets", 3, false),
-    kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", 3, false),
+    kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", 3, false),
+    kind("", "v1", "ConfigMap", "configmaps", 4, false),
+    kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", 4, true),
+    kind("", "v1", "Service", "services", 4, false),
+    kind("apps", "v1", "Deployment", "deployments", 4, false),
+    kind("apps", "v1", "StatefulSet", "statefulsets", 4, false),
+    kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", 4, false),
 ];
 
 /// Kinds that a stack holds only where the cluster serves them.
 pub const OPTIONAL_KINDS: &[StackKind] =
-    &[kind("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", 3, false)];
+    &[kind("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", 4, false)];
 
 /// The kind of that group and name, if stacks may hold it.
 #[must_use]

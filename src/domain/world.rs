@@ -17,12 +17,20 @@ pub struct World {
     pub fleet: FleetSpec,
     pub crds: BTreeMap<String, CrdSeen>,
     pub apis: Apis,
-    /// Objects of our own kinds that could not be decoded: kind and name, and why.
-    pub undecodable: BTreeMap<(String, String), String>,
+    /// Objects of our own kinds that could not be decoded, by plural and name.
+    pub undecodable: BTreeMap<(String, String), Undecodable>,
     /// The last failed writes to objects that belong to no tenant, by name: rollouts, releases, CRDs.
     pub faults: BTreeMap<String, Fault>,
     /// Counts changes to anything that all tenants depend on: releases, policies, CRDs, APIs.
     pub shared_version: u64,
+}
+
+/// An object that our types cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undecodable {
+    pub error: String,
+    /// The object's own status says so already.
+    pub reported: bool,
 }
 
 /// Optional APIs that the cluster serves.
@@ -45,8 +53,27 @@ pub struct TenantSeen {
     pub lease: Option<LeaseSeen>,
     /// The last write for this tenant that failed; gone after one that succeeded.
     pub fault: Option<Fault>,
+    /// Custom resources that were still there when they were last asked to go, while the tenant is offboarded.
+    pub customs: Option<Customs>,
+    /// Repairs of drift in a row: somebody may be working against us.
+    pub repairs: Repairs,
     /// Counts changes to anything above.
     pub version: u64,
+}
+
+/// A tenant's custom resources during its offboarding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Customs {
+    /// `Kind/name`, or why they could not be looked at.
+    pub left: Vec<String>,
+    pub at: Timestamp,
+}
+
+/// Repairs of drift that followed each other closely.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repairs {
+    pub times: u32,
+    pub last: Option<Timestamp>,
 }
 
 /// A write that failed.

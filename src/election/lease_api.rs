@@ -14,8 +14,8 @@ use serde_json::Value;
 use super::{
     clock::{self, BootInstant},
     config::{ElectorConfig, Timings},
-    core::{Answer, Request},
-    record::{Claimant, Lease},
+    core::{Answer, Author, Request},
+    record::Lease,
 };
 
 /// The API server ends a watch by itself; a little under its own default, so that the end is an orderly one.
@@ -25,9 +25,7 @@ const WATCH_SECONDS: u32 = 240;
 pub(super) struct LeaseApi {
     client: Client,
     paths: Paths,
-    name: String,
-    namespace: String,
-    identity: String,
+    author: Author,
     timings: Timings,
 }
 
@@ -50,15 +48,14 @@ pub(super) fn client(mut config: Config, timings: Timings) -> kube::Result<Clien
 
 impl LeaseApi {
     pub(super) fn new(client: Client, config: &ElectorConfig) -> Self {
-        let namespace = config.namespace.clone();
-        Self {
-            client,
-            paths: Paths::new(format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases")),
-            name: config.lease_name.clone(),
-            namespace,
+        let author = Author {
+            lease_name: config.lease_name.clone(),
+            namespace: config.namespace.clone(),
             identity: config.identity.clone(),
-            timings: config.timings,
-        }
+            lease_duration: config.timings.lease_duration(),
+        };
+        let paths = Paths::new(format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", author.namespace));
+        Self { client, paths, author, timings: config.timings }
     }
 
     /// Sends it, and drops it at the deadline.
@@ -76,32 +73,19 @@ impl LeaseApi {
 
     async fn exchange(&self, request: &Request) -> kube::Result<Lease> {
         let params = PostParams::default();
-        let built = match self.body(request) {
-            None => self.paths.get(&self.name, &GetParams::default()),
+        let built = match request.body(&self.author, clock::wall()) {
+            None => self.paths.get(&self.author.lease_name, &GetParams::default()),
             Some(body) if matches!(request, Request::Create { .. }) => self.paths.create(&params, to_bytes(&body)),
-            Some(body) => self.paths.replace(&self.name, &params, to_bytes(&body)),
+            Some(body) => self.paths.replace(&self.author.lease_name, &params, to_bytes(&body)),
         };
         let value: Value = self.client.request(built.map_err(kube::Error::BuildRequest)?).await?;
         Lease::parse(value).map_err(|malformed| kube::Error::Service(Box::new(malformed)))
     }
 
-    /// The stamps are put on at the last moment: they are for people, and this is when it happens.
-    fn body(&self, request: &Request) -> Option<Value> {
-        let lease_duration = self.timings.lease_duration();
-        let claimant = |nonce| Claimant { identity: &self.identity, nonce, lease_duration };
-        let now = clock::wall();
-        match request {
-            Request::Read => None,
-            Request::Create { nonce } => Some(Lease::created(&self.name, &self.namespace, claimant(nonce), now)),
-            Request::Acquire { base, nonce } => Some(base.acquired(claimant(nonce), now)),
-            Request::Renew { base } => Some(base.renewed(lease_duration, now)),
-            Request::Release { base } => Some(base.released(now)),
-        }
-    }
-
     /// Starts a watch of this one Lease. From any recent state: what is old news is told apart by its version.
     pub(super) async fn watch(&self) -> kube::Result<BoxStream<'static, kube::Result<WatchEvent<Value>>>> {
-        let params = WatchParams::default().fields(&format!("metadata.name={}", self.name)).timeout(WATCH_SECONDS);
+        let params =
+            WatchParams::default().fields(&format!("metadata.name={}", self.author.lease_name)).timeout(WATCH_SECONDS);
         let request = self.paths.watch(&params, "0").map_err(kube::Error::BuildRequest)?;
         Ok(self.client.request_events(request).await?.boxed())
     }
@@ -130,7 +114,7 @@ impl LeaseApi {
             403 => format!(
                 "{what} is forbidden: grant get, list, watch, create, update on leases.coordination.k8s.io in \
                  namespace {}; the API server says: {message}",
-                self.namespace
+                self.author.namespace
             ),
             401 => format!("{what} is unauthorized: the credentials are not accepted ({message})"),
             _ => format!("{what} failed with {code}: {message}"),
@@ -143,7 +127,7 @@ impl LeaseApi {
             Request::Create { .. } => "create",
             Request::Acquire { .. } | Request::Renew { .. } | Request::Release { .. } => "update",
         };
-        format!("{verb} of lease {}/{}", self.namespace, self.name)
+        format!("{verb} of lease {}/{}", self.author.namespace, self.author.lease_name)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
         crd,
         kinds::StackKind,
         object::{CrdSeen, LeaseSeen},
-        world::{Fault, TenantSeen, World},
+        world::{Customs, Fault, Repairs, TenantSeen, Undecodable, World},
     },
 };
 
@@ -120,6 +120,23 @@ impl Index {
         }
     }
 
+    /// Notes which custom resources were left when they were asked to go.
+    pub fn customs(&mut self, tenant: &str, left: Vec<String>, now: Timestamp) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            seen.customs = Some(Customs { left, at: now });
+            seen.version += 1;
+        }
+    }
+
+    /// Notes a repair of drift. A minute of peace and the count begins anew.
+    pub fn repaired(&mut self, tenant: &str, now: Timestamp) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            let recent = seen.repairs.last.is_some_and(|last| now.duration_since(last).as_secs() < 60);
+            seen.repairs = Repairs { times: if recent { seen.repairs.times + 1 } else { 1 }, last: Some(now) };
+            seen.version += 1;
+        }
+    }
+
     /// Has a tenant looked at again though nothing of it changed.
     pub fn touch(&mut self, tenant: &str) {
         if let Some(seen) = self.world.tenants.get_mut(tenant) {
@@ -166,8 +183,14 @@ impl Index {
 
     fn complete(&mut self, source: Source) {
         let listed = self.listing.remove(&source).unwrap_or_default();
-        let lost: Vec<String> =
-            self.known.get(&source).into_iter().flat_map(|k| k.keys()).filter(|k| !listed.contains(*k)).cloned().collect();
+        let lost: Vec<String> = self
+            .known
+            .get(&source)
+            .into_iter()
+            .flat_map(|k| k.keys())
+            .filter(|k| !listed.contains(*k))
+            .cloned()
+            .collect();
         for key in lost {
             self.remove(source, &key);
         }
@@ -276,7 +299,8 @@ impl Index {
             }
             Err(error) => {
                 tracing::warn!(kind = key.0, name = key.1, %error, "object cannot be decoded; ignored until it is corrected");
-                self.world.undecodable.insert(key, error.to_string());
+                let undecodable = Undecodable { reported: reduce::says_undecodable(object), error: error.to_string() };
+                self.world.undecodable.insert(key, undecodable);
                 None
             }
         }

@@ -35,7 +35,9 @@ impl Sampler {
 
     /// Starts and stops samplers until they are the wanted ones. Returns the tenants that are not sampled any more.
     pub fn set(&mut self, wanted: &BTreeMap<String, (String, String)>) -> Vec<String> {
-        let over = |(tenant, (lease, _)): (&String, &(_, JoinHandle<()>))| (wanted.get(tenant) != Some(lease)).then(|| tenant.clone());
+        let over = |(tenant, (lease, _)): (&String, &(_, JoinHandle<()>))| {
+            (wanted.get(tenant) != Some(lease)).then(|| tenant.clone())
+        };
         let ended: Vec<String> = self.running.iter().filter_map(over).collect();
         for tenant in &ended {
             if let Some((_, task)) = self.running.remove(tenant) {
@@ -58,7 +60,12 @@ impl Drop for Sampler {
     }
 }
 
-fn sample(client: Client, tenant: String, (namespace, name): (String, String), out: mpsc::Sender<Sample>) -> JoinHandle<()> {
+fn sample(
+    client: Client,
+    tenant: String,
+    (namespace, name): (String, String),
+    out: mpsc::Sender<Sample>,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let api: Api<Lease> = Api::namespaced(client, &namespace);
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
@@ -66,7 +73,9 @@ fn sample(client: Client, tenant: String, (namespace, name): (String, String), o
         let mut seen = LeaseSeen::default();
         while let Some(event) = stream.next().await {
             match event {
-                Ok(watcher::Event::InitApply(lease) | watcher::Event::Apply(lease)) => follow(&mut seen, &lease, Timestamp::now()),
+                Ok(watcher::Event::InitApply(lease) | watcher::Event::Apply(lease)) => {
+                    follow(&mut seen, &lease, Timestamp::now())
+                }
                 Ok(watcher::Event::Delete(_)) => free(&mut seen, Timestamp::now()),
                 Ok(watcher::Event::InitDone) => seen.known = true,
                 Ok(watcher::Event::Init) => continue,

@@ -76,7 +76,8 @@ fn workload(raw: &DynamicObject) -> WorkloadSeen {
 
 /// What keeps a Namespace from going.
 fn remaining(data: &Value) -> Option<String> {
-    const WHY: [&str; 3] = ["NamespaceFinalizersRemaining", "NamespaceContentRemaining", "NamespaceDeletionContentFailure"];
+    const WHY: [&str; 3] =
+        ["NamespaceFinalizersRemaining", "NamespaceContentRemaining", "NamespaceDeletionContentFailure"];
     let conditions = data.pointer("/status/conditions")?.as_array()?;
     let found = conditions.iter().find(|c| c["status"] == "True" && WHY.iter().any(|why| c["type"] == *why))?;
     found["message"].as_str().map(str::to_owned)
@@ -111,4 +112,14 @@ pub fn pod(raw: &DynamicObject) -> Option<(String, PodSeen)> {
         deletion_cost: annotation(marks::DELETION_COST),
     };
     Some((raw.name_any(), pod))
+}
+
+/// Whether an object's status already says that it cannot be decoded.
+#[must_use]
+pub fn says_undecodable(raw: &DynamicObject) -> bool {
+    let conditions = raw.data.pointer("/status/conditions").and_then(Value::as_array);
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|c| c["type"] == "Stalled" && c["reason"] == "Undecodable" && c["status"] == "True")
 }

@@ -104,7 +104,9 @@ pub fn start(client: Client, source: Source, changes: mpsc::Sender<Change>) -> J
         while let Some(event) = stream.next().await {
             let step = match event {
                 Ok(watcher::Event::Init) => Step::Begin,
-                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => Step::Put(Box::new(lean(object))),
+                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
+                    Step::Put(Box::new(lean(object)))
+                }
                 Ok(watcher::Event::Delete(object)) => Step::Gone(Box::new(lean(object))),
                 Ok(watcher::Event::InitDone) => Step::End,
                 Err(error) => {

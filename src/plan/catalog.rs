@@ -6,7 +6,7 @@ use semver::{Version, VersionReq};
 
 use super::{
     render::{self, Fragment, Stack, TemplateFile, values::Schema},
-    tenant::own_text,
+    tenant::{CustomKind, own_text},
 };
 use crate::{
     api::{CrdSource, OperatorRelease, ReleaseSpec},
@@ -96,6 +96,23 @@ impl Catalog {
         self.releases.get(&(operator.to_owned(), version.to_owned()))
     }
 
+    /// The kinds of custom resources that an operator's releases bring, at their storage version.
+    #[must_use]
+    pub fn custom_kinds(&self, operator: &str) -> Vec<CustomKind> {
+        let releases = self.releases.iter().filter(|((o, _), _)| o == operator).map(|(_, release)| release);
+        let kinds = releases.flat_map(|r| &r.crds).filter_map(|crd| {
+            let spec = &crd.definition.spec;
+            let version = spec.versions.iter().find(|v| v.storage)?;
+            (spec.scope == "Namespaced").then(|| CustomKind {
+                group: spec.group.clone(),
+                version: version.name.clone(),
+                plural: spec.names.plural.clone(),
+                kind: spec.names.kind.clone(),
+            })
+        });
+        kinds.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+
     /// The versions of an operator, for error messages.
     #[must_use]
     pub fn versions(&self, operator: &str) -> Vec<&str> {
@@ -106,8 +123,8 @@ impl Catalog {
 impl Release {
     fn new(name: &str, object: &Arc<OperatorRelease>, world: &World) -> Result<Self, String> {
         let spec = &object.spec;
-        let version = Version::parse(&spec.version)
-            .map_err(|e| format!("spec.version `{}` is not semver: {e}", spec.version))?;
+        let version =
+            Version::parse(&spec.version).map_err(|e| format!("spec.version `{}` is not semver: {e}", spec.version))?;
         let schema = spec.values_schema.as_ref().map_or_else(|| Ok(Schema::none()), Schema::compile);
         let schema = schema.map_err(|errors| all(&errors))?;
         let files = templates(spec)?;
@@ -165,7 +182,18 @@ fn rendered_part(spec: &ReleaseSpec) -> serde_json::Value {
         values_schema,
         crds: _,
     } = spec;
-    serde_json::json!([operator, version, image, leader_election, rules, args, env, pod_annotations, health, values_schema])
+    serde_json::json!([
+        operator,
+        version,
+        image,
+        leader_election,
+        rules,
+        args,
+        env,
+        pod_annotations,
+        health,
+        values_schema
+    ])
 }
 
 fn shared_crds(spec: &ReleaseSpec, seen: &BTreeMap<String, CrdSeen>) -> Result<Vec<SharedCrd>, String> {
@@ -178,11 +206,7 @@ fn shared_crd(n: usize, source: &CrdSource, seen: &BTreeMap<String, CrdSeen>) ->
     };
     let definition: CustomResourceDefinition = serde_json::from_value(inline.clone().into())
         .map_err(|e| format!("spec.crds[{n}].inline is no CustomResourceDefinition: {e}"))?;
-    let name = definition
-        .metadata
-        .name
-        .clone()
-        .ok_or_else(|| format!("spec.crds[{n}].inline has no metadata.name"))?;
+    let name = definition.metadata.name.clone().ok_or_else(|| format!("spec.crds[{n}].inline has no metadata.name"))?;
     let state = match seen.get(&name) {
         None => CrdState::Absent,
         Some(found) if found.digest != crd::digest(&definition) => CrdState::Differs,

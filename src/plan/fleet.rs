@@ -27,6 +27,8 @@ pub struct Plan {
     pub releases: Vec<ReleaseStep>,
     /// Leases to sample: tenant → namespace and name.
     pub samples: BTreeMap<String, (String, String)>,
+    /// Tenants that cannot be decoded and whose status does not say so yet, with the error.
+    pub undecodable: Vec<(String, String)>,
     /// When time alone changes the plan.
     pub wake: Option<Timestamp>,
 }
@@ -67,10 +69,13 @@ impl Planner {
         self.compose(world, in_doubt);
         let rollouts = rollout::decide(&self.fleet, now);
         self.answer(world, &rollouts, &due, epoch, now);
-        let samples = self.tenants.iter().filter_map(|(name, p)| Some((name.clone(), p.next.sample.clone()?))).collect();
+        let samples =
+            self.tenants.iter().filter_map(|(name, p)| Some((name.clone(), p.next.sample.clone()?))).collect();
         let wakes = self.tenants.values().filter_map(|p| p.next.wake);
         let wake = wakes.chain(rollouts.wake).filter(|at| *at > now).min();
-        Plan { releases: releases::steps(&self.catalog, world, now), rollouts, samples, wake }
+        let unsaid = world.undecodable.iter().filter(|((plural, _), found)| plural == "tenants" && !found.reported);
+        let undecodable = unsaid.map(|((_, name), found)| (name.clone(), found.error.clone())).collect();
+        Plan { releases: releases::steps(&self.catalog, world, now), rollouts, samples, undecodable, wake }
     }
 
     /// What comes next for each tenant, as of the last plan.
@@ -100,7 +105,8 @@ impl Planner {
     /// among newcomers the older one gets it.
     fn share_out(&mut self, world: &World) {
         let mut order: Vec<(&String, &TenantSeen)> = world.tenants.iter().filter(|(_, t)| t.tenant.is_some()).collect();
-        let settled = |t: &TenantSeen| t.tenant.as_ref().and_then(|t| t.status.as_ref()).is_some_and(|s| s.granted.is_some());
+        let settled =
+            |t: &TenantSeen| t.tenant.as_ref().and_then(|t| t.status.as_ref()).is_some_and(|s| s.granted.is_some());
         let born = |t: &TenantSeen| t.tenant.as_ref().and_then(|t| t.metadata.creation_timestamp.as_ref().map(|c| c.0));
         order.sort_by_key(|(name, t)| (!settled(t), born(t), (*name).clone()));
         self.claims.clear();
@@ -109,7 +115,8 @@ impl Planner {
             self.claims.entry(tenant.target_namespace()).or_insert_with(|| (*name).clone());
         }
         let ceiling = usize::try_from(world.fleet.max_tenants).unwrap_or(usize::MAX);
-        self.surplus = order.iter().skip(ceiling).filter(|(_, t)| !settled(t)).map(|(name, _)| (*name).clone()).collect();
+        self.surplus =
+            order.iter().skip(ceiling).filter(|(_, t)| !settled(t)).map(|(name, _)| (*name).clone()).collect();
     }
 
     /// Works out the facts of every tenant that changed, or whose time has come. Returns those tenants.
@@ -149,7 +156,9 @@ impl Planner {
     fn compose(&mut self, world: &World, in_doubt: &BTreeMap<String, Grant>) {
         let names: Vec<String> = self.tenants.keys().cloned().collect();
         for name in names {
-            let (Some(planned), Some(member)) = (self.tenants.get(&name), self.fleet.members.get_mut(&name)) else { continue };
+            let (Some(planned), Some(member)) = (self.tenants.get(&name), self.fleet.members.get_mut(&name)) else {
+                continue;
+            };
             match in_doubt.get(&name) {
                 Some(grant) => {
                     member.granted = Some(Granted {

@@ -12,8 +12,14 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum ReleaseStep {
     /// Create a CRD that does not exist. One that exists is never written here.
-    CreateCrd { release: String, crd: Box<CustomResourceDefinition> },
-    Status { release: String, status: ReleaseStatus },
+    CreateCrd {
+        release: String,
+        crd: Box<CustomResourceDefinition>,
+    },
+    Status {
+        release: String,
+        status: ReleaseStatus,
+    },
 }
 
 /// The next writes for releases. Of two releases that bring one CRD, the lower version's is created.
@@ -41,7 +47,12 @@ pub fn steps(catalog: &Catalog, world: &World, now: Timestamp) -> Vec<ReleaseSte
     steps
 }
 
-fn status(object: &OperatorRelease, release: Option<&Release>, broken: Option<&String>, now: Timestamp) -> ReleaseStatus {
+fn status(
+    object: &OperatorRelease,
+    release: Option<&Release>,
+    broken: Option<&String>,
+    now: Timestamp,
+) -> ReleaseStatus {
     let waiting = release.and_then(|r| r.facts.not_ready.as_ref());
     let differs = release.is_some_and(|r| r.crds.iter().any(|c| c.state == CrdState::Differs));
     let (ready, reason, message) = match (broken, waiting) {
@@ -69,5 +80,9 @@ fn status(object: &OperatorRelease, release: Option<&Release>, broken: Option<&S
             last_transition_time: same.map_or(Time::seconds(now), |c| c.last_transition_time),
         }
     });
-    ReleaseStatus { observed_generation: generation, conditions: conditions.collect(), digest: release.map(|r| r.digest.clone()) }
+    ReleaseStatus {
+        observed_generation: generation,
+        conditions: conditions.collect(),
+        digest: release.map(|r| r.digest.clone()),
+    }
 }

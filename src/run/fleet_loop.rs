@@ -6,15 +6,22 @@ use std::{
 };
 
 use jiff::Timestamp;
-use kube::{Api, Client, api::{DynamicObject, ListParams}};
+use kube::{
+    Api, Client,
+    api::{DynamicObject, ListParams},
+};
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{metrics::Metrics, retry, tasks::{Done, Subject, Tasks}};
+use super::{
+    metrics::Metrics,
+    retry,
+    tasks::{Done, Subject, Tasks},
+};
 use crate::{
     api::Grant,
     election::Term,
     observe::{Change, Index, Sample, Sampler, Source, WentBack},
-    plan::{Plan, Planner},
+    plan::{Plan, Planner, tenant::Next},
 };
 
 /// How long to gather further changes after the first, before planning: a burst is one plan, and a repair stays fast.
@@ -39,6 +46,8 @@ pub struct FleetLoop {
     under_way: JoinSet<Done>,
     busy: HashSet<Subject>,
     in_doubt: BTreeMap<String, Grant>,
+    /// The tenant whose step was started last.
+    served: String,
     wake: Option<Timestamp>,
 }
 
@@ -85,6 +94,7 @@ impl FleetLoop {
             under_way: JoinSet::new(),
             busy: HashSet::new(),
             in_doubt: BTreeMap::new(),
+            served: String::new(),
             wake: None,
         }
     }
@@ -221,7 +231,12 @@ impl FleetLoop {
                 jobs.push(job);
             }
         }
-        for (name, next) in self.planner.nexts() {
+        for (name, error) in plan.undecodable {
+            if world.tenants.get(&name).and_then(|seen| seen.fault.as_ref()).is_none_or(|fault| fault.retry_at <= now) {
+                jobs.push(self.tasks.undecodable(term, name, error));
+            }
+        }
+        for (name, next) in self.fair_order() {
             let Some(step) = &next.step else { continue };
             if self.busy.contains(&Subject::Tenant(name.clone())) {
                 continue;
@@ -233,11 +248,20 @@ impl FleetLoop {
             if (tenants && self.busy.len() >= PARALLEL) || !self.busy.insert(job.subject.clone()) {
                 continue;
             }
-            if let (Subject::Tenant(name), Some(grant)) = (&job.subject, job.grant) {
-                self.in_doubt.insert(name.clone(), grant);
+            if let Subject::Tenant(name) = &job.subject {
+                self.served.clone_from(name);
+                if let Some(grant) = job.grant {
+                    self.in_doubt.insert(name.clone(), grant);
+                }
             }
             self.under_way.spawn(job.work);
         }
+    }
+
+    /// Tenants, beginning after the one that was served last: nobody is always the last of the alphabet.
+    fn fair_order(&self) -> impl Iterator<Item = (&String, &Next)> {
+        let after = self.planner.nexts().filter(|(name, _)| **name > self.served);
+        after.chain(self.planner.nexts().filter(|(name, _)| **name <= self.served))
     }
 
     /// Takes the end of a write in: what the API server answered, and what failed.
@@ -266,7 +290,13 @@ impl FleetLoop {
                     self.in_doubt.remove(name);
                 }
                 self.index.fault(name, fault);
-                self.index.touch(name);
+                if done.repaired {
+                    self.index.repaired(name, now);
+                }
+                match &done.customs {
+                    Some(left) => self.index.customs(name, left.clone(), now),
+                    None => self.index.touch(name),
+                }
             }
             subject => {
                 let name = subject.name().to_owned();

@@ -3,7 +3,12 @@ use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::{Histogram, exponential_buckets}},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
     registry::Registry,
 };
 
@@ -56,9 +61,21 @@ impl Default for Metrics {
         };
         registry.register("panics", "Writes that panicked. Any is a bug: please report it", metrics.panics.clone());
         registry.register("plan_seconds", "Time to make one plan of the whole fleet", metrics.plan.clone());
-        registry.register("writes", "Steps sent to the API server, by step and outcome; at rest this does not grow", metrics.writes.clone());
-        registry.register("tenants", "Tenants by what is the matter with them, as in their STATUS column", metrics.tenants.clone());
-        registry.register("tenant_ready", "1 when the tenant's granted stack is proven to run, else 0", metrics.ready.clone());
+        registry.register(
+            "writes",
+            "Steps sent to the API server, by step and outcome; at rest this does not grow",
+            metrics.writes.clone(),
+        );
+        registry.register(
+            "tenants",
+            "Tenants by what is the matter with them, as in their STATUS column",
+            metrics.tenants.clone(),
+        );
+        registry.register(
+            "tenant_ready",
+            "1 when the tenant's granted stack is proven to run, else 0",
+            metrics.ready.clone(),
+        );
         registry.register("rollouts_active", "Rollouts that have not ended", metrics.rollouts.clone());
         *lock(&metrics.registry) = whole;
         metrics

@@ -6,7 +6,12 @@ mod retry;
 mod tasks;
 pub mod telemetry;
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::{Duration, Instant}};
+use std::{
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use clap::{Args, ValueEnum};
 use kube::{Client, Config};
@@ -180,7 +185,10 @@ async fn assemble(
     let mut index = Index::default();
     index.set_apis(apis);
     let bound = write_bound(timings);
-    let tasks = Tasks { writer: Writer::new(writing.clone(), bound), notices: Notices::new(writing.clone(), options.pod_name.clone()) };
+    let tasks = Tasks {
+        writer: Writer::new(writing.clone(), bound),
+        notices: Notices::new(writing.clone(), options.pod_name.clone()),
+    };
     Ok(FleetLoop::new(writing, observed, sampled, sources, index, sampler, tasks, metrics, pulse))
 }
 

@@ -45,9 +45,17 @@ pub struct Done {
     pub step: &'static str,
     pub answers: Answers,
     pub failure: Option<Failure>,
+    /// Custom resources that are left, when they were asked to go.
+    pub customs: Option<Vec<String>>,
+    /// Fields that somebody had changed were put back.
+    pub repaired: bool,
 }
 
 impl Done {
+    fn new(subject: Subject, step: &'static str) -> Self {
+        Self { subject, step, answers: Answers::new(), failure: None, customs: None, repaired: false }
+    }
+
     /// Whether it is known what became of the write.
     #[must_use]
     pub fn settled(&self) -> bool {
@@ -76,12 +84,21 @@ impl Tasks {
         let subject = Subject::Tenant(name.to_owned());
         let (tasks, term, step, about) = (self.clone(), term.clone(), step.clone(), subject.clone());
         let work = async move {
-            let (answers, failure) = tasks.writer.step(&term, &tenant, &step).await;
-            log(&tenant, &step, failure.as_ref());
-            if failure.is_none() {
+            let mut ended = Done::new(about, step.name());
+            if let Step::Finalize(kinds) = &step {
+                match tasks.writer.finalize(&term, &tenant.target_namespace(), kinds).await {
+                    Ok(left) => ended.customs = Some(left),
+                    Err(failure) => ended.failure = Some(failure),
+                }
+            } else {
+                (ended.answers, ended.failure) = tasks.writer.step(&term, &tenant, &step).await;
+            }
+            log(&tenant, &step, ended.failure.as_ref());
+            if ended.failure.is_none() {
                 tasks.tell(tenant.as_ref(), step.name(), notice::of_step(&step, tenant.status.as_ref()));
             }
-            Done { subject: about, step: step.name(), answers, failure }
+            ended.repaired = step.repairs() && ended.failure.is_none();
+            ended
         };
         Some(Job { subject, grant, work: Box::pin(work) })
     }
@@ -91,17 +108,37 @@ impl Tasks {
     pub fn rollouts(&self, term: &Term, world: &World, decisions: Decisions) -> Vec<Job> {
         let mut jobs: Vec<Job> = Vec::new();
         for rollout in decisions.create {
-            jobs.push(self.rollout(term, rollout, "create", |w, t, r| Box::pin(async move { w.create_rollout(&t, &r).await }), Vec::new()));
+            jobs.push(self.rollout(
+                term,
+                rollout,
+                "create",
+                |w, t, r| Box::pin(async move { w.create_rollout(&t, &r).await }),
+                Vec::new(),
+            ));
         }
         for (name, status) in decisions.status {
             let Some(rollout) = world.rollouts.get(&name) else { continue };
             let told = decisions.events.iter().filter(|e| e.rollout == name);
-            let told = told.map(|e| Notice { warning: e.warning, reason: e.reason.to_string(), note: e.note.clone() }).collect();
-            jobs.push(self.rollout(term, rollout.clone(), "status", move |w, t, r| Box::pin(async move { w.rollout_status(&t, &r, &status).await }), told));
+            let told = told
+                .map(|e| Notice { warning: e.warning, reason: e.reason.to_string(), note: e.note.clone() })
+                .collect();
+            jobs.push(self.rollout(
+                term,
+                rollout.clone(),
+                "status",
+                move |w, t, r| Box::pin(async move { w.rollout_status(&t, &r, &status).await }),
+                told,
+            ));
         }
         for name in decisions.delete {
             let Some(rollout) = world.rollouts.get(&name) else { continue };
-            jobs.push(self.rollout(term, rollout.clone(), "delete", |w, t, r| Box::pin(async move { w.delete_rollout(&t, &r).await }), Vec::new()));
+            jobs.push(self.rollout(
+                term,
+                rollout.clone(),
+                "delete",
+                |w, t, r| Box::pin(async move { w.delete_rollout(&t, &r).await }),
+                Vec::new(),
+            ));
         }
         jobs
     }
@@ -122,6 +159,18 @@ impl Tasks {
                 tasks.tell(&rollout, step, told);
             }
             done(about, step, result)
+        };
+        Job { subject, grant: None, work: Box::pin(work) }
+    }
+
+    /// Says on a Tenant that it cannot be decoded.
+    #[must_use]
+    pub fn undecodable(&self, term: &Term, name: String, error: String) -> Job {
+        let subject = Subject::Tenant(name.clone());
+        let (tasks, term, about) = (self.clone(), term.clone(), subject.clone());
+        let work = async move {
+            let result = tasks.writer.undecodable(&term, &name, &error).await;
+            done(about, "undecodable", result)
         };
         Job { subject, grant: None, work: Box::pin(work) }
     }
@@ -159,10 +208,10 @@ impl Tasks {
 
 fn done(subject: Subject, step: &'static str, result: Result<Answers, Failure>) -> Done {
     match result {
-        Ok(answers) => Done { subject, step, answers, failure: None },
+        Ok(answers) => Done { answers, ..Done::new(subject, step) },
         Err(failure) => {
             tracing::warn!(subject = subject.name(), step, %failure, "write failed");
-            Done { subject, step, answers: Answers::new(), failure: Some(failure) }
+            Done { failure: Some(failure), ..Done::new(subject, step) }
         }
     }
 }

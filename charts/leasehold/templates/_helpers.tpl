@@ -74,7 +74,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "leasehold.serviceAcco
 [{{ range $i, $text := . }}{{ if $i }}, {{ end }}{{ $text | toJson }}{{ end }}]
 {{- end }}
 
-{{/* Names the objects of one ValidatingAdmissionPolicy are known by. */}}
+{{/* The binding of a ValidatingAdmissionPolicy without parameters. */}}
 {{- define "leasehold.admissionBinding" -}}
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
@@ -84,6 +84,17 @@ metadata:
 spec:
   policyName: {{ .name }}
   validationActions: [Deny]
+{{- end }}
+
+{{/* Rules of a list, each with the same operations, as a policy matches them. */}}
+{{- define "leasehold.admissionRules" -}}
+{{- $operations := .operations }}
+{{- range .rules }}
+- apiGroups: {{ .apiGroups | toJson }}
+  apiVersions: ["*"]
+  operations: {{ $operations | toJson }}
+  resources: {{ .resources | toJson }}
+{{- end }}
 {{- end }}
 
 {{/* What the schema cannot say: how values relate. */}}

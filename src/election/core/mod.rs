@@ -8,6 +8,7 @@
 mod draining;
 mod leading;
 mod leaving;
+mod request;
 mod standby;
 
 use std::{sync::Arc, time::Duration};
@@ -16,6 +17,7 @@ use super::{clock::BootInstant, config::Timings, record::Lease, term::Epoch};
 pub use draining::Draining;
 pub use leading::{Claim, Leading};
 pub use leaving::Leaving;
+pub use request::{Answer, Author, Request, RequestId};
 pub use standby::Standby;
 
 /// What one candidate is made of; fixed for its life.
@@ -80,39 +82,6 @@ pub enum Outcome {
     DrainTimedOut,
     /// The term ended on its own.
     Lost(Reason),
-}
-
-/// Numbers requests, so that an answer finds its question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RequestId(pub u64);
-
-/// What to send. Every write but `Create` goes to one snapshot: it carries that snapshot's uid and resourceVersion.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Request {
-    /// GET, without a resourceVersion: the most recent state.
-    Read,
-    /// POST; fails when the Lease exists.
-    Create { nonce: String },
-    /// PUT: the holder becomes us, transitions grow by one.
-    Acquire { base: Lease, nonce: String },
-    /// PUT: a new `renewTime`.
-    Renew { base: Lease },
-    /// PUT: no holder.
-    Release { base: Lease },
-}
-
-/// What came back, sorted by what it proves.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Answer {
-    /// The Lease as stored.
-    Found(Lease),
-    NotFound,
-    /// 409, also `AlreadyExists`: this copy of the request did not commit; an earlier copy may have.
-    Conflict,
-    /// Did not commit, and something is wrong: 401, 403, 422, 429.
-    Refused,
-    /// May have committed, or may yet: timeout, reset, 5xx, an answer that cannot be read.
-    Unknown,
 }
 
 /// What the watch says. It may be late and it may repeat itself; it is never taken for the newest state.

@@ -19,8 +19,8 @@ mod rbac;
 use std::ops::Deref;
 
 use finding::Findings;
-pub use glob::matches as glob;
 pub use finding::{Finding, RuleId};
+pub use glob::matches as glob;
 pub use kinds::ALLOWED_KINDS;
 
 use super::render::{Manifest, Stamp, stamp};

@@ -36,11 +36,22 @@ pub fn write(status: &mut TenantStatus, tenant: &Tenant, report: &Report, eviden
     }
     let old = std::mem::take(&mut status.conditions);
     let note: String = report.note.chars().take(2000).collect();
-    status.conditions = next.into_iter().map(|(kind, holds, reason)| condition(&old, kind, holds, reason, &note, generation, now)).collect();
+    status.conditions = next
+        .into_iter()
+        .map(|(kind, holds, reason)| condition(&old, kind, holds, reason, &note, generation, now))
+        .collect();
     status.summary = summary(report, status, tenant);
 }
 
-fn condition(old: &[Condition], kind: &str, holds: bool, reason: String, note: &str, generation: i64, now: Timestamp) -> Condition {
+fn condition(
+    old: &[Condition],
+    kind: &str,
+    holds: bool,
+    reason: String,
+    note: &str,
+    generation: i64,
+    now: Timestamp,
+) -> Condition {
     let status = if holds { "True" } else { "False" };
     let same = old.iter().find(|c| c.type_ == kind && c.status == status);
     Condition {

@@ -51,7 +51,9 @@ fn items(wanted: &[Value], has: &[Value], path: &str, found: &mut Vec<String>) {
     }
     for (n, value) in wanted.iter().enumerate() {
         let (at, live) = match name(value).filter(|_| named) {
-            Some(name) => (format!("{path}[{name}]"), has.iter().find(|h| h.get("name").and_then(Value::as_str) == Some(&name))),
+            Some(name) => {
+                (format!("{path}[{name}]"), has.iter().find(|h| h.get("name").and_then(Value::as_str) == Some(&name)))
+            }
             None => (format!("{path}[{n}]"), has.get(n)),
         };
         field(value, live, &at, found);
@@ -83,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_changed_field_is_named_by_its_path() {
-        let rendered = json!({"spec": {"containers": [{"name": "a", "image": "x"}]}, "metadata": {"labels": {"l": "1"}}});
+        let rendered =
+            json!({"spec": {"containers": [{"name": "a", "image": "x"}]}, "metadata": {"labels": {"l": "1"}}});
         let live = json!({"spec": {"containers": [{"name": "a", "image": "y"}]}, "metadata": {}});
         assert_eq!(differences(&rendered, &live), ["metadata.labels", "spec.containers[a].image"]);
     }
@@ -98,7 +101,8 @@ mod tests {
     #[test]
     fn a_subject_added_to_a_binding_is_drift() {
         let rendered = json!({"subjects": [{"kind": "ServiceAccount", "name": "a"}]});
-        let live = json!({"subjects": [{"kind": "ServiceAccount", "name": "a"}, {"kind": "ServiceAccount", "name": "b"}]});
+        let live =
+            json!({"subjects": [{"kind": "ServiceAccount", "name": "a"}, {"kind": "ServiceAccount", "name": "b"}]});
         assert_eq!(differences(&rendered, &live), ["subjects"]);
     }
 }

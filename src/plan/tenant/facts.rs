@@ -88,7 +88,8 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
         (Some(Ok(rendered)), Some(grant)) => Some(evidence::judge(tenant, seen, grant, rendered, shared.now)),
         _ => None,
     };
-    let member = member(tenant, seen, &found, desired.as_ref().ok(), candidate.as_ref().err(), evidence.as_ref(), shared.now);
+    let member =
+        member(tenant, seen, &found, desired.as_ref().ok(), candidate.as_ref().err(), evidence.as_ref(), shared.now);
     Facts { tenant: tenant.clone(), parameters, found, desired, candidate, granted, evidence, member }
 }
 
@@ -116,16 +117,24 @@ impl Memo {
 /// Whether the fleet's rules let this tenant have its namespace at all.
 fn admitted(name: &str, parameters: &Parameters, shared: &Shared) -> Result<(), Report> {
     let namespace = &parameters.namespace;
-    if let Some(pattern) = shared.fleet.protected_namespaces.iter().find(|p| crate::plan::choke_point::glob(p, namespace)) {
-        let note = format!("namespace {namespace} is protected by `{pattern}` in FleetPolicy default: choose another spec.namespace in a new Tenant");
+    if let Some(pattern) =
+        shared.fleet.protected_namespaces.iter().find(|p| crate::plan::choke_point::glob(p, namespace))
+    {
+        let note = format!(
+            "namespace {namespace} is protected by `{pattern}` in FleetPolicy default: choose another spec.namespace in a new Tenant"
+        );
         return Err(Report::blocked(Reason::NamespaceProtected, note));
     }
     if let Some(owner) = shared.claims.get(namespace).filter(|owner| *owner != name) {
-        let note = format!("namespace {namespace} belongs to Tenant {owner}: choose another spec.namespace in a new Tenant");
+        let note =
+            format!("namespace {namespace} belongs to Tenant {owner}: choose another spec.namespace in a new Tenant");
         return Err(Report::blocked(Reason::NamespaceTaken, note));
     }
     if shared.surplus.contains(name) {
-        let note = format!("the fleet is full: FleetPolicy default allows {} tenants; raise spec.maxTenants", shared.fleet.max_tenants);
+        let note = format!(
+            "the fleet is full: FleetPolicy default allows {} tenants; raise spec.maxTenants",
+            shared.fleet.max_tenants
+        );
         return Err(Report::blocked(Reason::TooManyTenants, note));
     }
     Ok(())
@@ -148,7 +157,9 @@ fn missing(operator: &str, version: &str, catalog: &Catalog) -> Report {
     }
     let known = catalog.versions(operator);
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    let note = format!("no OperatorRelease has operator {operator} and version {version} (known versions: {known}): create it, or correct spec.version");
+    let note = format!(
+        "no OperatorRelease has operator {operator} and version {version} (known versions: {known}): create it, or correct spec.version"
+    );
     Report::blocked(Reason::ReleaseNotFound, note)
 }
 
@@ -201,7 +212,12 @@ fn standing(tenant: &Tenant, now: Timestamp) -> Standing {
     if tenant.spec.mode == Mode::Paused {
         return Standing::Paused;
     }
-    let held: Vec<String> =
-        tenant.spec.holds.iter().filter(|h| h.until.is_none_or(|until| until.0 > now)).map(|h| h.name.clone()).collect();
+    let held: Vec<String> = tenant
+        .spec
+        .holds
+        .iter()
+        .filter(|h| h.until.is_none_or(|until| until.0 > now))
+        .map(|h| h.name.clone())
+        .collect();
     if held.is_empty() { Standing::Active } else { Standing::Held(held) }
 }

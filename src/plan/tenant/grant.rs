@@ -2,11 +2,11 @@
 //! a first install, and the tenant's own edit.
 use jiff::Timestamp;
 
+use crate::api::RolloutTarget;
 use crate::{
     api::{Grant, Tenant, Time},
     domain::{digest::Revision, fleet::Granted, world::TenantSeen},
 };
-use crate::api::RolloutTarget;
 
 /// Where a tenant's grant was found.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,10 +4,7 @@
 //! starts (leader first) costs half a second, leader last up to two retry periods. A standby that watches takes a freed
 //! Lease within milliseconds, so the leader goes last and leadership changes hands once.
 use super::{stack::Rendered, step::Step};
-use crate::{
-    api::Standbys,
-    domain::world::TenantSeen,
-};
+use crate::{api::Standbys, domain::world::TenantSeen};
 
 /// Lower than any pod without a mark, which counts 0.
 const FIRST: &str = "-100";
@@ -48,9 +45,8 @@ pub fn before(seen: &TenantSeen, standbys: Standbys) -> Before {
 /// Takes a mark off a pod that outlived the upgrade it was set for.
 #[must_use]
 pub fn clean_up(seen: &TenantSeen, rendered: &Rendered) -> Option<Step> {
-    let (name, pod) = seen
-        .pods
-        .iter()
-        .find(|(_, pod)| super::evidence::is_current(pod, rendered) && matches!(pod.deletion_cost.as_deref(), Some(FIRST | LAST)))?;
+    let (name, pod) = seen.pods.iter().find(|(_, pod)| {
+        super::evidence::is_current(pod, rendered) && matches!(pod.deletion_cost.as_deref(), Some(FIRST | LAST))
+    })?;
     Some(Step::Mark { pod: name.clone(), uid: pod.uid.clone(), cost: None })
 }

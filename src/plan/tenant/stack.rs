@@ -13,7 +13,12 @@ use super::{
 };
 use crate::{
     api::{Grant, Tenant},
-    domain::{digest, kinds, marks, object::ObjectKey, report::{Reason, Report}, world::TenantSeen},
+    domain::{
+        digest, kinds, marks,
+        object::ObjectKey,
+        report::{Reason, Report},
+        world::TenantSeen,
+    },
     plan::{
         catalog::Release,
         choke_point::{self, RuleId, Scope},
@@ -61,7 +66,8 @@ impl Rendered {
 pub fn render(tenant: &Tenant, release: &Release, grant: &Grant, parameters: &Parameters) -> Result<Rendered, Report> {
     let values = release.schema.check(&tenant.spec.values).map_err(|findings| {
         let all: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        let what = format!("spec.values of Tenant {} do not fit {}: {}", parameters.tenant, release.name, all.join("; "));
+        let what =
+            format!("spec.values of Tenant {} do not fit {}: {}", parameters.tenant, release.name, all.join("; "));
         Report::blocked(Reason::InvalidValues, what + ". Correct them; the stack stays as it is meanwhile")
     })?;
     let context = context(tenant, release, grant, parameters, values)?;
