@@ -1,5 +1,7 @@
 //! What may be read, asked before anything is shown: a watch that is refused only tries again, and a person would wait
 //! for ever. Reads only.
+use std::{collections::BTreeMap, fmt};
+
 use futures::{StreamExt, stream};
 use k8s_openapi::api::{
     authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
@@ -22,10 +24,30 @@ const OWN: &str = "leasehold.dev";
 #[derive(Debug, Default)]
 pub struct Access {
     pub sources: Vec<Source>,
-    /// Rights that are missing: `list pods`.
-    pub denied: Vec<String>,
+    /// What may not be read.
+    pub denied: Denied,
     /// Whether Leases may be listed and watched.
     pub leases: bool,
+}
+
+/// Rights that are missing: the resources by verb.
+#[derive(Debug, Default)]
+pub struct Denied(BTreeMap<&'static str, Vec<String>>);
+
+impl Denied {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Denied {
+    /// `list pods, roles.rbac.authorization.k8s.io; watch tenants.leasehold.dev`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rights: Vec<String> =
+            self.0.iter().map(|(verb, resources)| format!("{verb} {}", resources.join(", "))).collect();
+        f.write_str(&rights.join("; "))
+    }
 }
 
 /// The answer to one question.
@@ -50,7 +72,7 @@ pub async fn probe(client: &Client, server: &str, sources: &[Source], watch: boo
         let resource = spoken(&source.api_resource());
         match answer? {
             (Answer::Yes, _) => access.sources.push(*source),
-            (Answer::Denied, verb) => access.denied.push(format!("{verb} {resource}")),
+            (Answer::Denied, verb) => access.denied.0.entry(verb).or_default().push(resource),
             (Answer::Missing, _) if source.api_resource().group == OWN => missing.push(resource),
             // An optional API that has gone between two questions.
             (Answer::Missing, _) => {}

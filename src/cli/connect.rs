@@ -41,7 +41,7 @@ pub enum Trouble {
     )]
     NotInstalled { server: String, missing: String },
     #[error(
-        "the right to {rights} in all namespaces is missing\n  Ask an admin for it: docs/cli.md has the ClusterRole that every verb needs"
+        "you lack the right, in all namespaces, to {rights}\n  Ask an admin for it: docs/cli.md has the ClusterRole that each verb needs"
     )]
     Forbidden { rights: String },
     #[error(

@@ -32,7 +32,7 @@ pub struct Live {
     server: String,
     sources: Vec<Source>,
     /// Rights that are missing.
-    denied: Vec<String>,
+    denied: access::Denied,
     index: Index,
     changes: mpsc::Receiver<Change>,
     samples: mpsc::Receiver<Sample>,
@@ -52,7 +52,7 @@ impl Live {
         let apis = Apis { service_monitor: serves_service_monitors(&client).await };
         let access = access::probe(&client, &server, &Source::all(|_| apis.service_monitor), watch).await?;
         if !access.sources.contains(&Source::Tenants) {
-            return Err(Trouble::Forbidden { rights: listed(&access.denied) });
+            return Err(Trouble::Forbidden { rights: access.denied.to_string() });
         }
         let mut index = Index::default();
         index.set_apis(apis);
@@ -62,7 +62,7 @@ impl Live {
         }
         let (sampled, samples) = mpsc::channel(256);
         let sampler = access.leases.then(|| Sampler::new(client.clone(), sampled));
-        let notes = notes(&client, access.leases).await;
+        let notes = notes(&client, &access).await;
         let (sources, denied) = (access.sources, access.denied);
         let mut live =
             Self { server, sources, denied, index, changes, samples, sampler, planner: Planner::default(), notes };
@@ -76,7 +76,7 @@ impl Live {
     /// # Errors
     /// The rights that are missing.
     pub fn whole(self) -> Result<Self, Trouble> {
-        if self.denied.is_empty() { Ok(self) } else { Err(Trouble::Forbidden { rights: listed(&self.denied) }) }
+        if self.denied.is_empty() { Ok(self) } else { Err(Trouble::Forbidden { rights: self.denied.to_string() }) }
     }
 
     #[must_use]
@@ -131,12 +131,6 @@ impl Live {
                 return Err(Trouble::Incomplete { server, missing, seconds });
             };
             self.apply(change)?;
-        }
-        if !self.denied.is_empty() {
-            let rights = listed(&self.denied);
-            self.notes.push(format!(
-                "the right to {rights} is missing: shown is what Leasehold last wrote down, not what a look at the stacks says (docs/cli.md)"
-            ));
         }
         Ok(())
     }
@@ -205,17 +199,19 @@ async fn serves_service_monitors(client: &Client) -> bool {
     group.is_ok_and(|list| list.resources.iter().any(|resource| resource.kind == "ServiceMonitor"))
 }
 
-async fn notes(client: &Client, leases: bool) -> Vec<String> {
-    if !leases {
-        return vec![
-            "the right to list and watch leases.coordination.k8s.io is missing: whether a tenant on the move has a leader is not known".into(),
-        ];
+/// What a person should know about what is shown.
+async fn notes(client: &Client, access: &access::Access) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !access.denied.is_empty() {
+        notes.push(format!(
+            "shown is what Leasehold last wrote down, not what a look at the stacks says: that takes the right to {} (docs/cli.md)",
+            access.denied
+        ));
+    } else if !access.leases {
+        notes.push("whether a tenant on the move has a leader is not known: that takes the right to list and watch leases.coordination.k8s.io".into());
     }
-    match access::leader(client).await {
-        Some(_) => Vec::new(),
-        None => vec![
-            "no replica of Leasehold holds its Lease: nothing moves until one leads (kubectl get pods -A -l app.kubernetes.io/name=leasehold)"
-                .into(),
-        ],
+    if access.leases && access::leader(client).await.is_none() {
+        notes.push("no replica of Leasehold holds its Lease: nothing moves until one leads (kubectl get pods -A -l app.kubernetes.io/name=leasehold)".into());
     }
+    notes
 }

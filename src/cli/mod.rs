@@ -45,7 +45,7 @@ enum Verb {
 /// Runs the verb that was asked for. `name` is how the program was called: `leasehold` or `kubectl leasehold`.
 #[must_use]
 pub fn main(name: &'static str) -> ExitCode {
-    let command = <Cli as clap::CommandFactory>::command().name(name).bin_name(name);
+    let command = command(name);
     let cli =
         match command.try_get_matches().and_then(|matches| <Cli as clap::FromArgMatches>::from_arg_matches(&matches)) {
             Ok(cli) => cli,
@@ -59,6 +59,17 @@ pub fn main(name: &'static str) -> ExitCode {
     // Whatever a library still has in the background ends with the process.
     runtime.shutdown_background();
     result.unwrap_or_else(|error| fail(error.as_ref()))
+}
+
+/// The command line under the name by which it was called; so are its examples.
+fn command(name: &'static str) -> clap::Command {
+    let command = <Cli as clap::CommandFactory>::command().name(name).bin_name(name);
+    command.mut_subcommands(|verb| {
+        let Some(examples) = verb.get_after_help().map(ToString::to_string) else { return verb };
+        verb.after_help(
+            examples.replace("  leasehold ", &format!("  {name} ")).replace("<(leasehold ", &format!("<({name} ")),
+        )
+    })
 }
 
 async fn dispatch(verb: Verb) -> Result<ExitCode, Box<dyn std::error::Error>> {
