@@ -108,7 +108,11 @@ impl Index {
             }
             Err(error) => {
                 tracing::warn!(kind = key.0, name = key.1, %error, "object cannot be decoded; ignored until it is corrected");
-                let undecodable = Undecodable { reported: reduce::says_undecodable(object), error: error.to_string() };
+                let undecodable = Undecodable {
+                    error: error.to_string(),
+                    generation: object.metadata.generation.unwrap_or_default(),
+                    reported: reduce::says_undecodable(object),
+                };
                 self.world.undecodable.insert(key, undecodable);
                 None
             }

@@ -16,7 +16,7 @@ use crate::{
     api::Grant,
     domain::{
         fleet::{Fleet, Granted, Health},
-        world::{TenantSeen, World},
+        world::{TenantSeen, Undecodable, World},
     },
 };
 
@@ -27,8 +27,8 @@ pub struct Plan {
     pub releases: Vec<ReleaseStep>,
     /// Leases to sample: tenant → namespace and name.
     pub samples: BTreeMap<String, (String, String)>,
-    /// Tenants that cannot be decoded and whose status does not say so yet, with the error.
-    pub undecodable: Vec<(String, String)>,
+    /// Tenants that cannot be decoded and whose status does not say so yet.
+    pub undecodable: Vec<(String, Undecodable)>,
     /// When time alone changes the plan.
     pub wake: Option<Timestamp>,
 }
@@ -74,7 +74,7 @@ impl Planner {
         let wakes = self.tenants.values().filter_map(|p| p.next.wake);
         let wake = wakes.chain(rollouts.wake).filter(|at| *at > now).min();
         let unsaid = world.undecodable.iter().filter(|((plural, _), found)| plural == "tenants" && !found.reported);
-        let undecodable = unsaid.map(|((_, name), found)| (name.clone(), found.error.clone())).collect();
+        let undecodable = unsaid.map(|((_, name), found)| (name.clone(), found.clone())).collect();
         Plan { releases: releases::steps(&self.catalog, world, now), rollouts, samples, undecodable, wake }
     }
 

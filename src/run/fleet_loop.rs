@@ -203,9 +203,9 @@ impl FleetLoop {
                 jobs.push(job);
             }
         }
-        for (name, error) in plan.undecodable {
+        for (name, found) in plan.undecodable {
             if world.tenants.get(&name).and_then(|seen| seen.fault.as_ref()).is_none_or(|fault| fault.retry_at <= now) {
-                jobs.push(self.tasks.undecodable(term, name, error));
+                jobs.push(self.tasks.undecodable(term, name, found));
             }
         }
         for (name, next) in self.fair_order() {
@@ -257,7 +257,11 @@ impl FleetLoop {
         match &done.subject {
             Subject::Tenant(name) => {
                 let before = world.tenants.get(name).and_then(|seen| seen.fault.clone());
-                let fault = done.failure.as_ref().map(|failure| retry::fault(failure, before.as_ref(), now));
+                let fault = match &done.failure {
+                    Some(failure) => Some(retry::fault(failure, before.as_ref(), now)),
+                    // That the status could be written heals nothing else.
+                    None => before.filter(|fault| done.step == "status" && !fault.is_of_tenant()),
+                };
                 if done.settled() {
                     self.in_doubt.remove(name);
                 }

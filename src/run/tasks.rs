@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use crate::{
     act::{Answers, Failure, Notices, Writer},
     api::{Grant, Rollout, Tenant},
-    domain::world::{FaultKind, World},
+    domain::world::{FaultKind, Undecodable, World},
     election::Term,
     plan::{
         ReleaseStep,
@@ -165,11 +165,11 @@ impl Tasks {
 
     /// Says on a Tenant that it cannot be decoded.
     #[must_use]
-    pub fn undecodable(&self, term: &Term, name: String, error: String) -> Job {
+    pub fn undecodable(&self, term: &Term, name: String, found: Undecodable) -> Job {
         let subject = Subject::Tenant(name.clone());
         let (tasks, term, about) = (self.clone(), term.clone(), subject.clone());
         let work = async move {
-            let result = tasks.writer.undecodable(&term, &name, &error).await;
+            let result = tasks.writer.undecodable(&term, &name, &found).await;
             done(about, "undecodable", result)
         };
         Job { subject, grant: None, work: Box::pin(work) }

@@ -7,7 +7,7 @@ use super::{
     handover::{self, Before},
     next::Draft,
     stack::{self, Rendered},
-    step::{Step, Target, Why},
+    step::{Apply, Step, Target, Why},
 };
 use crate::domain::{fleet::Health, marks, report::Motion};
 
@@ -22,20 +22,7 @@ impl Draft<'_> {
             return None;
         }
         let mut stages = stack::changes(rendered, self.seen, &mut memo.compared);
-        let warn = self
-            .facts
-            .tenant
-            .metadata
-            .annotations
-            .as_ref()
-            .and_then(|a| a.get(marks::DRIFT))
-            .is_some_and(|v| v == "warn");
-        if warn {
-            for stage in &mut stages {
-                stage.retain(|a| !matches!(a.why, Why::Drift(_)));
-            }
-            stages.retain(|stage| !stage.is_empty());
-        }
+        self.leave_drift(&mut stages);
         if stages.is_empty() {
             return self.prune(rendered);
         }
@@ -66,6 +53,23 @@ impl Draft<'_> {
         let doublings = repairs.times.checked_sub(PATIENCE)?.min(5);
         let again = repairs.last?.checked_add(jiff::SignedDuration::from_secs(1 << doublings)).ok()?;
         (again > self.shared.now).then_some(again)
+    }
+
+    /// Drift that the Tenant wants to be told about, not repaired.
+    fn leave_drift(&mut self, stages: &mut Vec<Vec<Apply>>) {
+        let annotations = self.facts.tenant.metadata.annotations.as_ref();
+        if annotations.and_then(|a| a.get(marks::DRIFT)).is_none_or(|value| value != "warn") {
+            return;
+        }
+        let drifted = stages.iter().flatten().filter_map(|apply| match &apply.why {
+            Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
+            Why::Missing | Why::Rendered => None,
+        });
+        self.drifted = drifted.collect();
+        for stage in stages.iter_mut() {
+            stage.retain(|a| !matches!(a.why, Why::Drift(_)));
+        }
+        stages.retain(|stage| !stage.is_empty());
     }
 
     /// F3: an object that a newer leader wrote is not touched.

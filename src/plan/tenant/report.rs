@@ -4,7 +4,7 @@ use crate::{
     api::Mode,
     domain::{
         fleet::Health,
-        report::{Motion, Reason, Report, Verdict, WaitingOn},
+        report::{Motion, Reason, Report, Verdict, Wait, WaitingOn},
         world::{Fault, FaultKind},
     },
 };
@@ -47,6 +47,9 @@ impl Draft<'_> {
                 _ => Reason::DeadlineExceeded,
             };
             return Report::blocked(reason, format!("version {}: {}", grant.version, failure.message));
+        }
+        if let Some((Wait { on: WaitingOn::PathBlocked, .. }, note)) = word.wait {
+            return Report::blocked(Reason::PathBlocked, format!("spec.version {version}: {note}"));
         }
         if let Some((wait, note)) = word.wait {
             return Report { verdict: Verdict::Waiting(wait.clone()), note: note.clone() };
