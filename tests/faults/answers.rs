@@ -58,7 +58,9 @@ async fn refused_hung_and_lost_writes_are_made_up_for_and_nothing_is_made_twice(
     runner.until_at_rest().await;
     let log = runner.proxy.log_from(began);
     for (tenant, rule) in rules {
-        assert!(runner.proxy.matched(rule) >= 2, "the fault of {tenant} struck");
+        // A write that was lost only on its way back need not be sent again.
+        let times = if tenant.ends_with("reset-after") { 1 } else { 2 };
+        assert!(runner.proxy.matched(rule) >= times, "the fault of {tenant} struck");
     }
     for (what, count) in tally(&log) {
         let wanted = undisturbed.get(&what).copied().unwrap_or(0) * tenants.len();

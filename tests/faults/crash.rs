@@ -4,8 +4,9 @@
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, ListParams};
 use leasehold::observe::Source;
+use serde_json::json;
 
-use crate::oracle::{Tally, deletes_carry_the_uid, tally};
+use crate::oracle::{Tally, claims_come_first, deletes_carry_the_uid, tally, the_inventory_comes_first};
 use crate::runner::{ALONE, Runner};
 use crate::scene::{SOON, Scene, names};
 use crate::state::{self, State, Words};
@@ -16,7 +17,7 @@ use crate::support::proxy::{Fault, Match};
 const MOST: usize = 120;
 
 /// Something that one run does from beginning to end. Each run has tenants or versions of its own.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Flow {
     Onboard,
     Upgrade,
@@ -36,15 +37,20 @@ async fn crash_after_every_write_of_an_onboarding_and_of_an_offboarding() {
     scene.operator("crash", &[version(0)]).await;
     let mut runner = Runner::start(&scene, "crash", ALONE);
     let runs = Flow::Onboard.through_every_write(&scene, &mut runner, MOST).await;
-    // Those very tenants go again, as many as there are.
-    Flow::Offboard.through_every_write(&scene, &mut runner, runs).await;
+    // Those very tenants go again, and a few more, because that takes more writes.
+    let all: Vec<String> = (0..runs + 20).flat_map(|run| Flow::Offboard.tenants(run)).collect();
+    for name in &all[runs..] {
+        scene.tenant(name, "crash", &version(0)).await;
+    }
+    scene.until_run(&all, &version(0)).await;
+    Flow::Offboard.through_every_write(&scene, &mut runner, all.len()).await;
 }
 
 #[tokio::test]
 async fn crash_after_every_write_of_an_upgrade_in_two_waves() {
     let scene = Scene::begin().await;
-    let versions: Vec<String> = (0..MOST).map(version).collect();
-    scene.operator("crash", &versions).await;
+    scene.operator("crash", &[]).await;
+    scene.release("crash", &version(0), &stack()).await;
     let mut runner = Runner::start(&scene, "crash", ALONE);
     for name in names("up", 3) {
         scene.tenant(&name, "crash", &version(0)).await;
@@ -56,6 +62,19 @@ async fn crash_after_every_write_of_an_upgrade_in_two_waves() {
 /// All of one length, so that none is part of another.
 fn version(run: usize) -> String {
     format!("1.0.{}", 100 + run)
+}
+
+/// The standard stack and an object that each version has under another name: an upgrade makes one and prunes one.
+fn stack() -> String {
+    let own = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: notes-{{version}}\n  namespace: \"{{tenant.namespace}}\"\n";
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/standard-v1");
+    let files = std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
+    let standard = files.map(|file| {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        json!({"name": name, "yaml": std::fs::read_to_string(&file).unwrap()})
+    });
+    let all: Vec<_> = standard.chain([json!({"name": "12-notes.yaml", "yaml": own})]).collect();
+    format!("  templates: {}\n", json!(all))
 }
 
 /// Every write, or with `LEASEHOLD_FAULTS=<n>` every n-th, for a quick look.
@@ -74,10 +93,7 @@ impl Flow {
             let mut killed = 0;
             for nth in (1..).step_by(stride()) {
                 run += 1;
-                if run >= most {
-                    assert!(self == Self::Offboard, "the flow takes more writes than there are runs");
-                    return run;
-                }
+                assert!(run < most, "the flow takes more writes than there are runs");
                 let end = self.once(scene, runner, run, Some((nth, after))).await;
                 let what = format!("killed {} write {nth}", if after { "after" } else { "before" });
                 let differences = state::differences(&undisturbed.state, &end.state);
@@ -95,6 +111,9 @@ impl Flow {
     }
 
     async fn once(self, scene: &Scene, runner: &mut Runner<'_>, run: usize, kill: Option<(usize, bool)>) -> End {
+        if let Self::Upgrade = self {
+            scene.release("crash", &self.target(run), &stack()).await;
+        }
         runner.until_at_rest().await;
         let proxy = runner.proxy.clone();
         let began = proxy.requests();
@@ -124,6 +143,8 @@ impl Flow {
         }
         let log = proxy.log_from(began);
         deletes_carry_the_uid(&log);
+        claims_come_first(&proxy.log());
+        the_inventory_comes_first(&proxy.log());
         let state = state::of(&scene.client(), &self.tenants(run), &self.target(run), &self.words(run)).await;
         End { killed, state, tally: tally(&log) }
     }

@@ -30,6 +30,67 @@ pub fn deletes_carry_the_uid(log: &[Request]) {
     }
 }
 
+/// F2: whatever a workload is rendered from was granted on record before: claim, then act.
+pub fn claims_come_first(log: &[Request]) {
+    let mut claimed: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut answered: Vec<&Request> = log.iter().filter(|request| request.is_work()).collect();
+    answered.sort_by_key(|request| request.seq);
+    for request in answered {
+        let object = request.object();
+        if request.resource == "tenants" && request.subresource == "status" && request.succeeded() {
+            let revision = object["status"]["granted"]["revision"].as_str().unwrap_or_default();
+            claimed.insert((request.name.clone(), revision.to_owned()));
+        }
+        let annotations = &object["metadata"]["annotations"];
+        let Some(grant) = annotations["leasehold.dev/grant"].as_str() else { continue };
+        let grant: serde_json::Value = serde_json::from_str(grant).expect("a grant is JSON");
+        let tenant = object["metadata"]["labels"]["leasehold.dev/tenant"].as_str().unwrap_or_default();
+        let claim = (tenant.to_owned(), grant["revision"].as_str().unwrap_or_default().to_owned());
+        assert!(claimed.contains(&claim), "not granted on record before: {request}");
+    }
+}
+
+/// Whatever is made for a tenant is in the inventory that was on record before.
+pub fn the_inventory_comes_first(log: &[Request]) {
+    let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut there: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for request in log.iter().filter(|request| request.is_work() && request.succeeded()) {
+        let object = request.object();
+        if request.resource == "tenants" && request.subresource == "status" {
+            let entries = object["status"]["inventory"]["entries"].as_array().cloned().unwrap_or_default();
+            let entries: BTreeSet<String> = entries.iter().filter_map(|entry| Some(entry.as_str()?.to_owned())).collect();
+            let lost: Vec<&String> = there.entry(request.name.clone()).or_default().difference(&entries).collect();
+            assert!(lost.is_empty(), "{lost:?} are there and not in the inventory of {request}");
+            known.insert(request.name.clone(), entries);
+        }
+        let api_version = object["apiVersion"].as_str().unwrap_or_default();
+        let (group, _) = api_version.split_once('/').unwrap_or_default();
+        let kind = object["kind"].as_str().unwrap_or_default();
+        let tenant = object["metadata"]["labels"]["leasehold.dev/tenant"].as_str().unwrap_or_default();
+        match request.verb.as_str() {
+            "apply" if !tenant.is_empty() => {
+                let entry = format!("{}_{}_{group}_{kind}", request.namespace, request.name);
+                let listed = known.get(tenant).is_some_and(|known| known.contains(&entry));
+                assert!(listed, "{entry} is not in the inventory: {request}");
+                there.entry(tenant.to_owned()).or_default().insert(entry);
+            }
+            "delete" => {
+                let prefix = format!("{}_{}_{}_", request.namespace, request.name, request.group);
+                // Of that kind and name: the entries say the kind, the request its plural.
+                for there in there.values_mut() {
+                    there.retain(|entry| !(entry.starts_with(&prefix) && is_kind(entry, &request.resource)));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_kind(entry: &str, plural: &str) -> bool {
+    let kind = entry.rsplit('_').next().unwrap_or_default().to_ascii_lowercase();
+    plural.starts_with(kind.trim_end_matches('y'))
+}
+
 /// I3: the epochs that a Lease was written with, each at least the one before. Ordered by the API server's own count.
 pub fn epochs_only_grow(logs: &[&[Request]], lease: &str) -> Vec<i64> {
     let mut written: Vec<(u64, i64)> = logs

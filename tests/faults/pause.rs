@@ -7,7 +7,7 @@ use kube::api::PostParams;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::oracle::{deletes_carry_the_uid, epochs_only_grow, no_write_of_the_older_after_the_newer, tally};
+use crate::oracle::{claims_come_first, deletes_carry_the_uid, epochs_only_grow, no_write_of_the_older_after_the_newer, tally};
 use crate::runner::{ELECTED, Runner};
 use crate::scene::{SOON, Scene, names};
 use crate::support::eventually;
@@ -76,6 +76,7 @@ async fn a_leader_stopped_in_a_wave_writes_nothing_once_its_successor_did() {
     assert_eq!(epochs.first().copied().zip(epochs.last().copied()), Some((0, 1)), "one term after the other");
     let all: Vec<Request> = older.into_iter().chain(newer).collect();
     deletes_carry_the_uid(&all);
+    claims_come_first(&all);
     let tally = tally(&all);
     assert_eq!(tally[&("create", "rollouts".to_owned())], 1, "one run, not one of each leader");
     assert_eq!(tally[&("create", "deployments".to_owned())], tenants.len());

@@ -96,8 +96,14 @@ spec:
         );
         self.cluster.apply_yaml(&policy).await;
         for version in versions {
-            let release = format!(
-                "apiVersion: leasehold.dev/v1alpha1
+            self.release(operator, version, "").await;
+        }
+    }
+
+    /// A release with more lines of its spec.
+    pub async fn release(&self, operator: &str, version: &str, more: &str) {
+        let release = format!(
+            "apiVersion: leasehold.dev/v1alpha1
 kind: OperatorRelease
 metadata: {{name: {operator}-{version}, labels: {{test.leasehold.dev/faults: 'true'}}}}
 spec:
@@ -106,10 +112,9 @@ spec:
   image: example.com/operator:{version}
   leaderElection: {{id: {operator}.example.com, standbys: Watch}}
   args: ['--leader-election-id={{{{leaderElection.id}}}}']
-"
-            );
-            self.cluster.apply_yaml(&release).await;
-        }
+{more}"
+        );
+        self.cluster.apply_yaml(&release).await;
     }
 
     /// Applies a Tenant: onboards it, or asks for another version.
