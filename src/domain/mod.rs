@@ -1,1 +1,9 @@
-//! (opened by the first commit that fills it)
+//! Parsed values that cannot be invalid, and the World they make up. Pure: no runtime, no client, no clock.
+pub mod crd;
+pub mod digest;
+pub mod fleet;
+pub mod kinds;
+pub mod marks;
+pub mod object;
+pub mod report;
+pub mod world;

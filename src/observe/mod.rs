@@ -1,1 +1,12 @@
-//! (opened by the first commit that fills it)
+//! Watches in, [`World`](crate::domain::world::World) out. Reads only: nothing here writes, and nothing here decides.
+mod index;
+mod lease;
+mod record;
+mod reduce;
+mod watch;
+
+pub use self::{
+    index::{Index, WentBack},
+    lease::{Sample, Sampler},
+    watch::{Change, Source, Step, start},
+};

@@ -1,1 +1,13 @@
-//! (opened by the first commit that fills it)
+//! World and time in, Plan out. Pure and total: no client, no clock, no randomness; bad input becomes a report, never an
+//! error and never a panic. What is decided here is data; `act` makes no choices.
+pub mod catalog;
+pub mod choke_point;
+mod fleet;
+pub mod notice;
+mod releases;
+pub mod render;
+pub mod rollout;
+pub mod tenant;
+
+pub use self::fleet::{Plan, Planner};
+pub use self::releases::ReleaseStep;

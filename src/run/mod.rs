@@ -1,1 +1,213 @@
-//! (opened by the first commit that fills it)
+//! Wiring: clients, watches, the loop, the elector, HTTP, signals. No decisions.
+mod catch_up;
+mod fleet_loop;
+mod http;
+mod metrics;
+mod retry;
+mod tasks;
+pub mod telemetry;
+
+use std::{
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use clap::{Args, ValueEnum};
+use kube::{Client, Config};
+use tokio::sync::{mpsc, watch};
+
+use self::{
+    fleet_loop::{FleetLoop, Pulse},
+    metrics::Metrics,
+    tasks::Tasks,
+};
+use crate::{
+    act::{Notices, Writer},
+    api::Span,
+    domain::world::Apis,
+    election::{self, Elector, ElectorConfig, Outcome, Term, Timings, config::identity_of},
+    observe::{self, Index, Sampler, Source},
+};
+
+/// Settings of `leasehold run`.
+#[derive(Args, Debug, Clone)]
+pub struct Options {
+    /// Elect a leader among the replicas. `false` is for development with exactly one process.
+    #[arg(long, env = "LEASEHOLD_LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    leader_elect: bool,
+    /// Name of the Lease that Leasehold's own replicas compete for.
+    #[arg(long, default_value = "leasehold.leasehold.dev")]
+    lease_name: String,
+    /// Namespace of that Lease: the pod's own unless told otherwise.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "leasehold-system")]
+    lease_namespace: String,
+    /// This replica's name in the election; a unique suffix is added.
+    #[arg(long, env = "POD_NAME", default_value = "leasehold")]
+    pod_name: String,
+    /// How long a standby waits after the last renewal it saw. Whole seconds.
+    #[arg(long, default_value = "15s", value_parser = span)]
+    lease_duration: Span,
+    /// How long the leader keeps trying to renew before it stops leading.
+    #[arg(long, default_value = "10s", value_parser = span)]
+    renew_deadline: Span,
+    /// How often the leader renews.
+    #[arg(long, default_value = "2s", value_parser = span)]
+    retry_period: Span,
+    /// Where /healthz, /readyz and /metrics are served; port 0 picks a free one, which is logged.
+    #[arg(long, default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// How to write logs.
+    #[arg(long, value_enum, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    Span::try_from(text.to_owned())
+}
+
+/// Why the operator could not start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("no way to the cluster: {0}. Set KUBECONFIG, or run in a pod with a ServiceAccount")]
+    Config(#[from] kube::config::InferConfigError),
+    #[error("cannot build a client: {0}")]
+    Client(#[from] kube::Error),
+    #[error("leader election: {0}")]
+    Election(String),
+    #[error("cannot listen on {0}: {1}. Choose another address with --listen")]
+    Listen(SocketAddr, std::io::Error),
+    #[error(transparent)]
+    WentBack(#[from] observe::WentBack),
+}
+
+/// Runs the operator until it is told to stop or loses its lease.
+///
+/// # Errors
+/// [`RunError`]: what was wrong and what to do.
+pub async fn run(options: Options) -> Result<ExitCode, RunError> {
+    let config = Config::infer().await?;
+    let timings = Timings::new(options.lease_duration.get(), options.renew_deadline.get(), options.retry_period.get())
+        .map_err(|e| RunError::Election(e.to_string()))?;
+    let metrics = Arc::new(Metrics::default());
+    let (pulse, seen) = watch::channel(Pulse { at: Instant::now(), missing: vec!["everything"] });
+    let (listener, bound) = http::listen(options.listen).await.map_err(|e| RunError::Listen(options.listen, e))?;
+    tracing::info!(address = %bound, "serving /healthz, /readyz and /metrics");
+    tokio::spawn(http::serve(listener, seen, metrics.clone()));
+
+    let fleet = assemble(&config, &options, &timings, metrics.clone(), pulse).await?;
+    let (stop, stopped) = watch::channel(false);
+    let (terms, won) = mpsc::channel(1);
+    let looping = tokio::spawn(fleet.run(won, stopped));
+    let outcome = if options.leader_elect {
+        elected(config, &options, timings, &metrics, terms, looping, stop).await?
+    } else {
+        tracing::warn!("leader election is off: never run two processes like this");
+        let _ = terms.send(Term::unfenced()).await;
+        let ended = until_told_to_stop(looping, &stop).await;
+        drop(terms);
+        ended?;
+        ExitCode::SUCCESS
+    };
+    Ok(outcome)
+}
+
+type Looping = tokio::task::JoinHandle<Result<(), observe::WentBack>>;
+
+/// Waits for a signal, or for the loop to end by itself; then has the loop finish what is under way.
+async fn until_told_to_stop(mut looping: Looping, stop: &watch::Sender<bool>) -> Result<(), RunError> {
+    tokio::select! {
+        () = telemetry::told_to_stop() => {}
+        ended = &mut looping => return Ok(ended.unwrap_or(Ok(()))?),
+    }
+    tracing::info!("told to stop: finishing what is under way");
+    let _ = stop.send(true);
+    Ok(looping.await.unwrap_or(Ok(()))?)
+}
+
+/// Competes for the Lease; hands the term to the loop; on the way out stops the work first, then releases.
+async fn elected(
+    config: Config,
+    options: &Options,
+    timings: Timings,
+    metrics: &Metrics,
+    terms: mpsc::Sender<Term>,
+    looping: Looping,
+    stop: watch::Sender<bool>,
+) -> Result<ExitCode, RunError> {
+    let identity = identity_of(&options.pod_name);
+    let mut election = ElectorConfig::new(&options.lease_name, &options.lease_namespace, identity).timings(timings);
+    election.metrics = metrics.registry.lock().ok().map(|mut registry| election::Metrics::register(&mut registry));
+    let elector = Elector::start(config, election).await.map_err(|e| RunError::Election(e.to_string()))?;
+    let handed = async {
+        if let Ok(term) = elector.lead().await {
+            let _ = terms.send(term).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        ended = until_told_to_stop(looping, &stop) => ended?,
+        () = handed => {}
+    }
+    match elector.shutdown().await {
+        Outcome::Released | Outcome::NotLeading => Ok(ExitCode::SUCCESS),
+        outcome => {
+            tracing::error!(?outcome, "leadership ended; the process ends with it, and a standby goes on");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn assemble(
+    config: &Config,
+    options: &Options,
+    timings: &Timings,
+    metrics: Arc<Metrics>,
+    pulse: watch::Sender<Pulse>,
+) -> Result<FleetLoop, RunError> {
+    let watching = Client::try_from(config.clone())?;
+    let writing = writing_client(config, timings)?;
+    let apis = Apis { service_monitor: serves_service_monitors(&watching).await };
+    let sources = Source::all(|_| apis.service_monitor);
+    let (changes, observed) = mpsc::channel(1024);
+    for source in &sources {
+        observe::start(watching.clone(), *source, changes.clone());
+    }
+    let (samples, sampled) = mpsc::channel(256);
+    let sampler = Sampler::new(watching, samples);
+    let mut index = Index::default();
+    index.set_apis(apis);
+    let bound = write_bound(timings);
+    let tasks = Tasks {
+        writer: Writer::new(writing.clone(), bound),
+        notices: Notices::new(writing.clone(), options.pod_name.clone()),
+    };
+    Ok(FleetLoop::new(writing, observed, sampled, sources, index, sampler, tasks, metrics, pulse))
+}
+
+/// A write sent in the last moment of a term must not land after the Lease may be somebody else's.
+fn write_bound(timings: &Timings) -> Duration {
+    timings.lease_duration().saturating_sub(timings.renew_deadline()).max(Duration::from_secs(1))
+}
+
+/// Writes have a client of their own: no retries behind our back (they would outlive the check of the term), short bounds.
+fn writing_client(config: &Config, timings: &Timings) -> Result<Client, kube::Error> {
+    let mut config = config.clone();
+    config.default_retry = false;
+    config.read_timeout = Some(write_bound(timings));
+    config.connect_timeout = Some(write_bound(timings));
+    Client::try_from(config)
+}
+
+async fn serves_service_monitors(client: &Client) -> bool {
+    let group = client.list_api_group_resources("monitoring.coreos.com/v1").await;
+    group.is_ok_and(|list| list.resources.iter().any(|resource| resource.kind == "ServiceMonitor"))
+}

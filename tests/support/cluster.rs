@@ -260,7 +260,7 @@ async fn config(kubeconfig: &Path) -> Config {
 /// `LEASEHOLD_CLUSTER`, or where `make` builds it.
 fn cluster_program() -> PathBuf {
     let given = std::env::var_os("LEASEHOLD_CLUSTER").map(PathBuf::from);
-    let path = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".build/cluster"));
+    let path = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".build/bin/cluster"));
     assert!(path.exists(), "no {}: `make` builds the cluster program, or set LEASEHOLD_CLUSTER", path.display());
     path
 }

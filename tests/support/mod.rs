@@ -5,7 +5,7 @@
 //! and ways to wait for the world ([`eventually`], [`watch_until`]), so that no test ever sleeps.
 //! Never: leaves a process, a file or a port behind, whatever way the test binary ends; see [`guardian`].
 //!
-//! What has to be built first (`make` does it): the cluster program `.build/cluster` (or `LEASEHOLD_CLUSTER`) and, for
+//! What has to be built first (`make` does it): the cluster program `.build/bin/cluster` (or `LEASEHOLD_CLUSTER`) and, for
 //! [`Node::Hollow`], the `hollow` binary of this workspace (or `LEASEHOLD_HOLLOW`).
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of the harness")]
 

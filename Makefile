@@ -1,0 +1,46 @@
+# Two commands do everything on a machine with Rust, Go and make: `make demo` and `make test`.
+SHELL := /bin/bash
+BIN := $(CURDIR)/.build/bin
+export LEASEHOLD_CLUSTER := $(BIN)/cluster
+# kube's watches log little; a test that fails prints where its logs are.
+export RUST_BACKTRACE ?= 1
+
+.PHONY: help
+help: ## What there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+.PHONY: tools
+tools: ## What tests and demo need beside the crate: the test cluster, its sandbox image, helm
+	@bash e2e/install.sh
+	@bash e2e/cluster/build.sh $(BIN)
+	@HELM_BIN_DIR=$(BIN) sh e2e/helm.sh >/dev/null
+
+.PHONY: build
+build: ## The binaries that tests and demo start
+	cargo build --workspace --locked
+
+.PHONY: demo
+demo: tools build ## Show it all on a real cluster; KEEP=0 ends by itself
+	@KEEP=$(KEEP) bash e2e/demo/demo.sh
+
+.PHONY: test
+test: tools build ## Every test, on real clusters
+	cargo test --workspace --locked --no-fail-fast
+	cd e2e/cluster && go vet ./... && go test ./...
+
+.PHONY: check
+check: ## Formatting, lints, licences and advisories
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@command -v cargo-deny >/dev/null || cargo install cargo-deny --locked --version 0.20.2
+	cargo deny check
+
+.PHONY: crds
+crds: build ## Generate crds/ and the chart's copy of it
+	target/debug/leasehold crds generate --dir crds
+	target/debug/leasehold crds generate --dir charts/leasehold-crds/files
+
+.PHONY: bench
+bench: tools ## Figures, as ratios against a bare client in the same run
+	cargo build --release --locked -p leasehold-e2e-hollow
+	LEASEHOLD_HOLLOW=$${CARGO_TARGET_DIR:-target}/release/hollow cargo bench --locked --bench fleet

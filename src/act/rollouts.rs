@@ -1,0 +1,122 @@
+//! Writes to Rollouts, releases and shared CRDs.
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, PostParams, Preconditions},
+};
+
+use super::{
+    Answers, Failure, Writer,
+    writer::{dynamic, epoch},
+};
+use crate::{
+    api::{OperatorRelease, Rollout, RolloutStatus},
+    domain::marks,
+    election::Term,
+    observe::Source,
+    plan::ReleaseStep,
+};
+
+impl Writer {
+    /// Creates a Rollout with its frozen plan in one write. One of that name is that very rollout: names are deterministic.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn create_rollout(&self, term: &Term, rollout: &Rollout) -> Result<Answers, Failure> {
+        let name = rollout.name_any();
+        let mut rollout = rollout.clone();
+        rollout.annotations_mut().insert(marks::EPOCH.into(), epoch(term).to_string());
+        let api: Api<Rollout> = Api::all(self.client.clone());
+        match self.send(term, &spoken(&name), api.create(&PostParams::default(), &rollout)).await? {
+            Ok(created) => Ok(answer(Source::Rollouts, &created)),
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                let found = self.write(term, &spoken(&name), api.get(&name)).await?;
+                Ok(answer(Source::Rollouts, &found))
+            }
+            Err(error) => Err(Failure::from_kube(spoken(&name), &error)),
+        }
+    }
+
+    /// Writes a Rollout's status, guarded by the resourceVersion that it was decided on.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn rollout_status(
+        &self,
+        term: &Term,
+        rollout: &Rollout,
+        status: &RolloutStatus,
+    ) -> Result<Answers, Failure> {
+        let name = rollout.name_any();
+        let api: Api<Rollout> = Api::all(self.client.clone());
+        let written = Rollout { status: Some(status.clone()), ..rollout.clone() };
+        let sent =
+            self.write(term, &spoken(&name), api.replace_status(&name, &PostParams::default(), &written)).await?;
+        Ok(answer(Source::Rollouts, &sent))
+    }
+
+    /// Deletes a finished Rollout past the history limit.
+    ///
+    /// # Errors
+    /// What the API server said. One that is gone is done.
+    pub async fn delete_rollout(&self, term: &Term, rollout: &Rollout) -> Result<Answers, Failure> {
+        let name = rollout.name_any();
+        let api: Api<Rollout> = Api::all(self.client.clone());
+        let preconditions = Preconditions { uid: rollout.uid(), resource_version: None };
+        let params = DeleteParams::default().preconditions(preconditions);
+        match self.send(term, &spoken(&name), api.delete(&name, &params)).await? {
+            Ok(_) => Ok(Answers::new()),
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Answers::new()),
+            Err(error) => Err(Failure::from_kube(spoken(&name), &error)),
+        }
+    }
+
+    /// Carries one step of a release out.
+    ///
+    /// # Errors
+    /// What the API server said. A CRD that exists by now is done: whether it is the right one, the watch will tell.
+    pub async fn release(
+        &self,
+        term: &Term,
+        release: &OperatorRelease,
+        step: &ReleaseStep,
+    ) -> Result<Answers, Failure> {
+        match step {
+            ReleaseStep::CreateCrd { crd, .. } => self.create_crd(term, crd).await,
+            ReleaseStep::Status { status, .. } => {
+                let name = release.name_any();
+                let api: Api<OperatorRelease> = Api::all(self.client.clone());
+                let written = OperatorRelease { status: Some(status.clone()), ..release.clone() };
+                let object = format!("OperatorRelease/{name}");
+                let sent =
+                    self.write(term, &object, api.replace_status(&name, &PostParams::default(), &written)).await?;
+                Ok(answer(Source::Releases, &sent))
+            }
+        }
+    }
+
+    async fn create_crd(&self, term: &Term, crd: &CustomResourceDefinition) -> Result<Answers, Failure> {
+        let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        let object = format!("CustomResourceDefinition/{}", crd.name_any());
+        let mut crd = crd.clone();
+        crd.status = None;
+        crd.annotations_mut().insert(marks::EPOCH.into(), epoch(term).to_string());
+        match self.send(term, &object, api.create(&PostParams::default(), &crd)).await? {
+            Ok(created) => Ok(answer(Source::Crds, &created)),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Answers::new()),
+            Err(error) => Err(Failure::from_kube(object, &error)),
+        }
+    }
+}
+
+fn spoken(name: &str) -> String {
+    format!("Rollout/{name}")
+}
+
+fn answer<T: serde::Serialize>(source: Source, object: &T) -> Answers {
+    let mut object = dynamic(object);
+    if let Some(object) = &mut object {
+        object.metadata.managed_fields = None;
+    }
+    object.map(|object| (source, object)).into_iter().collect()
+}

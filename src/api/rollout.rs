@@ -1,0 +1,270 @@
+//! `Rollout`: one run to one immutable target, with its frozen plan. The audit record.
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Condition, Order, Span, Time};
+
+/// One run: who moves, to what, in which waves, within which budgets.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "leasehold.dev",
+    version = "v1alpha1",
+    kind = "Rollout",
+    plural = "rollouts",
+    shortname = "lhro",
+    category = "leasehold",
+    status = "RolloutStatus",
+    derive = "PartialEq",
+    doc = "One staged run of one operator to one version. Leasehold creates it; a person sets suspend, abort, skip and additionalFailures.",
+    printcolumn(name = "Operator", type_ = "string", json_path = ".spec.operator", description = "The operator."),
+    printcolumn(
+        name = "Target",
+        type_ = "string",
+        json_path = ".spec.target.version",
+        description = "The version it moves tenants to."
+    ),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Where the run is."),
+    printcolumn(
+        name = "Wave",
+        type_ = "string",
+        json_path = ".status.currentWave",
+        description = "The wave that is under way."
+    ),
+    printcolumn(
+        name = "Members",
+        type_ = "integer",
+        json_path = ".status.members",
+        description = "Tenants in the plan."
+    ),
+    printcolumn(
+        name = "Proven",
+        type_ = "integer",
+        json_path = ".status.proven",
+        description = "Tenants proven on the target."
+    ),
+    printcolumn(
+        name = "Failed",
+        type_ = "integer",
+        json_path = ".status.failed",
+        description = "Tenants that failed."
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.message",
+        description = "What goes on, or what it waits for.",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Since when it exists."
+    )
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.operator == oldSelf.operator && self.target == oldSelf.target && self.policy == oldSelf.policy && self.sequence == oldSelf.sequence && self.order == oldSelf.order && self.maxConcurrency == oldSelf.maxConcurrency && self.maxFailures == oldSelf.maxFailures && self.revisionHistoryLimit == oldSelf.revisionHistoryLimit && self.unmatched == oldSelf.unmatched")
+    .message("the plan of a Rollout is frozen; only suspend, abort, skip and additionalFailures may change"))]
+#[x_kube(validation = Rule::new("!oldSelf.abort || self.abort").message("an abort cannot be taken back; a new rollout starts when the tenants' versions change again").field_path(".abort"))]
+pub struct RolloutSpec {
+    /// The operator whose tenants move.
+    #[schemars(length(max = 63))]
+    pub operator: String,
+    /// What they move to.
+    pub target: RolloutTarget,
+    /// The RolloutPolicy that the plan was made from; later edits of it do not touch this run.
+    #[schemars(length(max = 253))]
+    pub policy: String,
+    /// Counts the runs of this operator, from 1.
+    #[schemars(range(min = 1))]
+    pub sequence: i64,
+    /// Order of the tenants inside a wave.
+    pub order: Order,
+    /// Tenants in flight at once, over all waves.
+    #[schemars(range(min = 1))]
+    pub max_concurrency: u32,
+    /// Failed tenants that are tolerated in all.
+    pub max_failures: u32,
+    /// How many finished Rollouts of this operator to keep.
+    pub revision_history_limit: u32,
+    /// Tenants that no wave selected: put into the last wave or left out, as the policy's `unmatched` says.
+    #[serde(default)]
+    pub unmatched: u32,
+    /// The frozen plan.
+    #[schemars(length(min = 1, max = 32), extend("x-kubernetes-list-type" = "atomic"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("the plan of a Rollout is frozen; only suspend, abort, skip and additionalFailures may change"))]
+    pub waves: Vec<PlannedWave>,
+    /// A person's word: grant nobody while true. Tenants in flight finish.
+    #[serde(default)]
+    pub suspend: bool,
+    /// A person's word: end this run now. Outranks everything else and cannot be taken back.
+    #[serde(default)]
+    pub abort: bool,
+    /// A person's word: tenants to leave out; their failures no longer count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000), inner(length(max = 63)), extend("x-kubernetes-list-type" = "set"))]
+    pub skip: Vec<String>,
+    /// A person's word: tolerate this many failures more than planned, in each wave and in all.
+    #[serde(default)]
+    pub additional_failures: u32,
+}
+
+/// What a run moves its tenants to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct RolloutTarget {
+    /// The version, as semver.
+    #[schemars(length(max = 64))]
+    pub version: String,
+    /// Digest of the release: what was meant when the plan froze.
+    #[schemars(length(max = 64))]
+    pub digest: String,
+}
+
+/// A wave with its members and its budgets as whole numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedWave {
+    /// Name of the wave.
+    #[schemars(length(max = 63))]
+    pub name: String,
+    /// Its tenants by name, in the order in which they are granted.
+    #[schemars(length(max = 10000), inner(length(max = 63)), extend("x-kubernetes-list-type" = "atomic"))]
+    pub members: Vec<String>,
+    /// Tenants of the wave in flight at once.
+    pub max_concurrency: u32,
+    /// Failed tenants of the wave that are tolerated.
+    pub max_failures: u32,
+    /// How long one tenant may take from its grant to its proof.
+    pub progress_deadline: Span,
+    /// How long the wave must stay proven before the next starts.
+    pub soak: Span,
+}
+
+/// State of one run: counters only, so that it does not grow with the fleet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RolloutStatus {
+    /// The `metadata.generation` this status speaks of; -1 before the first visit.
+    pub observed_generation: i64,
+    /// Where the run is.
+    pub phase: Phase,
+    /// Name of the wave that is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub current_wave: Option<String>,
+    /// What goes on, or what it waits for.
+    #[schemars(length(max = 1024))]
+    pub message: String,
+    /// Tenants in the plan.
+    pub members: u32,
+    /// Tenants granted and not yet proven, failed or left.
+    pub in_flight: u32,
+    /// Tenants proven on the target.
+    pub proven: u32,
+    /// Tenants that failed and were not skipped.
+    pub failed: u32,
+    /// Tenants left out: skipped, held, paused, gone, or already somewhere else.
+    pub skipped: u32,
+    /// When the first tenant was granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When the run ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Time>,
+    /// Present from the moment a budget was breached until a person resumes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted: Option<Halt>,
+    /// One entry a wave, in order.
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "atomic"))]
+    pub waves: Vec<WaveStatus>,
+    /// Ready, Reconciling and Stalled, for kstatus.
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    /// Frozen, waiting for another run of the operator to end. Only tenants that are already broken are granted.
+    #[default]
+    Queued,
+    /// Waves are under way.
+    Running,
+    /// A budget is breached; a person must act.
+    Halted,
+    /// A person suspended it.
+    Suspended,
+    /// Every member is proven or was left out.
+    Succeeded,
+    /// A person ended it.
+    Aborted,
+    /// Its members want something newer.
+    Superseded,
+}
+
+impl Phase {
+    /// Whether nothing can happen to this run any more.
+    #[must_use]
+    pub const fn ended(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Aborted | Self::Superseded)
+    }
+}
+
+/// A halt: latched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Halt {
+    /// Which budget was breached, by which tenants.
+    #[schemars(length(max = 1024))]
+    pub reason: String,
+    /// When.
+    pub at: Time,
+    /// `metadata.generation` of the Rollout at that moment: only a later edit by a person can resume it.
+    pub generation: i64,
+}
+
+/// State of one wave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WaveStatus {
+    /// Name of the wave.
+    #[schemars(length(max = 63))]
+    pub name: String,
+    /// Where the wave is.
+    pub phase: WavePhase,
+    /// Tenants in the wave.
+    pub members: u32,
+    /// Granted and not yet proven, failed or left.
+    pub in_flight: u32,
+    /// Proven on the target.
+    pub proven: u32,
+    /// Failed, not skipped.
+    pub failed: u32,
+    /// Left out.
+    pub skipped: u32,
+    /// When its first tenant was granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// Since when the soak runs without a break; absent while it does not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soaking_since: Option<Time>,
+    /// Since when a tenant of the wave that was proven has not been ready; it fails when that lasts past the wave's progressDeadline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regressed_since: Option<Time>,
+    /// Milliseconds soaked before `soakingSince`, kept over a suspension.
+    pub soaked_milliseconds: i64,
+    /// When the wave was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Time>,
+}
+
+/// Where a wave is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum WavePhase {
+    #[default]
+    Pending,
+    Running,
+    Soaking,
+    Done,
+}

@@ -1,0 +1,99 @@
+//! What the wave engine knows of each tenant: a few facts, distilled from everything that was observed.
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::api::{PolicySpec, Rollout, RolloutTarget};
+
+/// The fleet as the wave engine sees it.
+#[derive(Clone, Debug, Default)]
+pub struct Fleet {
+    pub members: BTreeMap<String, Member>,
+    /// RolloutPolicies by name; `default` falls back to [`PolicySpec::built_in`].
+    pub policies: BTreeMap<String, PolicySpec>,
+    /// All Rollouts by name, finished ones included.
+    pub rollouts: BTreeMap<String, Rollout>,
+    /// Releases by operator and version.
+    pub releases: BTreeMap<(String, String), ReleaseFacts>,
+    /// Grants in flight over all rollouts: the FleetPolicy's ceiling.
+    pub max_concurrency: u32,
+}
+
+/// What the wave engine knows of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseFacts {
+    pub digest: String,
+    /// Versions it may be reached from; `None`: any lower one.
+    pub upgrades_from: Option<semver::VersionReq>,
+    /// Versions a tenant may go back to from it; `None`: none.
+    pub rollback_to: Option<semver::VersionReq>,
+    /// Why nobody can be granted it now (a shared CRD that differs, an invalid template), if so.
+    pub not_ready: Option<String>,
+}
+
+/// One tenant, as the wave engine sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    pub uid: String,
+    pub labels: BTreeMap<String, String>,
+    pub operator: String,
+    /// Name of its RolloutPolicy.
+    pub policy: String,
+    /// What the spec asks for; `None` while no release has that version.
+    pub desired: Option<RolloutTarget>,
+    /// When this process first saw the tenant ask for that.
+    pub desired_since: Timestamp,
+    /// What it was last granted; `None` for a tenant without a stack (its first install is not a rollout's business).
+    pub granted: Option<Granted>,
+    /// How the granted revision does.
+    pub health: Health,
+    pub standing: Standing,
+    /// Why the desired target cannot be granted to this very tenant (its values do not fit, its quota is too small), if so.
+    pub blocked: Option<String>,
+    /// Release digests that failed here and are not granted again by themselves.
+    pub rejected: Vec<String>,
+}
+
+/// A tenant's last grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    pub target: RolloutTarget,
+    pub rollout: Option<String>,
+    pub wave: Option<String>,
+    pub at: Timestamp,
+    pub broken_before: bool,
+}
+
+/// How a tenant's granted revision does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Evidence newer than the grant names the granted revision, and it is ready.
+    Proven,
+    /// Was proven since the grant, and is not ready now.
+    Regressed,
+    /// Not yet proven.
+    Moving,
+    /// A fact says that it will not be: latched in the tenant's status until it is proven or granted something else.
+    Failed { reason: String, message: String, at: Timestamp },
+}
+
+/// Whether a tenant may be moved at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Active,
+    Paused,
+    /// Names of the holds in force.
+    Held(Vec<String>),
+    Deleting,
+}
+
+impl Member {
+    /// Whether the tenant asks for something else than it was granted.
+    #[must_use]
+    pub fn wants_to_move(&self) -> bool {
+        match (&self.desired, &self.granted) {
+            (Some(desired), Some(granted)) => *desired != granted.target,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The labels, annotations and names by which Leasehold knows its own.
+
+/// On every object of a stack and on its pods: the Tenant's name. What the watches select by.
+pub const TENANT: &str = "leasehold.dev/tenant";
+/// On every object of a stack: the Tenant's UID. An object without it is not ours.
+pub const TENANT_UID: &str = "leasehold.dev/tenant-uid";
+/// On every object of a stack: digest of what was rendered, so that a field that is no longer rendered is noticed.
+pub const DIGEST: &str = "leasehold.dev/digest";
+/// On every object that Leasehold writes: the election epoch it wrote in. Checked by the fencing admission policy.
+pub const EPOCH: &str = "leasehold.dev/epoch";
+/// On workloads: the grant they were rendered from, as JSON. The status can be rebuilt from it.
+pub const GRANT: &str = "leasehold.dev/grant";
+/// On pods, by way of their template: digest of the rendered pod template.
+pub const POD_REVISION: &str = "leasehold.dev/pod-revision";
+/// On a Tenant: `warn` reports drift without repairing it.
+pub const DRIFT: &str = "leasehold.dev/drift";
+/// On a Tenant: comma-separated inventory entries of precious objects that may be pruned.
+pub const CONFIRM_PRUNE: &str = "leasehold.dev/confirm-prune";
+/// Finalizer of a Tenant: its stack is removed before it goes.
+pub const FINALIZER: &str = "leasehold.dev/offboard";
+/// The ReplicaSet controller removes pods of lower cost first.
+pub const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+/// The field manager of one tenant's objects: ownership mirrors the tenant boundary.
+#[must_use]
+pub fn field_manager(namespace: &str) -> String {
+    format!("leasehold/{namespace}")
+}

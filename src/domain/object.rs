@@ -1,0 +1,142 @@
+//! Observed objects, reduced to what decisions need.
+use std::{collections::BTreeMap, fmt};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::kinds::{self, StackKind};
+
+/// Which object: group, kind, namespace (empty for cluster-scoped) and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ObjectKey {
+    pub namespace: String,
+    pub name: String,
+    pub group: String,
+    pub kind: String,
+}
+
+impl fmt::Display for ObjectKey {
+    /// `<namespace>_<name>_<group>_<kind>`, the inventory format that Flux and cli-utils use.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}_{}_{}", self.namespace, self.name, self.group, self.kind)
+    }
+}
+
+impl ObjectKey {
+    /// Reads an inventory entry. Kubernetes names hold no `_`, so the four parts are unambiguous.
+    #[must_use]
+    pub fn parse(entry: &str) -> Option<Self> {
+        let mut parts = entry.split('_').map(String::from);
+        let key = Self { namespace: parts.next()?, name: parts.next()?, group: parts.next()?, kind: parts.next()? };
+        (parts.next().is_none() && !key.name.is_empty() && !key.kind.is_empty()).then_some(key)
+    }
+
+    /// `Deployment/memcached`: how people name it.
+    #[must_use]
+    pub fn spoken(&self) -> String {
+        format!("{}/{}", self.kind, self.name)
+    }
+
+    /// The kind's entry in the table of kinds that stacks may hold.
+    #[must_use]
+    pub fn stack_kind(&self) -> Option<&'static StackKind> {
+        kinds::find(&self.group, &self.kind)
+    }
+}
+
+/// An object of a stack as the watch showed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub uid: String,
+    pub resource_version: String,
+    /// Value of the tenant label.
+    pub tenant: String,
+    pub tenant_uid: Option<String>,
+    /// Digest of what was rendered when it was last applied.
+    pub digest: Option<String>,
+    pub epoch: Option<i64>,
+    pub deleting: bool,
+    pub finalizers: Vec<String>,
+    /// What keeps a Namespace from going, in the namespace controller's words.
+    pub remaining: Option<String>,
+    /// The grant that a workload was rendered from, as JSON.
+    pub grant: Option<String>,
+    /// The object as JSON, without status, managed fields and what the API server numbers.
+    pub content: Box<str>,
+    pub workload: Option<WorkloadSeen>,
+}
+
+/// Progress of a Deployment or StatefulSet, from its status.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkloadSeen {
+    pub generation: i64,
+    pub observed_generation: i64,
+    pub wanted: i64,
+    pub replicas: i64,
+    pub updated: i64,
+    pub available: i64,
+    /// Message of a `ReplicaFailure` condition: pods that the API server refused.
+    pub refused: Option<String>,
+}
+
+impl WorkloadSeen {
+    /// Every replica is updated and available, no old one is left, and the controller has seen the last change.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.observed_generation >= self.generation
+            && [self.replicas, self.updated, self.available].iter().all(|n| *n == self.wanted)
+    }
+}
+
+/// A pod of a tenant's operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodSeen {
+    pub uid: String,
+    pub resource_version: String,
+    pub tenant: String,
+    pub namespace: String,
+    pub pod_revision: Option<String>,
+    pub ready: bool,
+    pub deleting: bool,
+    pub restarts: i64,
+    /// Reason and message of a container that waits.
+    pub waiting: Option<(String, String)>,
+    pub deletion_cost: Option<String>,
+}
+
+/// A tenant operator's Lease while it is sampled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeaseSeen {
+    /// The first answer is there: an absent Lease is known to be absent.
+    pub known: bool,
+    /// Empty when nobody holds it or it does not exist.
+    pub holder: String,
+    pub transitions: i32,
+    pub acquired: Option<Timestamp>,
+    pub renewed: Option<Timestamp>,
+    /// Since when nobody holds it, on our own clock.
+    pub free_since: Option<Timestamp>,
+    /// Milliseconds without a holder since sampling began, on our own clock.
+    pub leaderless_milliseconds: i64,
+}
+
+impl LeaseSeen {
+    /// The pod's part of the holder's identity, `<pod>_<unique>`.
+    #[must_use]
+    pub fn holder_pod(&self) -> Option<&str> {
+        let pod = self.holder.split('_').next()?;
+        (!pod.is_empty()).then_some(pod)
+    }
+}
+
+/// A CustomResourceDefinition of the cluster, as far as releases care.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrdSeen {
+    pub uid: String,
+    /// Digest of its spec, with the API server's defaults taken out.
+    pub digest: String,
+    pub established: bool,
+}
+
+/// The objects of one stack by key.
+pub type Objects = BTreeMap<ObjectKey, Seen>;

@@ -1,0 +1,106 @@
+//! Everything that was observed, in one value. Plans are made from this and from the time alone.
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::object::{CrdSeen, LeaseSeen, Objects, PodSeen};
+use crate::api::{FleetSpec, OperatorRelease, PolicySpec, Rollout, Tenant};
+
+/// The observed state of the cluster.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    pub tenants: BTreeMap<String, TenantSeen>,
+    /// By object name.
+    pub releases: BTreeMap<String, Arc<OperatorRelease>>,
+    pub policies: BTreeMap<String, PolicySpec>,
+    pub rollouts: BTreeMap<String, Rollout>,
+    pub fleet: FleetSpec,
+    pub crds: BTreeMap<String, CrdSeen>,
+    pub apis: Apis,
+    /// Objects of our own kinds that could not be decoded, by plural and name.
+    pub undecodable: BTreeMap<(String, String), Undecodable>,
+    /// The last failed writes to objects that belong to no tenant, by name: rollouts, releases, CRDs.
+    pub faults: BTreeMap<String, Fault>,
+    /// Counts changes to anything that all tenants depend on: releases, policies, CRDs, APIs.
+    pub shared_version: u64,
+}
+
+/// An object that our types cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undecodable {
+    pub error: String,
+    /// The object's own status says so already.
+    pub reported: bool,
+}
+
+/// Optional APIs that the cluster serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Apis {
+    pub service_monitor: bool,
+}
+
+/// One tenant and everything that carries its mark.
+#[derive(Clone, Debug, Default)]
+pub struct TenantSeen {
+    /// `None`: objects carry the mark of a Tenant that does not exist (any more). They are left alone.
+    pub tenant: Option<Arc<Tenant>>,
+    /// When this process first saw the spec ask for its current version.
+    pub desired_since: Timestamp,
+    pub objects: Objects,
+    /// By name.
+    pub pods: BTreeMap<String, PodSeen>,
+    /// Present while its operator's Lease is sampled.
+    pub lease: Option<LeaseSeen>,
+    /// The last write for this tenant that failed; gone after one that succeeded.
+    pub fault: Option<Fault>,
+    /// Custom resources that were still there when they were last asked to go, while the tenant is offboarded.
+    pub customs: Option<Customs>,
+    /// Repairs of drift in a row: somebody may be working against us.
+    pub repairs: Repairs,
+    /// Counts changes to anything above.
+    pub version: u64,
+}
+
+/// A tenant's custom resources during its offboarding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Customs {
+    /// `Kind/name`, or why they could not be looked at.
+    pub left: Vec<String>,
+    pub at: Timestamp,
+}
+
+/// Repairs of drift that followed each other closely.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repairs {
+    pub times: u32,
+    pub last: Option<Timestamp>,
+}
+
+/// A write that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which object, as people name it.
+    pub object: String,
+    pub kind: FaultKind,
+    pub message: String,
+    pub at: Timestamp,
+    /// Nothing is tried for this tenant before.
+    pub retry_at: Timestamp,
+    /// Failures in a row.
+    pub times: u32,
+}
+
+/// What kind of failure a write met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The object exists and is not ours.
+    Conflict,
+    /// The API server refuses the content.
+    Invalid,
+    /// RBAC or an admission policy says no.
+    Denied,
+    /// The object changed under our hands: the next look will tell.
+    Stale,
+    /// Network, overload, time-out.
+    Transient,
+}

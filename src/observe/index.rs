@@ -1,0 +1,243 @@
+//! [`Change`]s and the answers to our own writes → the [`World`]. Newer wins: an answer that overtakes the watch is not
+//! undone by the watch's older event.
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use jiff::Timestamp;
+use kube::{ResourceExt, api::DynamicObject};
+
+use super::watch::{Change, Source, Step};
+use crate::domain::{
+    object::LeaseSeen,
+    world::{Customs, Fault, Repairs, TenantSeen, World},
+};
+
+/// The World, kept up to date.
+#[derive(Debug, Default)]
+pub struct Index {
+    pub(super) world: World,
+    /// Objects by source: where an object without its mark is looked up again.
+    known: HashMap<Source, BTreeMap<String, Known>>,
+    /// What a list that is under way has shown so far.
+    listing: HashMap<Source, HashSet<String>>,
+    synced: HashSet<Source>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    uid: String,
+    version: u64,
+    /// The newest version that the watch itself has shown.
+    watched: u64,
+    tenant: String,
+}
+
+/// The API server's past came back: etcd was restored from a backup, and nothing in memory can be trusted.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{object} went back from resourceVersion {had} to {got}: etcd was restored from a backup; starting anew")]
+pub struct WentBack {
+    pub object: String,
+    pub had: u64,
+    pub got: u64,
+}
+
+impl Index {
+    #[must_use]
+    pub const fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Watches that have not shown a complete list yet.
+    #[must_use]
+    pub fn missing(&self, of: &[Source]) -> Vec<&'static str> {
+        of.iter().filter(|source| !self.synced.contains(source)).map(|source| source.name()).collect()
+    }
+
+    pub fn set_apis(&mut self, apis: crate::domain::world::Apis) {
+        self.world.apis = apis;
+        self.world.shared_version += 1;
+    }
+
+    /// Takes a change in.
+    ///
+    /// # Errors
+    /// [`WentBack`] when the watch shows an older version of an object than it did before.
+    pub fn apply(&mut self, change: Change, now: Timestamp) -> Result<(), WentBack> {
+        let source = change.source;
+        match change.step {
+            Step::Begin => {
+                self.listing.insert(source, HashSet::new());
+            }
+            Step::Put(object) => self.put(source, &object, true, now)?,
+            Step::Gone(object) => self.gone(source, &object),
+            Step::End => self.complete(source),
+        }
+        Ok(())
+    }
+
+    /// Takes the answer to one of our own writes in.
+    pub fn answer(&mut self, source: Source, object: &DynamicObject, now: Timestamp) {
+        // Only the watch can go back.
+        let _ = self.put(source, object, false, now);
+    }
+
+    /// Notes how the last write for a tenant ended.
+    pub fn fault(&mut self, tenant: &str, fault: Option<Fault>) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant)
+            && seen.fault != fault
+        {
+            seen.fault = fault;
+            seen.version += 1;
+        }
+    }
+
+    /// Notes how the last write for anything else ended.
+    pub fn other_fault(&mut self, name: &str, fault: Option<Fault>) {
+        match fault {
+            Some(fault) => drop(self.world.faults.insert(name.to_owned(), fault)),
+            None if self.world.faults.remove(name).is_none() => return,
+            None => {}
+        }
+        self.world.shared_version += 1;
+    }
+
+    /// Notes what a sampled Lease says; `None` when it is not sampled any more.
+    pub fn lease(&mut self, tenant: &str, lease: Option<LeaseSeen>) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            seen.lease = lease;
+            seen.version += 1;
+        }
+    }
+
+    /// Notes which custom resources were left when they were asked to go.
+    pub fn customs(&mut self, tenant: &str, left: Vec<String>, now: Timestamp) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            seen.customs = Some(Customs { left, at: now });
+            seen.version += 1;
+        }
+    }
+
+    /// Notes a repair of drift. A minute of peace and the count begins anew.
+    pub fn repaired(&mut self, tenant: &str, now: Timestamp) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            let recent = seen.repairs.last.is_some_and(|last| now.duration_since(last).as_secs() < 60);
+            seen.repairs = Repairs { times: if recent { seen.repairs.times + 1 } else { 1 }, last: Some(now) };
+            seen.version += 1;
+        }
+    }
+
+    /// Has a tenant looked at again though nothing of it changed.
+    pub fn touch(&mut self, tenant: &str) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            seen.version += 1;
+        }
+    }
+
+    fn put(&mut self, source: Source, object: &DynamicObject, watched: bool, now: Timestamp) -> Result<(), WentBack> {
+        let key = key(object);
+        let uid = object.uid().unwrap_or_default();
+        let version = object.resource_version().and_then(|v| v.parse().ok()).unwrap_or(0);
+        if let Some(listed) = self.listing.get_mut(&source) {
+            listed.insert(key.clone());
+        }
+        let known = self.known.entry(source).or_default();
+        let old = known.get(&key).filter(|k| k.uid == uid);
+        if let Some(old) = old {
+            if watched && version < old.watched {
+                return Err(WentBack { object: format!("{} {key}", source.name()), had: old.watched, got: version });
+            }
+            if version < old.version {
+                return Ok(());
+            }
+        }
+        let tenant = tenant_of(source, object);
+        let before = known.get(&key).map(|k| k.tenant.clone());
+        let watched = if watched { version } else { old.map_or(0, |k| k.watched) };
+        known.insert(key.clone(), Known { uid, version, watched, tenant: tenant.clone() });
+        if let Some(before) = before.filter(|before| *before != tenant) {
+            self.forget(source, &key, &before);
+        }
+        self.record(source, object, now);
+        Ok(())
+    }
+
+    fn gone(&mut self, source: Source, object: &DynamicObject) {
+        let key = key(object);
+        let known = self.known.entry(source).or_default();
+        // The end of an earlier object of that name says nothing of the one that is there now.
+        if known.get(&key).is_some_and(|k| Some(&k.uid) == object.uid().as_ref()) {
+            self.remove(source, &key);
+        }
+    }
+
+    fn complete(&mut self, source: Source) {
+        let listed = self.listing.remove(&source).unwrap_or_default();
+        let lost: Vec<String> = self
+            .known
+            .get(&source)
+            .into_iter()
+            .flat_map(|k| k.keys())
+            .filter(|k| !listed.contains(*k))
+            .cloned()
+            .collect();
+        for key in lost {
+            self.remove(source, &key);
+        }
+        self.synced.insert(source);
+    }
+
+    fn remove(&mut self, source: Source, key: &str) {
+        if let Some(known) = self.known.get_mut(&source).and_then(|known| known.remove(key)) {
+            self.forget(source, key, &known.tenant);
+        }
+    }
+
+    pub(super) fn tenant(&mut self, name: &str) -> &mut TenantSeen {
+        self.world.tenants.entry(name.to_owned()).or_default()
+    }
+
+    fn forget(&mut self, source: Source, key: &str, tenant: &str) {
+        let world = &mut self.world;
+        world.undecodable.remove(&(source.name().to_owned(), key.to_owned()));
+        match source {
+            Source::Releases => drop(world.releases.remove(key)),
+            Source::Policies => drop(world.policies.remove(key)),
+            Source::Rollouts => drop(world.rollouts.remove(key)),
+            Source::Fleet => world.fleet = crate::api::FleetSpec::default(),
+            Source::Crds => drop(world.crds.remove(key)),
+            Source::Tenants | Source::Pods | Source::Stack(_) => {
+                let Some(seen) = world.tenants.get_mut(tenant) else { return };
+                seen.version += 1;
+                let (namespace, name) = key.split_once('/').unwrap_or(("", key));
+                match source {
+                    Source::Tenants => seen.tenant = None,
+                    Source::Pods => drop(seen.pods.remove(name)),
+                    Source::Stack(kind) => seen
+                        .objects
+                        .retain(|k, _| (k.kind.as_str(), &*k.namespace, &*k.name) != (kind.kind, namespace, name)),
+                    _ => {}
+                }
+                if seen.tenant.is_none() && seen.objects.is_empty() && seen.pods.is_empty() {
+                    world.tenants.remove(tenant);
+                }
+                return;
+            }
+        }
+        world.shared_version += 1;
+    }
+}
+
+/// `namespace/name`, or the name alone.
+fn key(object: &DynamicObject) -> String {
+    match object.namespace() {
+        Some(namespace) => format!("{namespace}/{}", object.name_any()),
+        None => object.name_any(),
+    }
+}
+
+/// The tenant that an object belongs to, by its own word.
+fn tenant_of(source: Source, object: &DynamicObject) -> String {
+    match source {
+        Source::Tenants => object.name_any(),
+        _ => object.labels().get(crate::domain::marks::TENANT).cloned().unwrap_or_default(),
+    }
+}

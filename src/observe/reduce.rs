@@ -1,0 +1,125 @@
+//! Raw API objects → the few facts that decisions need. What is dropped here costs no memory for the life of the fleet.
+use kube::{ResourceExt, api::DynamicObject};
+use serde_json::Value;
+
+use crate::domain::{
+    kinds::StackKind,
+    marks,
+    object::{ObjectKey, PodSeen, Seen, WorkloadSeen},
+};
+
+/// An object of a stack; `None` without the tenant mark.
+#[must_use]
+pub fn object(kind: &StackKind, raw: &DynamicObject) -> Option<(ObjectKey, Seen)> {
+    let tenant = raw.labels().get(marks::TENANT)?.clone();
+    let annotation = |key: &str| raw.annotations().get(key).cloned();
+    let key = ObjectKey {
+        namespace: raw.namespace().unwrap_or_default(),
+        name: raw.name_any(),
+        group: kind.group.into(),
+        kind: kind.kind.into(),
+    };
+    let seen = Seen {
+        uid: raw.uid().unwrap_or_default(),
+        resource_version: raw.resource_version().unwrap_or_default(),
+        tenant,
+        tenant_uid: annotation(marks::TENANT_UID),
+        digest: annotation(marks::DIGEST),
+        epoch: annotation(marks::EPOCH).and_then(|e| e.parse().ok()),
+        deleting: raw.metadata.deletion_timestamp.is_some(),
+        finalizers: raw.finalizers().to_vec(),
+        remaining: remaining(&raw.data),
+        grant: annotation(marks::GRANT),
+        content: content(kind, raw),
+        workload: kind.is_workload().then(|| workload(raw)),
+    };
+    Some((key, seen))
+}
+
+/// The object as JSON without status and what the API server numbers.
+fn content(kind: &StackKind, raw: &DynamicObject) -> Box<str> {
+    let mut value = raw.data.clone();
+    if let Some(map) = value.as_object_mut() {
+        map.remove("status");
+        let metadata = serde_json::json!({
+            "name": raw.metadata.name,
+            "namespace": raw.metadata.namespace,
+            "labels": raw.metadata.labels,
+            "annotations": raw.metadata.annotations,
+        });
+        map.insert("metadata".into(), metadata);
+        // Items of a list do not say what they are.
+        map.insert("apiVersion".into(), kind.api_version().into());
+        map.insert("kind".into(), kind.kind.into());
+    }
+    value.to_string().into()
+}
+
+fn number(data: &Value, pointer: &str) -> i64 {
+    data.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+}
+
+fn workload(raw: &DynamicObject) -> WorkloadSeen {
+    let data = &raw.data;
+    let conditions = data.pointer("/status/conditions").and_then(Value::as_array);
+    let refused = conditions.into_iter().flatten().find(|c| c["type"] == "ReplicaFailure" && c["status"] == "True");
+    WorkloadSeen {
+        generation: raw.metadata.generation.unwrap_or_default(),
+        observed_generation: number(data, "/status/observedGeneration"),
+        wanted: data.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1),
+        replicas: number(data, "/status/replicas"),
+        updated: number(data, "/status/updatedReplicas"),
+        available: number(data, "/status/availableReplicas"),
+        refused: refused.and_then(|c| c["message"].as_str()).map(str::to_owned),
+    }
+}
+
+/// What keeps a Namespace from going.
+fn remaining(data: &Value) -> Option<String> {
+    const WHY: [&str; 3] =
+        ["NamespaceFinalizersRemaining", "NamespaceContentRemaining", "NamespaceDeletionContentFailure"];
+    let conditions = data.pointer("/status/conditions")?.as_array()?;
+    let found = conditions.iter().find(|c| c["status"] == "True" && WHY.iter().any(|why| c["type"] == *why))?;
+    found["message"].as_str().map(str::to_owned)
+}
+
+/// A pod of a tenant's operator, with its name; `None` without the tenant mark.
+#[must_use]
+pub fn pod(raw: &DynamicObject) -> Option<(String, PodSeen)> {
+    let tenant = raw.labels().get(marks::TENANT)?.clone();
+    let annotation = |key: &str| raw.annotations().get(key).cloned();
+    let conditions = raw.data.pointer("/status/conditions").and_then(Value::as_array);
+    let ready = conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True");
+    let containers = || {
+        let of = |list: &str| raw.data.pointer(list).and_then(Value::as_array).into_iter().flatten();
+        of("/status/initContainerStatuses").chain(of("/status/containerStatuses"))
+    };
+    let waiting = containers().find_map(|c| {
+        let waiting = c.pointer("/state/waiting")?;
+        let text = |field: &str| waiting[field].as_str().unwrap_or_default().to_owned();
+        Some((text("reason"), text("message")))
+    });
+    let pod = PodSeen {
+        uid: raw.uid().unwrap_or_default(),
+        resource_version: raw.resource_version().unwrap_or_default(),
+        tenant,
+        namespace: raw.namespace().unwrap_or_default(),
+        pod_revision: annotation(marks::POD_REVISION),
+        ready,
+        deleting: raw.metadata.deletion_timestamp.is_some(),
+        restarts: containers().map(|c| number(c, "/restartCount")).max().unwrap_or_default(),
+        waiting,
+        deletion_cost: annotation(marks::DELETION_COST),
+    };
+    Some((raw.name_any(), pod))
+}
+
+/// Whether an object's status already says that it cannot be decoded.
+#[must_use]
+pub fn says_undecodable(raw: &DynamicObject) -> bool {
+    let conditions = raw.data.pointer("/status/conditions").and_then(Value::as_array);
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|c| c["type"] == "Stalled" && c["reason"] == "Undecodable" && c["status"] == "True")
+}

@@ -1,0 +1,127 @@
+//! Watches → [`Change`]s on one channel. Reads only; a watch that fails is tried again with growing pauses, and its last
+//! known state stays: a failed or empty list never deletes anything by itself.
+use futures::StreamExt;
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject},
+    runtime::{WatchStreamExt, watcher},
+};
+use tokio::sync::mpsc;
+
+use crate::domain::{
+    kinds::{OPTIONAL_KINDS, STACK_KINDS, StackKind},
+    marks,
+};
+
+/// Where a change comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    Tenants,
+    Releases,
+    Policies,
+    Rollouts,
+    Fleet,
+    Crds,
+    Pods,
+    Stack(&'static StackKind),
+}
+
+/// One step of a watch.
+#[derive(Debug)]
+pub enum Step {
+    /// A complete list begins.
+    Begin,
+    /// An object: of the list that began, or added or changed since.
+    Put(Box<DynamicObject>),
+    Gone(Box<DynamicObject>),
+    /// The list is complete: what it did not hold is gone.
+    End,
+}
+
+/// A change that a watch showed.
+#[derive(Debug)]
+pub struct Change {
+    pub source: Source,
+    pub step: Step,
+}
+
+impl Source {
+    /// Every watch there is; `optional` says whether the API of an optional kind is served.
+    pub fn all(optional: impl Fn(&StackKind) -> bool) -> Vec<Self> {
+        let own = [Self::Tenants, Self::Releases, Self::Policies, Self::Rollouts, Self::Fleet, Self::Crds, Self::Pods];
+        let extra = OPTIONAL_KINDS.iter().filter(|kind| optional(kind));
+        own.into_iter().chain(STACK_KINDS.iter().chain(extra).map(Self::Stack)).collect()
+    }
+
+    /// Its plural, as `kubectl` names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.resource().2
+    }
+
+    fn resource(self) -> (&'static str, &'static str, &'static str, &'static str) {
+        const OWN: &str = "leasehold.dev";
+        match self {
+            Self::Tenants => (OWN, "v1alpha1", "tenants", "Tenant"),
+            Self::Releases => (OWN, "v1alpha1", "operatorreleases", "OperatorRelease"),
+            Self::Policies => (OWN, "v1alpha1", "rolloutpolicies", "RolloutPolicy"),
+            Self::Rollouts => (OWN, "v1alpha1", "rollouts", "Rollout"),
+            Self::Fleet => (OWN, "v1alpha1", "fleetpolicies", "FleetPolicy"),
+            Self::Crds => ("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"),
+            Self::Pods => ("", "v1", "pods", "Pod"),
+            Self::Stack(kind) => (kind.group, kind.version, kind.plural, kind.kind),
+        }
+    }
+
+    /// How the API is addressed.
+    #[must_use]
+    pub fn api_resource(self) -> ApiResource {
+        let (group, version, plural, kind) = self.resource();
+        let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+        ApiResource {
+            group: group.into(),
+            version: version.into(),
+            api_version,
+            kind: kind.into(),
+            plural: plural.into(),
+        }
+    }
+
+    /// Only what carries our mark, where the kind is not our own.
+    fn config(self) -> watcher::Config {
+        match self {
+            Self::Pods | Self::Stack(_) => watcher::Config::default().labels(marks::TENANT),
+            _ => watcher::Config::default(),
+        }
+    }
+}
+
+/// Starts a watch that ends when the channel's other end is dropped.
+pub fn start(client: Client, source: Source, changes: mpsc::Sender<Change>) {
+    tokio::spawn(async move {
+        let api: Api<DynamicObject> = Api::all_with(client, &source.api_resource());
+        let mut stream = watcher(api, source.config()).default_backoff().boxed();
+        while let Some(event) = stream.next().await {
+            let step = match event {
+                Ok(watcher::Event::Init) => Step::Begin,
+                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
+                    Step::Put(Box::new(lean(object)))
+                }
+                Ok(watcher::Event::Delete(object)) => Step::Gone(Box::new(lean(object))),
+                Ok(watcher::Event::InitDone) => Step::End,
+                Err(error) => {
+                    tracing::warn!(source = source.name(), %error, "watch failed; trying again");
+                    continue;
+                }
+            };
+            if changes.send(Change { source, step }).await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn lean(mut object: DynamicObject) -> DynamicObject {
+    object.metadata.managed_fields = None;
+    object
+}

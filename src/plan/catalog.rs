@@ -1,0 +1,231 @@
+//! The releases, parsed once: version, digest, compiled templates, shared CRDs, and what keeps tenants from them.
+use std::{collections::BTreeMap, sync::Arc};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use semver::{Version, VersionReq};
+
+use super::{
+    render::{self, Fragment, Stack, TemplateFile, values::Schema},
+    tenant::{CustomKind, own_text},
+};
+use crate::{
+    api::{CrdSource, OperatorRelease, ReleaseSpec},
+    domain::{
+        crd, digest,
+        fleet::ReleaseFacts,
+        object::CrdSeen,
+        world::{Fault, World},
+    },
+};
+
+/// All releases by operator and version.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    pub releases: BTreeMap<(String, String), Release>,
+    /// Releases that cannot be used at all, by object name, and why.
+    pub broken: BTreeMap<String, String>,
+}
+
+/// One release, ready to be rendered.
+#[derive(Debug)]
+pub struct Release {
+    /// Name of the object.
+    pub name: String,
+    pub object: Arc<OperatorRelease>,
+    pub version: Version,
+    /// Digest of everything in it that decides what is rendered.
+    pub digest: String,
+    pub schema: Schema,
+    pub stack: Stack,
+    /// `args`, `env` and `podAnnotations`, which are templates themselves.
+    pub own_text: Fragment,
+    pub crds: Vec<SharedCrd>,
+    pub facts: ReleaseFacts,
+}
+
+/// A shared CRD of a release, held against the cluster.
+#[derive(Debug)]
+pub struct SharedCrd {
+    pub name: String,
+    pub definition: Box<CustomResourceDefinition>,
+    pub state: CrdState,
+}
+
+/// What the cluster has in place of a release's CRD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrdState {
+    Absent,
+    NotEstablished,
+    Differs,
+    Served,
+}
+
+impl Catalog {
+    /// Parses every release of the World.
+    #[must_use]
+    pub fn new(world: &World) -> Self {
+        let mut catalog = Self::default();
+        for (name, object) in &world.releases {
+            match Release::new(name, object, world) {
+                Ok(release) => catalog.add(release),
+                Err(why) => {
+                    catalog.broken.insert(name.clone(), why);
+                }
+            }
+        }
+        catalog
+    }
+
+    /// Two objects may claim one version: the older one keeps it, so that a copy cannot take a fleet over.
+    fn add(&mut self, release: Release) {
+        let key = (release.object.spec.operator.clone(), release.object.spec.version.clone());
+        let age = |r: &Release| (r.object.metadata.creation_timestamp.as_ref().map(|t| t.0), r.name.clone());
+        if let Some(other) = self.releases.get(&key) {
+            let (keeps, loses) = if age(other) <= age(&release) { (other, &release) } else { (&release, other) };
+            let why = format!("OperatorRelease {} already is {} {}", keeps.name, key.0, key.1);
+            self.broken.insert(loses.name.clone(), why);
+            if loses.name == release.name {
+                return;
+            }
+        }
+        self.releases.insert(key, release);
+    }
+
+    #[must_use]
+    pub fn get(&self, operator: &str, version: &str) -> Option<&Release> {
+        self.releases.get(&(operator.to_owned(), version.to_owned()))
+    }
+
+    /// The kinds of custom resources that an operator's releases bring, at their storage version.
+    #[must_use]
+    pub fn custom_kinds(&self, operator: &str) -> Vec<CustomKind> {
+        let releases = self.releases.iter().filter(|((o, _), _)| o == operator).map(|(_, release)| release);
+        let kinds = releases.flat_map(|r| &r.crds).filter_map(|crd| {
+            let spec = &crd.definition.spec;
+            let version = spec.versions.iter().find(|v| v.storage)?;
+            (spec.scope == "Namespaced").then(|| CustomKind {
+                group: spec.group.clone(),
+                version: version.name.clone(),
+                plural: spec.names.plural.clone(),
+                kind: spec.names.kind.clone(),
+            })
+        });
+        kinds.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The versions of an operator, for error messages.
+    #[must_use]
+    pub fn versions(&self, operator: &str) -> Vec<&str> {
+        self.releases.keys().filter(|(o, _)| o == operator).map(|(_, v)| v.as_str()).collect()
+    }
+}
+
+impl Release {
+    fn new(name: &str, object: &Arc<OperatorRelease>, world: &World) -> Result<Self, String> {
+        let spec = &object.spec;
+        let version =
+            Version::parse(&spec.version).map_err(|e| format!("spec.version `{}` is not semver: {e}", spec.version))?;
+        let schema = spec.values_schema.as_ref().map_or_else(|| Ok(Schema::none()), Schema::compile);
+        let schema = schema.map_err(|errors| all(&errors))?;
+        let files = templates(spec)?;
+        let stack = Stack::compile_for(&files, schema.shape()).map_err(|errors| all(&errors))?;
+        let own_text = Fragment::compile("spec", &own_text(spec), schema.shape()).map_err(|errors| all(&errors))?;
+        // The rules for getting to a version decide nothing that is rendered.
+        let digest = digest::of(&(rendered_part(spec), stack.digest()));
+        let crds = shared_crds(spec, &world.crds)?;
+        let facts = ReleaseFacts {
+            digest: digest.clone(),
+            upgrades_from: requirement("upgradesFrom", spec.upgrades_from.as_deref())?,
+            rollback_to: requirement("rollbackTo", spec.rollback_to.as_deref())?,
+            not_ready: not_ready(&crds, world.faults.get(name)),
+        };
+        Ok(Self { name: name.into(), object: object.clone(), version, digest, schema, stack, own_text, crds, facts })
+    }
+}
+
+/// Every message on a line of its own.
+fn all<E: std::fmt::Display>(errors: &[E]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn requirement(field: &str, text: Option<&str>) -> Result<Option<VersionReq>, String> {
+    text.map(|text| VersionReq::parse(text).map_err(|e| format!("spec.{field} `{text}` is no semver requirement: {e}")))
+        .transpose()
+}
+
+fn templates(spec: &ReleaseSpec) -> Result<Vec<TemplateFile<'_>>, String> {
+    if let Some(own) = &spec.templates {
+        return Ok(own.iter().map(|t| TemplateFile { name: &t.name, text: &t.yaml }).collect());
+    }
+    let name = spec.stack.as_deref().unwrap_or(render::DEFAULT);
+    render::builtin(name)
+        .map(<[_]>::to_vec)
+        .ok_or_else(|| format!("spec.stack `{name}` is no built-in stack; there is `{}`", render::DEFAULT))
+}
+
+/// The part of a release that decides what is rendered. Destructured, so that a new field cannot be forgotten.
+fn rendered_part(spec: &ReleaseSpec) -> serde_json::Value {
+    let ReleaseSpec {
+        operator,
+        version,
+        image,
+        upgrades_from: _,
+        rollback_to: _,
+        leader_election,
+        rules,
+        args,
+        env,
+        pod_annotations,
+        health,
+        stack: _,
+        templates: _,
+        values_schema,
+        crds: _,
+    } = spec;
+    serde_json::json!([
+        operator,
+        version,
+        image,
+        leader_election,
+        rules,
+        args,
+        env,
+        pod_annotations,
+        health,
+        values_schema
+    ])
+}
+
+fn shared_crds(spec: &ReleaseSpec, seen: &BTreeMap<String, CrdSeen>) -> Result<Vec<SharedCrd>, String> {
+    spec.crds.iter().enumerate().map(|(n, source)| shared_crd(n, source, seen)).collect()
+}
+
+fn shared_crd(n: usize, source: &CrdSource, seen: &BTreeMap<String, CrdSeen>) -> Result<SharedCrd, String> {
+    let Some(inline) = &source.inline else {
+        return Err(format!("spec.crds[{n}].configMapRef is not supported yet: give the definition inline"));
+    };
+    let definition: CustomResourceDefinition = serde_json::from_value(inline.clone().into())
+        .map_err(|e| format!("spec.crds[{n}].inline is no CustomResourceDefinition: {e}"))?;
+    let name = definition.metadata.name.clone().ok_or_else(|| format!("spec.crds[{n}].inline has no metadata.name"))?;
+    let state = match seen.get(&name) {
+        None => CrdState::Absent,
+        Some(found) if found.digest != crd::digest(&definition) => CrdState::Differs,
+        Some(found) if !found.established => CrdState::NotEstablished,
+        Some(_) => CrdState::Served,
+    };
+    Ok(SharedCrd { name, definition: Box::new(definition), state })
+}
+
+fn not_ready(crds: &[SharedCrd], fault: Option<&Fault>) -> Option<String> {
+    let waiting = crds.iter().find(|c| c.state != CrdState::Served)?;
+    let name = &waiting.name;
+    Some(match (waiting.state, fault) {
+        (CrdState::Differs, _) => format!(
+            "CustomResourceDefinition {name} exists and differs from the release's: it is left untouched, because changing a shared CRD needs the steps that Leasehold does not take yet; \
+             make them equal by hand, or release without it"
+        ),
+        (_, Some(fault)) => format!("CustomResourceDefinition {name} could not be created: {}", fault.message),
+        (CrdState::Absent, None) => format!("CustomResourceDefinition {name} is being created"),
+        _ => format!("CustomResourceDefinition {name} is not served yet"),
+    })
+}

@@ -1,0 +1,112 @@
+//! The one check that every rendered object passes before it can become a write, whatever path it came by.
+//!
+//! In: a whole rendered stack, and the [`Scope`] of its tenant. Out: [`Admitted`] objects, which only this module can make and
+//! which are the only ones `act` takes; or findings. Never: a look at the cluster, at the author, or at how an object
+//! came to be. A rule about one object may look at the others (a quota must hold the pods of all of them).
+//!
+//! Checked is what a template rendered; stamped is what was checked. The stamp adds only marks that are computed here.
+#![deny(clippy::indexing_slicing)]
+mod finding;
+mod glob;
+mod kinds;
+mod names;
+mod network;
+mod pod_security;
+mod pods;
+mod quota;
+mod rbac;
+
+use std::ops::Deref;
+
+use finding::Findings;
+pub use finding::{Finding, RuleId};
+pub use glob::matches as glob;
+pub use kinds::ALLOWED_KINDS;
+
+use super::render::{Manifest, Stamp, stamp};
+use crate::api::{FleetSpec, PodSecurity, PolicyRule};
+
+/// What one tenant's objects may be. Computed by Leasehold; nothing in it comes from a template or from values.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Name of the Tenant.
+    pub tenant: String,
+    /// Its namespace, exactly: `foo` has nothing to do with `foo-bar`.
+    pub namespace: String,
+    /// The least that the namespace enforces and that every pod fits.
+    pub pod_security: PodSecurity,
+    /// The most that any Role may grant; `None`: anything without wildcards and without rights to widen rights.
+    pub allowed_rules: Option<Vec<PolicyRule>>,
+    /// Images, with `*` for any run of characters; `None`: any.
+    pub allowed_images: Option<Vec<String>>,
+    /// Namespaces that no tenant may claim, with `*` for any run of characters.
+    pub protected_namespaces: Vec<String>,
+    /// Pods that a rollout may have beyond the replicas, at least.
+    pub surge: u32,
+}
+
+impl Scope {
+    /// The scope of a tenant under a fleet's policy.
+    #[must_use]
+    pub fn new(tenant: impl Into<String>, namespace: impl Into<String>, fleet: &FleetSpec, surge: u32) -> Self {
+        Self {
+            tenant: tenant.into(),
+            namespace: namespace.into(),
+            pod_security: fleet.tenant_pod_security,
+            allowed_rules: fleet.allowed_rules.clone(),
+            allowed_images: fleet.allowed_images.clone(),
+            protected_namespaces: fleet.protected_namespaces.clone(),
+            surge,
+        }
+    }
+}
+
+/// An object that passed the check, with our marks on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admitted(Manifest);
+
+impl Deref for Admitted {
+    type Target = Manifest;
+
+    fn deref(&self) -> &Manifest {
+        &self.0
+    }
+}
+
+impl Admitted {
+    #[must_use]
+    pub fn into_inner(self) -> Manifest {
+        self.0
+    }
+}
+
+/// Everything that is wrong with a rendered stack; empty: nothing is. Takes objects without our marks.
+#[must_use]
+pub fn check(manifests: &[Manifest], scope: &Scope) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    kinds::check(manifests, scope, &mut findings);
+    names::check(manifests, &mut findings);
+    rbac::check(manifests, scope, &mut findings);
+    pods::check(manifests, scope, &mut findings);
+    quota::check(manifests, scope, &mut findings);
+    network::check(manifests, scope, &mut findings);
+    findings.0
+}
+
+/// Checks a rendered stack, and stamps what passed.
+///
+/// # Errors
+/// Every finding, when there is one: a stack is applied whole or not at all.
+pub fn admit(manifests: Vec<Manifest>, scope: &Scope, marks: &Stamp) -> Result<Vec<Admitted>, Vec<Finding>> {
+    let findings = check(&manifests, scope);
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    Ok(manifests
+        .into_iter()
+        .map(|mut manifest| {
+            stamp(&mut manifest, marks);
+            Admitted(manifest)
+        })
+        .collect())
+}

@@ -1,0 +1,214 @@
+//! The whole fleet: the World goes in, the next write of every tenant, rollout and release comes out.
+//!
+//! One loop over the fleet and not one controller per object, because a wave, a budget and a shared CRD are decisions
+//! about all tenants at once. What did not change is not worked out again.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use super::{
+    catalog::Catalog,
+    releases::{self, ReleaseStep},
+    rollout::{self, Decisions},
+    tenant::{self, Facts, Memo, Next, Shared, Word},
+};
+use crate::{
+    api::Grant,
+    domain::{
+        fleet::{Fleet, Granted, Health},
+        world::{TenantSeen, World},
+    },
+};
+
+/// Everything to do next, and everything there is to say.
+#[derive(Debug, Default)]
+pub struct Plan {
+    pub rollouts: Decisions,
+    pub releases: Vec<ReleaseStep>,
+    /// Leases to sample: tenant → namespace and name.
+    pub samples: BTreeMap<String, (String, String)>,
+    /// Tenants that cannot be decoded and whose status does not say so yet, with the error.
+    pub undecodable: Vec<(String, String)>,
+    /// When time alone changes the plan.
+    pub wake: Option<Timestamp>,
+}
+
+/// Makes plans. What it remembers only saves time: a new one makes the same plan from the same World.
+#[derive(Debug, Default)]
+pub struct Planner {
+    catalog: Catalog,
+    seen_shared: Option<u64>,
+    tenants: BTreeMap<String, Planned>,
+    memos: HashMap<String, Memo>,
+    fleet: Fleet,
+    claims: BTreeMap<String, String>,
+    surplus: BTreeSet<String>,
+}
+
+/// What was worked out for one tenant, and from what.
+#[derive(Debug)]
+struct Planned {
+    basis: (u64, u64, i64),
+    facts: Facts,
+    next: Next,
+    /// The wave engine's wait that `next` speaks of.
+    waited: Option<(crate::domain::report::Wait, String)>,
+    spoken_to: bool,
+}
+
+impl Planner {
+    /// The plan for this World at this time, for the leader of that epoch. `in_doubt` are grants that were sent and whose
+    /// answer is not here yet: they count as given.
+    pub fn plan(&mut self, world: &World, in_doubt: &BTreeMap<String, Grant>, epoch: i64, now: Timestamp) -> Plan {
+        if self.seen_shared != Some(world.shared_version) {
+            self.catalog = Catalog::new(world);
+            self.seen_shared = Some(world.shared_version);
+        }
+        self.share_out(world);
+        let due = self.gather(world, epoch, now);
+        self.compose(world, in_doubt);
+        let rollouts = rollout::decide(&self.fleet, now);
+        self.answer(world, &rollouts, &due, epoch, now);
+        let samples =
+            self.tenants.iter().filter_map(|(name, p)| Some((name.clone(), p.next.sample.clone()?))).collect();
+        let wakes = self.tenants.values().filter_map(|p| p.next.wake);
+        let wake = wakes.chain(rollouts.wake).filter(|at| *at > now).min();
+        let unsaid = world.undecodable.iter().filter(|((plural, _), found)| plural == "tenants" && !found.reported);
+        let undecodable = unsaid.map(|((_, name), found)| (name.clone(), found.error.clone())).collect();
+        Plan { releases: releases::steps(&self.catalog, world, now), rollouts, samples, undecodable, wake }
+    }
+
+    /// What comes next for each tenant, as of the last plan.
+    pub fn nexts(&self) -> impl Iterator<Item = (&String, &Next)> {
+        self.tenants.iter().map(|(name, planned)| (name, &planned.next))
+    }
+
+    /// What comes next for one tenant, as of the last plan.
+    #[must_use]
+    pub fn next(&self, name: &str) -> Option<&Next> {
+        self.tenants.get(name).map(|planned| &planned.next)
+    }
+
+    /// What the wave engine saw in the last plan.
+    #[must_use]
+    pub const fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    /// The releases as of the last plan.
+    #[must_use]
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Who may have which namespace, and who is beyond the fleet's ceiling. The tenant that has a namespace keeps it;
+    /// among newcomers the older one gets it.
+    fn share_out(&mut self, world: &World) {
+        let mut order: Vec<(&String, &TenantSeen)> = world.tenants.iter().filter(|(_, t)| t.tenant.is_some()).collect();
+        let settled =
+            |t: &TenantSeen| t.tenant.as_ref().and_then(|t| t.status.as_ref()).is_some_and(|s| s.granted.is_some());
+        let born = |t: &TenantSeen| t.tenant.as_ref().and_then(|t| t.metadata.creation_timestamp.as_ref().map(|c| c.0));
+        order.sort_by_key(|(name, t)| (!settled(t), born(t), (*name).clone()));
+        self.claims.clear();
+        for (name, seen) in &order {
+            let Some(tenant) = &seen.tenant else { continue };
+            self.claims.entry(tenant.target_namespace()).or_insert_with(|| (*name).clone());
+        }
+        let ceiling = usize::try_from(world.fleet.max_tenants).unwrap_or(usize::MAX);
+        self.surplus =
+            order.iter().skip(ceiling).filter(|(_, t)| !settled(t)).map(|(name, _)| (*name).clone()).collect();
+    }
+
+    /// Works out the facts of every tenant that changed, or whose time has come. Returns those tenants.
+    fn gather(&mut self, world: &World, epoch: i64, now: Timestamp) -> BTreeSet<String> {
+        let shared = Shared {
+            catalog: &self.catalog,
+            fleet: &world.fleet,
+            apis: world.apis,
+            claims: &self.claims,
+            surplus: &self.surplus,
+            epoch,
+            now,
+        };
+        let mut due = BTreeSet::new();
+        for (name, seen) in &world.tenants {
+            let Some(tenant) = &seen.tenant else { continue };
+            let basis = (seen.version, world.shared_version, epoch);
+            let known = self.tenants.get(name);
+            if known.is_some_and(|p| p.basis == basis && p.next.wake.is_none_or(|at| at > now)) {
+                continue;
+            }
+            let memo = self.memos.entry(name.clone()).or_default();
+            let facts = tenant::facts(name, tenant, seen, &shared, memo);
+            let next = Next::nothing();
+            self.fleet.members.insert(name.clone(), facts.member.clone());
+            self.tenants.insert(name.clone(), Planned { basis, facts, next, waited: None, spoken_to: false });
+            due.insert(name.clone());
+        }
+        let gone = |name: &String| world.tenants.get(name).is_none_or(|t| t.tenant.is_none());
+        self.tenants.retain(|name, _| !gone(name));
+        self.memos.retain(|name, _| !gone(name));
+        self.fleet.members.retain(|name, _| !gone(name));
+        due
+    }
+
+    /// The fleet as the wave engine sees it.
+    fn compose(&mut self, world: &World, in_doubt: &BTreeMap<String, Grant>) {
+        let names: Vec<String> = self.tenants.keys().cloned().collect();
+        for name in names {
+            let (Some(planned), Some(member)) = (self.tenants.get(&name), self.fleet.members.get_mut(&name)) else {
+                continue;
+            };
+            match in_doubt.get(&name) {
+                Some(grant) => {
+                    member.granted = Some(Granted {
+                        target: tenant::granted_target(grant),
+                        rollout: grant.rollout.clone(),
+                        wave: grant.wave.clone(),
+                        at: grant.at.0,
+                        broken_before: grant.broken_before,
+                    });
+                    member.health = Health::Moving;
+                }
+                None if member.granted != planned.facts.member.granted => *member = planned.facts.member.clone(),
+                None => {}
+            }
+        }
+        self.fleet.policies.clone_from(&world.policies);
+        self.fleet.rollouts.clone_from(&world.rollouts);
+        self.fleet.max_concurrency = world.fleet.max_concurrency;
+        self.fleet.releases =
+            self.catalog.releases.iter().map(|(key, release)| (key.clone(), release.facts.clone())).collect();
+    }
+
+    /// What comes next for each tenant that changed or that the wave engine has a new word for.
+    fn answer(&mut self, world: &World, decisions: &Decisions, due: &BTreeSet<String>, epoch: i64, now: Timestamp) {
+        let shared = Shared {
+            catalog: &self.catalog,
+            fleet: &world.fleet,
+            apis: world.apis,
+            claims: &self.claims,
+            surplus: &self.surplus,
+            epoch,
+            now,
+        };
+        let grants: HashMap<&str, _> = decisions.grants.iter().map(|g| (g.tenant.as_str(), g)).collect();
+        let failures: HashMap<&str, _> = decisions.failures.iter().map(|(name, f)| (name.as_str(), f)).collect();
+        for (name, planned) in &mut self.tenants {
+            let word = Word {
+                grant: grants.get(name.as_str()).copied(),
+                failure: failures.get(name.as_str()).copied(),
+                wait: decisions.waits.get(name),
+            };
+            let spoken_to = word.grant.is_some() || word.failure.is_some();
+            let same = !spoken_to && !planned.spoken_to && planned.waited.as_ref() == word.wait;
+            if same && !due.contains(name) {
+                continue;
+            }
+            let (Some(seen), Some(memo)) = (world.tenants.get(name), self.memos.get_mut(name)) else { continue };
+            planned.next = tenant::next(&planned.facts, seen, word, &shared, memo);
+            planned.waited = word.wait.cloned();
+            planned.spoken_to = spoken_to;
+        }
+    }
+}

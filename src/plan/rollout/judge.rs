@@ -1,0 +1,97 @@
+//! Where one run stands after this look: its next status, and whether it may still grant.
+use jiff::Timestamp;
+
+use super::{
+    budget, clock, conditions, message,
+    run::{Run, WaveView},
+    soak,
+    waves::{self, Progress},
+};
+use crate::{
+    api::{Halt, Phase, RolloutStatus, Time, WaveStatus},
+    domain::fleet::Fleet,
+};
+
+/// The verdict on one run.
+pub struct Outcome {
+    pub status: RolloutStatus,
+    /// Its members want something else: nobody is granted any more, and it ends when nobody is in flight.
+    pub retiring: bool,
+    /// When its soak will be over.
+    pub wake: Option<Timestamp>,
+}
+
+/// Judges a run. `active` names the run that has the operator's turn. The order is the order of rank: an abort outranks
+/// everything, a lost interest outranks a halt, a halt outranks a suspension.
+pub fn judge(run: &Run, active: &str, fleet: &Fleet, now: Timestamp) -> Outcome {
+    if run.spec.abort {
+        return end(run, Phase::Aborted, now);
+    }
+    let halted = budget::latch(run, budget::breach(run, fleet), now);
+    let (suspended, stake) = (run.spec.suspend, run.stake);
+    let retiring = lost_interest(run, halted.is_some()) || (stake.newer > 0 && halted.is_none() && !suspended);
+    if retiring && run.in_flight() == 0 {
+        return end(run, Phase::Superseded, now);
+    }
+    // A queued run goes on only to end: when its members were granted out of turn and nobody waits for more.
+    let turn = run.active || stake.waiting == 0;
+    let going = turn && halted.is_none() && !suspended && !retiring;
+    let Progress { waves, current } = waves::progress(run, now, going);
+    let Some(current) = current else {
+        return end_with(run, Phase::Succeeded, waves, halted, now);
+    };
+    let phase = match (&halted, suspended, run.active) {
+        (Some(_), _, _) => Phase::Halted,
+        (None, true, _) => Phase::Suspended,
+        (None, false, true) => Phase::Running,
+        (None, false, false) => Phase::Queued,
+    };
+    let wake = run.waves.get(current).zip(waves.get(current)).and_then(|(wave, status)| wake(wave, status, now));
+    let mut status = counted(run, waves);
+    (status.phase, status.halted) = (phase, halted);
+    status.current_wave = run.waves.get(current).map(|wave| wave.plan.name.clone());
+    status.message = message::of(run, &status, active, current, retiring);
+    status.conditions = conditions::of(run.stored, &status, now);
+    Outcome { status, retiring, wake }
+}
+
+/// When the soak will be over; or, when the clock went back, when it reaches a failure that it then takes for a new one.
+fn wake(wave: &WaveView, status: &WaveStatus, now: Timestamp) -> Option<Timestamp> {
+    let over = soak::over(status, wave.plan.soak)?;
+    clock::earlier(clock::to_come(over, now), wave.last_failure.and_then(|at| clock::to_come(at, now)))
+}
+
+/// Whether nobody is left who wants this run to go on, and somebody wants something else. A run that is not halted goes
+/// on for those who are on the target and want to stay: their soak is still of use.
+fn lost_interest(run: &Run, halted: bool) -> bool {
+    let interested = run.stake.waiting + if halted { 0 } else { run.stake.settled };
+    interested == 0 && run.stake.elsewhere > 0
+}
+
+fn end(run: &Run, phase: Phase, now: Timestamp) -> Outcome {
+    end_with(run, phase, waves::stopped(run, now), run.stored.halted.clone(), now)
+}
+
+fn end_with(run: &Run, phase: Phase, waves: Vec<WaveStatus>, halted: Option<Halt>, now: Timestamp) -> Outcome {
+    let mut status = counted(run, waves);
+    (status.phase, status.halted) = (phase, halted);
+    (status.current_wave, status.ended_at) = (None, Some(Time::seconds(now)));
+    status.message = message::ended(&status);
+    status.conditions = conditions::of(run.stored, &status, now);
+    Outcome { status, retiring: false, wake: None }
+}
+
+fn counted(run: &Run, waves: Vec<WaveStatus>) -> RolloutStatus {
+    let sum = |count: fn(&WaveStatus) -> u32| waves.iter().map(count).sum();
+    RolloutStatus {
+        observed_generation: run.generation,
+        members: sum(|wave| wave.members),
+        in_flight: sum(|wave| wave.in_flight),
+        proven: sum(|wave| wave.proven),
+        failed: sum(|wave| wave.failed),
+        skipped: sum(|wave| wave.skipped),
+        started_at: run.stored.started_at.or_else(|| waves.iter().filter_map(|wave| wave.started_at).min()),
+        waves,
+        ..RolloutStatus::default()
+    }
+}

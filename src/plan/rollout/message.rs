@@ -1,0 +1,84 @@
+//! One sentence on what goes on in a run, or what it waits for. It changes only when the facts do: a status that told
+//! the time would be written for ever.
+use super::{clock, run::Run, soak};
+use crate::api::{Phase, RolloutStatus, WavePhase};
+
+/// Length that the kind allows.
+const LONGEST: usize = 1024;
+
+/// The sentence for a run that goes on.
+pub fn of(run: &Run, status: &RolloutStatus, active: &str, current: usize, retiring: bool) -> String {
+    let text = match (status.phase, &status.halted) {
+        _ if retiring => superseding(run, status),
+        (_, Some(halt)) => format!(
+            "halted: {}; fix or `skip` the tenants, or set `additionalFailures`, and it goes on; or set `abort`",
+            halt.reason
+        ),
+        (Phase::Suspended, _) => {
+            format!(
+                "suspended by a person: nobody is granted, {} in flight may finish; set `suspend: false` to go on",
+                status.in_flight
+            )
+        }
+        (Phase::Queued, _) => format!("queued behind rollout {active}"),
+        _ => under_way(run, status, current),
+    };
+    cut(text)
+}
+
+fn superseding(run: &Run, status: &RolloutStatus) -> String {
+    let others = run.stake.elsewhere;
+    format!(
+        "being superseded: {others} of its tenants ask for something else; {} in flight may finish",
+        status.in_flight
+    )
+}
+
+fn under_way(run: &Run, status: &RolloutStatus, current: usize) -> String {
+    let (Some(view), Some(wave)) = (run.waves.get(current), status.waves.get(current)) else {
+        return String::new();
+    };
+    let title = format!("wave {} ({} of {})", wave.name, current + 1, status.waves.len());
+    if wave.phase == WavePhase::Soaking {
+        return match soak::over(wave, view.plan.soak) {
+            Some(over) => format!("{title} is proven and soaks until {}", clock::shown(over)),
+            None => format!("{title} is proven; its soak stands still"),
+        };
+    }
+    let counts = format!("{title}: {} of {} proven, {} in flight", wave.proven, wave.members, wave.in_flight);
+    let aside = |n: u32, what: &str| if n > 0 { format!(", {n} {what}") } else { String::new() };
+    let counts = counts + &aside(wave.failed, "failed") + &aside(wave.skipped, "left out");
+    match &run.not_ready {
+        Some(why) => format!("{counts}; nobody is granted: {why}"),
+        None => counts,
+    }
+}
+
+/// The sentence for a run that has ended.
+pub fn ended(status: &RolloutStatus) -> String {
+    let how = match status.phase {
+        Phase::Aborted => "ended by a person",
+        Phase::Superseded => "ended, because its tenants ask for something else",
+        _ => "done",
+    };
+    let RolloutStatus { members, proven, failed, skipped, in_flight, .. } = status;
+    let left = members.saturating_sub(proven + failed + skipped + in_flight);
+    let mut text = format!("{how}: {proven} of {members} proven");
+    for (n, what) in
+        [(*failed, "failed"), (*skipped, "left out"), (*in_flight, "still in flight"), (left, "not granted")]
+    {
+        if n > 0 {
+            text = format!("{text}, {n} {what}");
+        }
+    }
+    text
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > LONGEST {
+        let end = (0..=LONGEST - 3).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
+}

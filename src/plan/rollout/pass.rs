@@ -1,0 +1,100 @@
+//! Everything that one pass knows: the fleet, indexed once, and the unfinished runs with their members seated.
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::LazyLock,
+};
+
+use jiff::Timestamp;
+
+use super::{
+    barred,
+    path::Releases,
+    run::{Place, Run},
+    wish::Wish,
+};
+use crate::{
+    api::{Phase, PolicySpec},
+    domain::fleet::{Fleet, Health, Member, Standing},
+};
+
+static BUILT_IN: LazyLock<PolicySpec> = LazyLock::new(PolicySpec::built_in);
+
+/// What is known before any run is looked at.
+pub struct Known<'a> {
+    pub fleet: &'a Fleet,
+    pub now: Timestamp,
+    pub releases: Releases<'a>,
+    /// Every tenant that wants to move.
+    pub wishes: BTreeMap<&'a str, Wish<'a>>,
+    /// Tenants that a person stopped from moving to what they want, with the run in which that was said.
+    pub barred: HashMap<&'a str, &'a str>,
+}
+
+/// One look at the fleet.
+pub struct Pass<'a> {
+    pub known: Known<'a>,
+    /// By operator, the active one first, then in the order in which they were made.
+    pub runs: Vec<Run<'a>>,
+    /// Where each tenant is that an unfinished run would take to what it wants; the active run's word first.
+    pub places: HashMap<&'a str, Place>,
+}
+
+impl<'a> Known<'a> {
+    fn new(fleet: &'a Fleet, now: Timestamp) -> Self {
+        let releases = Releases::new(fleet);
+        let wish = |(name, member): (&'a String, &'a Member)| Some((&**name, Wish::of(&releases, member)?));
+        let wishes = fleet.members.iter().filter_map(wish).collect();
+        let barred = barred::barred(fleet, &wishes);
+        Self { fleet, now, releases, wishes, barred }
+    }
+
+    /// The policy of that name; `default` is built in.
+    pub fn policy(&self, name: &str) -> Option<&'a PolicySpec> {
+        self.fleet.policies.get(name).or_else(|| (name == "default").then_some(&*BUILT_IN))
+    }
+
+    /// Whether a new run may take the tenant to what it wants.
+    pub fn startable(&self, name: &str, member: &Member) -> bool {
+        self.policy(&member.policy).is_some() && !self.barred.contains_key(name)
+    }
+}
+
+impl<'a> Pass<'a> {
+    pub fn new(fleet: &'a Fleet, now: Timestamp) -> Self {
+        let known = Known::new(fleet, now);
+        let mut runs = in_turn(fleet);
+        let mut places = HashMap::new();
+        for (index, run) in runs.iter_mut().enumerate() {
+            run.fill(&known, |name, wave, skipped| {
+                places.entry(name).or_insert(Place { run: index, wave, skipped });
+            });
+        }
+        Self { known, runs, places }
+    }
+
+    /// The unfinished runs of an operator.
+    pub fn runs_of(&self, operator: &str) -> impl Iterator<Item = &Run<'a>> {
+        self.runs.iter().filter(move |run| run.spec.operator == operator)
+    }
+}
+
+/// The unfinished runs; of each operator the first is active: one that has begun before one that has not, the older
+/// before the younger.
+fn in_turn(fleet: &Fleet) -> Vec<Run<'_>> {
+    let mut runs: Vec<Run> = fleet.rollouts.iter().filter_map(|(name, rollout)| Run::open(name, rollout)).collect();
+    let waiting = |run: &Run| run.stored.phase == Phase::Queued;
+    runs.sort_by_key(|run| (&*run.spec.operator, waiting(run), run.spec.sequence, run.name));
+    let mut last = None;
+    for run in &mut runs {
+        run.active = last != Some(&run.spec.operator);
+        last = Some(&run.spec.operator);
+    }
+    runs
+}
+
+/// Whether some rollout's grant to this tenant is not yet proven.
+pub fn in_flight(member: &Member) -> bool {
+    member.health == Health::Moving
+        && member.standing != Standing::Deleting
+        && member.granted.as_ref().is_some_and(|granted| granted.rollout.is_some())
+}

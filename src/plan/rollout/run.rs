@@ -1,0 +1,216 @@
+//! One unfinished run as it is found: its members' seats, counted per wave, and what they still want.
+use std::{collections::HashSet, sync::LazyLock};
+
+use jiff::Timestamp;
+
+use super::{
+    pass::Known,
+    path,
+    seat::{Seat, seat},
+    wish::{Kind, Wish},
+};
+use crate::{
+    api::{PlannedWave, Rollout, RolloutSpec, RolloutStatus, WaveStatus},
+    domain::fleet::{Health, Member, Standing},
+};
+
+static FRESH: LazyLock<RolloutStatus> = LazyLock::new(RolloutStatus::default);
+static FRESH_WAVE: LazyLock<WaveStatus> = LazyLock::new(WaveStatus::default);
+
+/// A run that has not ended.
+pub struct Run<'a> {
+    pub name: &'a str,
+    pub spec: &'a RolloutSpec,
+    pub generation: i64,
+    pub stored: &'a RolloutStatus,
+    /// Whether it is the operator's turn-holder; the others are queued.
+    pub active: bool,
+    pub waves: Vec<WaveView<'a>>,
+    pub stake: Stake,
+    /// Why nobody can be granted the target at all, if so.
+    pub not_ready: Option<String>,
+}
+
+/// One wave of a run, counted.
+pub struct WaveView<'a> {
+    pub plan: &'a PlannedWave,
+    pub stored: &'a WaveStatus,
+    /// To be granted in turn, in the plan's order.
+    pub ready: Vec<&'a str>,
+    /// To be granted out of turn: broken where they are.
+    pub broken: Vec<&'a str>,
+    pub in_flight: Vec<&'a str>,
+    pub regressed: Vec<&'a str>,
+    /// Failures that the run answers for.
+    pub charged: Vec<&'a str>,
+    pub proven: u32,
+    /// All failures, those that are not charged included.
+    pub failed: u32,
+    /// Skipped, gone, refused, or with another wish.
+    pub out: u32,
+    pub first_grant: Option<Timestamp>,
+    pub last_failure: Option<Timestamp>,
+}
+
+/// What the members of a run still want from it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stake {
+    /// Not on the target, and want it.
+    pub waiting: u32,
+    /// On the target, not failed, and want it.
+    pub settled: u32,
+    /// Want something else, be it to stay where they are.
+    pub elsewhere: u32,
+    /// Want something newer that they could have, and are not broken.
+    pub newer: u32,
+}
+
+/// A member's place in an unfinished run to what it wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub run: usize,
+    pub wave: usize,
+    pub skipped: bool,
+}
+
+impl<'a> Run<'a> {
+    /// The run before its members are looked at; `None` when it has ended.
+    pub fn open(name: &'a str, rollout: &'a Rollout) -> Option<Self> {
+        let stored = rollout.status.as_ref().unwrap_or(&FRESH);
+        (!stored.phase.ended()).then(|| Self {
+            name,
+            spec: &rollout.spec,
+            generation: rollout.metadata.generation.unwrap_or(0),
+            stored,
+            active: false,
+            waves: Vec::new(),
+            stake: Stake::default(),
+            not_ready: None,
+        })
+    }
+
+    /// Seats every member. `place` is told where a member is that still wants the target.
+    pub fn fill(&mut self, known: &Known<'a>, mut place: impl FnMut(&'a str, usize, bool)) {
+        let spec = self.spec;
+        let skip: HashSet<&str> = spec.skip.iter().map(String::as_str).collect();
+        for (index, plan) in spec.waves.iter().enumerate() {
+            let mut wave = WaveView::new(plan, self.stored.waves.get(index));
+            for name in &plan.members {
+                let Some(member) = known.fleet.members.get(name) else {
+                    wave.out += 1;
+                    continue;
+                };
+                let (wish, skipped) = (known.wishes.get(&**name), skip.contains(&**name));
+                let seat = seat(spec, skipped, member, wish);
+                wave.count(name, member, wish, seat);
+                self.stake.count(spec, known, (name, member), wish, seat, skipped);
+                if wish.is_some_and(|wish| *wish.target == spec.target) {
+                    place(name, index, skipped);
+                }
+            }
+            self.waves.push(wave);
+        }
+        self.not_ready = known.releases.not_ready(&spec.operator, &spec.target);
+    }
+
+    /// Tenants that are on their way or fell back, over all waves.
+    pub fn taken(&self) -> usize {
+        self.waves.iter().map(WaveView::taken).sum()
+    }
+
+    pub fn in_flight(&self) -> usize {
+        self.waves.iter().map(|wave| wave.in_flight.len()).sum()
+    }
+}
+
+impl<'a> WaveView<'a> {
+    fn new(plan: &'a PlannedWave, stored: Option<&'a WaveStatus>) -> Self {
+        Self {
+            plan,
+            stored: stored.filter(|stored| stored.name == plan.name).unwrap_or(&FRESH_WAVE),
+            ready: Vec::new(),
+            broken: Vec::new(),
+            in_flight: Vec::new(),
+            regressed: Vec::new(),
+            charged: Vec::new(),
+            proven: 0,
+            failed: 0,
+            out: 0,
+            first_grant: None,
+            last_failure: None,
+        }
+    }
+
+    fn count(&mut self, name: &'a str, member: &Member, wish: Option<&Wish>, seat: Seat) {
+        match seat {
+            Seat::Ready if wish.is_some_and(Wish::broken) => self.broken.push(name),
+            Seat::Ready => self.ready.push(name),
+            Seat::InFlight => self.in_flight.push(name),
+            Seat::Regressed => self.regressed.push(name),
+            Seat::Proven => self.proven += 1,
+            Seat::Refused | Seat::Out => self.out += 1,
+            Seat::Failed { charged } => {
+                self.failed += 1;
+                if charged {
+                    self.charged.push(name);
+                }
+                if let Health::Failed { at, .. } = member.health {
+                    self.last_failure = self.last_failure.max(Some(at));
+                }
+            }
+        }
+        let moved = matches!(seat, Seat::InFlight | Seat::Proven | Seat::Regressed | Seat::Failed { .. });
+        if let Some(granted) = member.granted.as_ref().filter(|granted| moved && granted.rollout.is_some()) {
+            self.first_grant = Some(self.first_grant.map_or(granted.at, |first| first.min(granted.at)));
+        }
+    }
+
+    /// Slots taken: tenants on their way, and tenants that fell back after they were proven.
+    pub fn taken(&self) -> usize {
+        self.in_flight.len() + self.regressed.len()
+    }
+
+    /// Whether nothing is left to be done here: every member is proven, failed, or left out, and nobody is on the way.
+    pub fn proven_throughout(&self) -> bool {
+        self.taken() == 0 && self.ready.is_empty() && self.broken.is_empty()
+    }
+
+    /// Whether anybody was moved, so that there is something to watch in a soak.
+    pub fn anybody(&self) -> bool {
+        self.proven + self.failed > 0
+    }
+}
+
+impl Stake {
+    fn count(
+        &mut self,
+        spec: &RolloutSpec,
+        known: &Known,
+        (name, member): (&str, &Member),
+        wish: Option<&Wish>,
+        seat: Seat,
+        skipped: bool,
+    ) {
+        if skipped || member.standing == Standing::Deleting || member.operator != spec.operator {
+            return;
+        }
+        if member.desired.as_ref() != Some(&spec.target) {
+            self.elsewhere += 1;
+            let newer = wish.is_some_and(|wish| {
+                path::newer(wish.target, &spec.target)
+                    && wish.movable()
+                    && !wish.broken()
+                    && known.startable(name, member)
+            });
+            self.newer += u32::from(newer);
+            return;
+        }
+        let never = wish.and_then(|wish| wish.refusal.as_ref()).is_some_and(|refusal| refusal.kind == Kind::Never);
+        match seat {
+            Seat::Ready => self.waiting += 1,
+            Seat::Refused if !never => self.waiting += 1,
+            Seat::InFlight | Seat::Proven | Seat::Regressed => self.settled += 1,
+            Seat::Refused | Seat::Failed { .. } | Seat::Out => {}
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What each tenant waits for that wants to move and is not on its way: never nothing, and never without a reason.
+use std::collections::{BTreeMap, HashSet};
+
+use jiff::Timestamp;
+
+use super::{
+    GrantOrder, clock,
+    create::{Creation, Delay},
+    judge::Outcome,
+    pass::{Pass, in_flight},
+    run::{Place, Run},
+    soak,
+    wish::Wish,
+};
+use crate::{
+    api::WavePhase,
+    domain::report::{Wait, WaitingOn},
+};
+
+type Waits = BTreeMap<String, (Wait, String)>;
+
+/// Every wait. `granted`: the tenants that go now.
+pub fn waits(pass: &Pass, outcomes: &[Outcome], creation: &Creation, granted: &[GrantOrder]) -> Waits {
+    let going: HashSet<&str> = granted.iter().map(|order| &*order.tenant).collect();
+    let grouped = by_tenant(creation);
+    let mut waits = Waits::new();
+    for (name, wish) in &pass.known.wishes {
+        if in_flight(wish.member) || going.contains(name) {
+            continue;
+        }
+        let place =
+            pass.places.get(name).and_then(|place| Some((place, pass.runs.get(place.run)?, outcomes.get(place.run)?)));
+        let (on, since, until, note) = match (&wish.refusal, place) {
+            (Some(refusal), _) => (refusal.on, None, None, refusal.note.clone()),
+            (None, Some((place, run, outcome))) => in_run(*place, run, outcome, wish, pass.known.fleet.max_concurrency),
+            (None, None) => outside(pass, name, wish, grouped.get(name).copied()),
+        };
+        let since = since.or(Some(wish.member.desired_since));
+        waits.insert((*name).to_owned(), (Wait { on, since, until }, note));
+    }
+    waits
+}
+
+fn by_tenant<'c>(creation: &'c Creation) -> BTreeMap<&'c str, &'c Delay> {
+    let tenants =
+        creation.waits.iter().flat_map(|(group, delay)| group.members.iter().map(move |member| (member.name, delay)));
+    tenants.collect()
+}
+
+type Told = (WaitingOn, Option<Timestamp>, Option<Timestamp>, String);
+
+/// A tenant that an unfinished run will take there.
+fn in_run(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32) -> Told {
+    let (name, status) = (run.name, &outcome.status);
+    let plain = |on, note: String| (on, status.started_at.map(|at| at.0), None, note);
+    if place.skipped {
+        return plain(
+            WaitingOn::Suspended,
+            format!("skipped by a person in rollout {name}; take it out of `skip` to let it move"),
+        );
+    }
+    if let Some(halt) = &status.halted {
+        return (WaitingOn::Budget, Some(halt.at.0), None, format!("rollout {name} is halted: {}", halt.reason));
+    }
+    if status.phase.ended() || outcome.retiring {
+        return plain(WaitingOn::Queued, format!("rollout {name} ends without this tenant; the next one takes it"));
+    }
+    if run.spec.suspend {
+        return plain(WaitingOn::Suspended, format!("rollout {name} is suspended by a person"));
+    }
+    if !run.active && !wish.broken() {
+        return plain(
+            WaitingOn::Queued,
+            format!("rollout {name} waits for another one of {} to end", run.spec.operator),
+        );
+    }
+    in_wave(place, run, outcome, wish, ceiling)
+}
+
+fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32) -> Told {
+    let (name, status) = (run.name, &outcome.status);
+    let started = status.started_at.map(|at| at.0);
+    let current = run.waves.iter().position(|wave| Some(&wave.plan.name) == status.current_wave.as_ref());
+    let (Some(current), Some(own)) = (current, run.waves.get(place.wave)) else {
+        return (WaitingOn::Queued, started, None, format!("rollout {name} is about to end"));
+    };
+    let own_name = &own.plan.name;
+    if place.wave < current {
+        let note = format!("its wave {own_name} closed before the tenant could move; the run after {name} takes it");
+        return (WaitingOn::Queued, started, None, note);
+    }
+    let open = run.waves.get(current).zip(status.waves.get(current));
+    if place.wave == current || wish.broken() {
+        let begun = open.is_some_and(|(view, _)| view.stored.phase != WavePhase::Pending);
+        return if begun {
+            let (wave, all) = (own.plan.max_concurrency, run.spec.max_concurrency);
+            let note = format!(
+                "for a free slot: wave {own_name} moves {wave} at once, rollout {name} {all}, the fleet {ceiling}"
+            );
+            (WaitingOn::Concurrency, started, None, note)
+        } else {
+            (WaitingOn::PriorWave, started, None, format!("its wave {own_name} of rollout {name} is about to start"))
+        };
+    }
+    let current_name = status.current_wave.as_deref().unwrap_or_default();
+    let over = open.and_then(|(view, now)| Some((now.soaking_since?.0, soak::over(now, view.plan.soak)?)));
+    match over {
+        Some((since, until)) => {
+            let note = format!("wave {current_name} of rollout {name} soaks until {}", clock::shown(until));
+            (WaitingOn::Soak, Some(since), Some(until), note)
+        }
+        None => (WaitingOn::PriorWave, started, None, format!("wave {current_name} of rollout {name} comes first")),
+    }
+}
+
+/// A tenant that no unfinished run covers.
+fn outside(pass: &Pass, name: &str, wish: &Wish, delay: Option<&Delay>) -> Told {
+    let plain = |on, note: String| (on, None, None, note);
+    if let Some(run) = pass.known.barred.get(name) {
+        let version = &wish.target.version;
+        return plain(
+            WaitingOn::Suspended,
+            format!(
+                "a person stopped the move to {version} in rollout {run}; ask for another version, or delete that Rollout to try again"
+            ),
+        );
+    }
+    match delay {
+        Some(Delay::Coalescing(until)) => {
+            let note =
+                format!("other tenants may change in the same commit; the plan freezes at {}", clock::shown(*until));
+            (WaitingOn::Coalescing, None, Some(*until), note)
+        }
+        Some(Delay::Queued(behind)) => plain(WaitingOn::Queued, format!("behind rollout {behind}; joins the next one")),
+        Some(Delay::Frozen(run)) => plain(WaitingOn::Queued, format!("rollout {run} is being created for it")),
+        Some(Delay::Unmatched(note)) => plain(WaitingOn::Inconclusive, note.clone()),
+        None => {
+            let policy = &wish.member.policy;
+            plain(
+                WaitingOn::Inconclusive,
+                format!("there is no RolloutPolicy {policy}; create it, or name another one in `spec.rolloutPolicy`"),
+            )
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The report in the forms that programs read: conditions that kstatus reads right, and the printer column.
+use jiff::Timestamp;
+
+use super::evidence::Evidence;
+use crate::{
+    api::{Condition, Mode, Tenant, TenantStatus, Time},
+    domain::{
+        fleet::Health,
+        report::{Report, Verdict},
+    },
+};
+
+/// Writes conditions and summary from the report.
+pub fn write(status: &mut TenantStatus, tenant: &Tenant, report: &Report, evidence: Option<&Evidence>, now: Timestamp) {
+    let generation = tenant.metadata.generation.unwrap_or_default();
+    let word = report.word();
+    let settled = matches!(report.verdict, Verdict::Done);
+    let proven = evidence.is_some_and(|e| e.health == Health::Proven);
+    let deleting = tenant.metadata.deletion_timestamp.is_some();
+    let up_to_date = match (&status.running, &status.desired) {
+        (Some(running), Some(desired)) => running.version == desired.version && running.revision == desired.revision,
+        _ => false,
+    };
+    let mut next = vec![
+        ("Ready", proven && !deleting, if proven { "Proven".to_owned() } else { word.clone() }),
+        ("Reconciling", !settled && !matches!(report.verdict, Verdict::Blocked(_)), word.clone()),
+        ("UpToDate", up_to_date, if up_to_date { "Running".to_owned() } else { word.clone() }),
+    ];
+    // kstatus: only Stalled=True is failed, and it must not be there when it does not hold.
+    if matches!(report.verdict, Verdict::Blocked(_)) {
+        next.push(("Stalled", true, word.clone()));
+    }
+    if tenant.spec.mode != Mode::Stopped && (proven || status.leader.is_some()) {
+        let led = proven || evidence.is_some_and(|e| e.led);
+        next.push(("LeaderElected", led, if led { "Led" } else { "LeaderMissing" }.into()));
+    }
+    let old = std::mem::take(&mut status.conditions);
+    let note: String = report.note.chars().take(2000).collect();
+    status.conditions = next
+        .into_iter()
+        .map(|(kind, holds, reason)| condition(&old, kind, holds, reason, &note, generation, now))
+        .collect();
+    status.summary = summary(report, status, tenant);
+}
+
+fn condition(
+    old: &[Condition],
+    kind: &str,
+    holds: bool,
+    reason: String,
+    note: &str,
+    generation: i64,
+    now: Timestamp,
+) -> Condition {
+    let status = if holds { "True" } else { "False" };
+    let same = old.iter().find(|c| c.type_ == kind && c.status == status);
+    Condition {
+        type_: kind.into(),
+        status: status.into(),
+        reason,
+        message: note.into(),
+        observed_generation: generation,
+        last_transition_time: same.map_or(Time::seconds(now), |c| c.last_transition_time),
+    }
+}
+
+/// The printer column STATUS.
+fn summary(report: &Report, status: &TenantStatus, tenant: &Tenant) -> String {
+    match &report.verdict {
+        Verdict::Done if tenant.spec.mode == Mode::Stopped => "Stopped".into(),
+        Verdict::Done => "Running".into(),
+        Verdict::Moving(motion) => match &status.granted {
+            Some(granted) if report.word() == "Upgrading" => format!("{motion} to {}", granted.version),
+            _ => motion.to_string(),
+        },
+        Verdict::Waiting(wait) => format!("Waiting: {}", wait.on),
+        Verdict::Blocked(reason) => format!("Stalled: {reason}"),
+    }
+}
+
+/// Whether a status says something new. While things move, a message that only got more precise and a leader that will
+/// change again are not worth a write: the last word of the move carries them.
+#[must_use]
+pub fn differs(old: &TenantStatus, new: &TenantStatus) -> bool {
+    let moving = new.conditions.iter().any(|c| c.type_ == "Reconciling" && c.status == "True");
+    if !moving {
+        return old != new;
+    }
+    quiet(old) != quiet(new)
+}
+
+fn quiet(status: &TenantStatus) -> TenantStatus {
+    let mut status = status.clone();
+    status.leader = None;
+    status.namespace = None;
+    for condition in &mut status.conditions {
+        condition.message = String::new();
+        condition.last_transition_time = Time(Timestamp::UNIX_EPOCH);
+    }
+    // Whether somebody leads just now is the last word's to say.
+    status.conditions.retain(|c| c.type_ != "LeaderElected");
+    status
+}

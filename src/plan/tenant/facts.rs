@@ -1,0 +1,223 @@
+//! The facts of one tenant: what it asks for, what it was granted, what that renders to, how it does.
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{
+    evidence::{self, Evidence},
+    grant::{self, Found},
+    parameters::Parameters,
+    stack::{self, Compared, Rendered},
+};
+use crate::{
+    api::{FleetSpec, Grant, Mode, RolloutTarget, Tenant},
+    domain::{
+        digest::{self, Revision},
+        fleet::{Health, Member, Standing},
+        report::{Reason, Report},
+        world::{Apis, TenantSeen},
+    },
+    plan::catalog::{Catalog, Release},
+};
+
+/// What all tenants share.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a> {
+    pub catalog: &'a Catalog,
+    pub fleet: &'a FleetSpec,
+    pub apis: Apis,
+    /// Namespaces and who may have them.
+    pub claims: &'a BTreeMap<String, String>,
+    /// Tenants beyond the fleet's ceiling.
+    pub surplus: &'a std::collections::BTreeSet<String>,
+    /// Leasehold's own election epoch.
+    pub epoch: i64,
+    pub now: Timestamp,
+}
+
+/// What was worked out before and need not be again while its inputs are the same. Changes nothing but the time it takes.
+#[derive(Debug, Default)]
+pub struct Memo {
+    rendered: BTreeMap<&'static str, (String, Arc<Rendered>)>,
+    pub(super) compared: Compared,
+}
+
+/// Everything that is decided from one tenant's observations alone.
+#[derive(Debug)]
+pub struct Facts {
+    pub tenant: Arc<Tenant>,
+    pub parameters: Parameters,
+    pub found: Found,
+    /// The target the spec asks for, and its revision for this tenant; or why there is none.
+    pub desired: Result<(RolloutTarget, Revision), Report>,
+    /// What the desired target would render to; or why it cannot be granted to this tenant.
+    pub candidate: Result<Arc<Rendered>, Report>,
+    /// What the granted revision renders to; or why that is not known.
+    pub granted: Option<Result<Arc<Rendered>, Report>>,
+    pub evidence: Option<Evidence>,
+    pub member: Member,
+}
+
+/// Works the facts out.
+#[must_use]
+pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Shared, memo: &mut Memo) -> Facts {
+    let parameters = Parameters::new(name, tenant, shared);
+    let found = Found::search(tenant, seen);
+    let own = parameters.digest();
+    let release = wanted(tenant, shared.catalog);
+    let desired = release.as_ref().map_err(Clone::clone).map(|release| {
+        let target = RolloutTarget { version: tenant.spec.version.clone(), digest: release.digest.clone() };
+        (target, Revision { release: release.digest.clone(), parameters: own.clone() })
+    });
+    let granted = found.grant().map(|grant| {
+        let release = release_of(grant, tenant, shared.catalog)?;
+        memo.render("granted", tenant, release, grant, &parameters)
+    });
+    let candidate = admitted(name, &parameters, shared).and_then(|()| {
+        let (release, (target, revision)) = (release.clone()?, desired.clone()?);
+        if let (Some(grant), Some(rendered)) = (found.grant(), &granted)
+            && grant.revision == revision.to_string()
+        {
+            return rendered.clone();
+        }
+        // What would be granted is checked as it would be rendered, but for the moment of the grant.
+        let trial = grant::first(&target.version, &revision, 0, Timestamp::UNIX_EPOCH);
+        memo.render("candidate", tenant, release, &trial, &parameters)
+    });
+    let evidence = match (&granted, found.grant()) {
+        (Some(Ok(rendered)), Some(grant)) => Some(evidence::judge(tenant, seen, grant, rendered, shared.now)),
+        _ => None,
+    };
+    let member =
+        member(tenant, seen, &found, desired.as_ref().ok(), candidate.as_ref().err(), evidence.as_ref(), shared.now);
+    Facts { tenant: tenant.clone(), parameters, found, desired, candidate, granted, evidence, member }
+}
+
+impl Memo {
+    fn render(
+        &mut self,
+        slot: &'static str,
+        tenant: &Tenant,
+        release: &Release,
+        grant: &Grant,
+        parameters: &Parameters,
+    ) -> Result<Arc<Rendered>, Report> {
+        let key = digest::of(&(&release.digest, grant, parameters, &tenant.metadata.uid));
+        if let Some((known, rendered)) = self.rendered.get(slot)
+            && *known == key
+        {
+            return Ok(rendered.clone());
+        }
+        let rendered = Arc::new(stack::render(tenant, release, grant, parameters)?);
+        self.rendered.insert(slot, (key, rendered.clone()));
+        Ok(rendered)
+    }
+}
+
+/// Whether the fleet's rules let this tenant have its namespace at all.
+fn admitted(name: &str, parameters: &Parameters, shared: &Shared) -> Result<(), Report> {
+    let namespace = &parameters.namespace;
+    if let Some(pattern) =
+        shared.fleet.protected_namespaces.iter().find(|p| crate::plan::choke_point::glob(p, namespace))
+    {
+        let note = format!(
+            "namespace {namespace} is protected by `{pattern}` in FleetPolicy default: choose another spec.namespace in a new Tenant"
+        );
+        return Err(Report::blocked(Reason::NamespaceProtected, note));
+    }
+    if let Some(owner) = shared.claims.get(namespace).filter(|owner| *owner != name) {
+        let note =
+            format!("namespace {namespace} belongs to Tenant {owner}: choose another spec.namespace in a new Tenant");
+        return Err(Report::blocked(Reason::NamespaceTaken, note));
+    }
+    if shared.surplus.contains(name) {
+        let note = format!(
+            "the fleet is full: FleetPolicy default allows {} tenants; raise spec.maxTenants",
+            shared.fleet.max_tenants
+        );
+        return Err(Report::blocked(Reason::TooManyTenants, note));
+    }
+    Ok(())
+}
+
+/// The release the spec asks for.
+fn wanted<'a>(tenant: &Tenant, catalog: &'a Catalog) -> Result<&'a Release, Report> {
+    let (operator, version) = (&tenant.spec.operator, &tenant.spec.version);
+    if let Err(e) = semver::Version::parse(version) {
+        let note = format!("spec.version `{version}` is not semver ({e}): write it as 1.2.3");
+        return Err(Report::blocked(Reason::InvalidVersion, note));
+    }
+    catalog.get(operator, version).ok_or_else(|| missing(operator, version, catalog))
+}
+
+fn missing(operator: &str, version: &str, catalog: &Catalog) -> Report {
+    let broken = catalog.broken.iter().find(|(name, _)| name.contains(version));
+    if let Some((name, why)) = broken {
+        return Report::blocked(Reason::ReleaseInvalid, format!("OperatorRelease {name} cannot be used: {why}"));
+    }
+    let known = catalog.versions(operator);
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let note = format!(
+        "no OperatorRelease has operator {operator} and version {version} (known versions: {known}): create it, or correct spec.version"
+    );
+    Report::blocked(Reason::ReleaseNotFound, note)
+}
+
+/// The release a grant speaks of, as it was when it was granted.
+fn release_of<'a>(grant: &Grant, tenant: &Tenant, catalog: &'a Catalog) -> Result<&'a Release, Report> {
+    let operator = &tenant.spec.operator;
+    let release = catalog.get(operator, &grant.version).ok_or_else(|| {
+        let why = missing(operator, &grant.version, catalog);
+        Report { note: format!("{}; the running stack is left as it is", why.note), ..why }
+    })?;
+    if release.digest == grant::target(grant).digest {
+        return Ok(release);
+    }
+    let note = format!(
+        "OperatorRelease {} is not what was granted to this tenant: it was deleted and created anew with other content. The change comes through a rollout; the stack is left as it is meanwhile",
+        release.name
+    );
+    Err(Report::blocked(Reason::ReleaseChanged, note))
+}
+
+fn member(
+    tenant: &Tenant,
+    seen: &TenantSeen,
+    found: &Found,
+    desired: Option<&(RolloutTarget, Revision)>,
+    blocked: Option<&Report>,
+    evidence: Option<&Evidence>,
+    now: Timestamp,
+) -> Member {
+    let rejected = tenant.status.iter().flat_map(|s| &s.rejected);
+    Member {
+        uid: tenant.metadata.uid.clone().unwrap_or_default(),
+        labels: tenant.metadata.labels.clone().unwrap_or_default(),
+        operator: tenant.spec.operator.clone(),
+        policy: tenant.spec.rollout_policy.clone(),
+        desired: desired.map(|(target, _)| target.clone()),
+        desired_since: seen.desired_since,
+        granted: found.granted(),
+        health: evidence.map_or(Health::Moving, |e| e.health.clone()),
+        standing: standing(tenant, now),
+        blocked: blocked.map(|report| report.note.clone()),
+        rejected: rejected.filter_map(|r| Some(Revision::parse(&r.revision)?.release)).collect(),
+    }
+}
+
+fn standing(tenant: &Tenant, now: Timestamp) -> Standing {
+    if tenant.metadata.deletion_timestamp.is_some() {
+        return Standing::Deleting;
+    }
+    if tenant.spec.mode == Mode::Paused {
+        return Standing::Paused;
+    }
+    let held: Vec<String> = tenant
+        .spec
+        .holds
+        .iter()
+        .filter(|h| h.until.is_none_or(|until| until.0 > now))
+        .map(|h| h.name.clone())
+        .collect();
+    if held.is_empty() { Standing::Active } else { Standing::Held(held) }
+}

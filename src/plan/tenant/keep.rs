@@ -1,0 +1,117 @@
+//! Keeps a stack as granted: applies what is missing, changed or drifted, then prunes what is no longer rendered.
+use std::collections::BTreeSet;
+
+use super::{
+    claim::inventory,
+    facts::Memo,
+    handover::{self, Before},
+    next::Draft,
+    stack::{self, Rendered},
+    step::{Step, Target, Why},
+};
+use crate::domain::{fleet::Health, marks, report::Motion};
+
+/// Repairs that follow each other closely before the pauses between them grow, to half a minute at most.
+const PATIENCE: u32 = 10;
+
+impl Draft<'_> {
+    /// What the stack needs to be as granted.
+    pub(super) fn stack(&mut self, rendered: &Rendered, memo: &mut Memo) -> Option<Step> {
+        if let Some(report) = self.newer_epoch() {
+            self.confirmations.push(report);
+            return None;
+        }
+        let mut stages = stack::changes(rendered, self.seen, &mut memo.compared);
+        let warn = self
+            .facts
+            .tenant
+            .metadata
+            .annotations
+            .as_ref()
+            .and_then(|a| a.get(marks::DRIFT))
+            .is_some_and(|v| v == "warn");
+        if warn {
+            for stage in &mut stages {
+                stage.retain(|a| !matches!(a.why, Why::Drift(_)));
+            }
+            stages.retain(|stage| !stage.is_empty());
+        }
+        if stages.is_empty() {
+            return self.prune(rendered);
+        }
+        let drift = stages.iter().flatten().all(|a| matches!(a.why, Why::Drift(_)));
+        self.applying = Some(if drift { Motion::Repairing } else { Motion::Applying });
+        if let Some(again) = self.cease_fire().filter(|_| drift) {
+            self.wake_at(again);
+            return None;
+        }
+        if stack::replaces_pods(&stages, rendered, self.seen) {
+            let release =
+                self.shared.catalog.get(&self.facts.tenant.spec.operator, &self.status.granted.as_ref()?.version)?;
+            match handover::before(self.seen, release.object.spec.leader_election.standbys) {
+                Before::Nothing => {}
+                Before::Sample => {
+                    self.sample = true;
+                    return None;
+                }
+                Before::Mark(step) => return Some(step),
+            }
+        }
+        Some(Step::Apply(stages))
+    }
+
+    /// Until when to let things be when somebody undoes each repair: a fight at the speed of two watches helps nobody.
+    fn cease_fire(&self) -> Option<jiff::Timestamp> {
+        let repairs = self.seen.repairs;
+        let doublings = repairs.times.checked_sub(PATIENCE)?.min(5);
+        let again = repairs.last?.checked_add(jiff::SignedDuration::from_secs(1 << doublings)).ok()?;
+        (again > self.shared.now).then_some(again)
+    }
+
+    /// F3: an object that a newer leader wrote is not touched.
+    pub(super) fn newer_epoch(&self) -> Option<String> {
+        let (key, epoch) =
+            self.seen.objects.iter().find_map(|(k, o)| Some((k, o.epoch.filter(|e| *e > self.shared.epoch)?)))?;
+        (self.shared.epoch > 0)
+            .then(|| format!("{} was written in epoch {epoch}, newer than ours ({})", key.spoken(), self.shared.epoch))
+    }
+
+    /// Removes what the granted revision no longer renders, once everything else is applied.
+    pub(super) fn prune(&mut self, rendered: &Rendered) -> Option<Step> {
+        let keys = rendered.keys();
+        let uid = self.facts.tenant.metadata.uid.as_deref();
+        let annotations = self.facts.tenant.metadata.annotations.as_ref();
+        let confirmed: BTreeSet<&str> = annotations
+            .and_then(|a| a.get(marks::CONFIRM_PRUNE))
+            .into_iter()
+            .flat_map(|v| v.split(','))
+            .map(str::trim)
+            .collect();
+        let mut go = Vec::new();
+        for (key, object) in &self.seen.objects {
+            if keys.contains(key) || object.tenant_uid.as_deref() != uid || object.deleting {
+                continue;
+            }
+            let precious = key.stack_kind().is_none_or(|k| k.precious);
+            if precious && !confirmed.contains(key.to_string().as_str()) {
+                self.confirmations.push(format!(
+                    "{} is no longer part of the stack and holds data: annotate the Tenant with {}={key} to let it go",
+                    key.spoken(),
+                    marks::CONFIRM_PRUNE
+                ));
+                continue;
+            }
+            go.push(Target { key: key.clone(), uid: object.uid.clone() });
+        }
+        let mut entries: BTreeSet<String> = rendered.objects.iter().map(|o| o.key.to_string()).collect();
+        entries.extend(
+            self.seen.objects.iter().filter(|(_, o)| o.tenant_uid.as_deref() == uid).map(|(k, _)| k.to_string()),
+        );
+        self.status.inventory = Some(inventory(entries));
+        if !go.is_empty() {
+            return Some(Step::Delete(go));
+        }
+        let proven = self.facts.evidence.as_ref().is_some_and(|e| e.health == Health::Proven);
+        proven.then(|| handover::clean_up(self.seen, rendered)).flatten()
+    }
+}

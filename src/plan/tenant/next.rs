@@ -1,0 +1,169 @@
+//! From a tenant's facts, and the wave engine's word about it, to its next write, its status and its report.
+use jiff::Timestamp;
+
+use super::{
+    conditions,
+    facts::{Facts, Memo, Shared},
+    offboard,
+    report::fault_report,
+    step::Step,
+};
+use crate::{
+    api::{Mode, Target as ApiTarget, TenantStatus},
+    domain::{
+        marks,
+        report::{Motion, Report, Wait},
+        world::TenantSeen,
+    },
+    plan::rollout::{FailureOrder, GrantOrder},
+};
+
+/// What the wave engine says about one tenant.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Word<'a> {
+    pub grant: Option<&'a GrantOrder>,
+    pub failure: Option<&'a FailureOrder>,
+    pub wait: Option<&'a (Wait, String)>,
+}
+
+/// What comes next for one tenant.
+#[derive(Debug)]
+pub struct Next {
+    pub step: Option<Step>,
+    pub status: TenantStatus,
+    pub report: Report,
+    /// Whether its operator's Lease must be sampled: `<namespace>, <name>`.
+    pub sample: Option<(String, String)>,
+    /// When time alone changes this.
+    pub wake: Option<Timestamp>,
+}
+
+impl Next {
+    /// Before anything was worked out.
+    #[must_use]
+    pub fn nothing() -> Self {
+        let report = Report::moving(Motion::Applying, String::new());
+        Self { step: None, status: TenantStatus::default(), report, sample: None, wake: None }
+    }
+}
+
+/// Decides. `seen` is what `facts` were made of.
+#[must_use]
+pub fn next(facts: &Facts, seen: &TenantSeen, word: Word, shared: &Shared, memo: &mut Memo) -> Next {
+    let mut draft = Draft::new(facts, seen, shared);
+    if facts.tenant.metadata.deletion_timestamp.is_some() {
+        return draft.farewell();
+    }
+    let held_back = seen.fault.as_ref().filter(|fault| fault.retry_at > shared.now);
+    draft.wake = held_back.map(|fault| fault.retry_at);
+    let ends = facts.tenant.spec.holds.iter().filter_map(|hold| hold.until).map(|until| until.0);
+    ends.filter(|end| *end > shared.now).for_each(|end| draft.wake_at(end));
+    let step = draft.decide(word, memo);
+    draft.finish(word, step, held_back.is_some())
+}
+
+/// The answer while it is being worked out.
+pub(super) struct Draft<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) seen: &'a TenantSeen,
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) status: TenantStatus,
+    /// What the stack lacks, for the report.
+    pub(super) applying: Option<Motion>,
+    pub(super) confirmations: Vec<String>,
+    pub(super) sample: bool,
+    /// A grant outside a rollout takes longer than is reasonable.
+    pub(super) overdue: bool,
+    pub(super) wake: Option<Timestamp>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(facts: &'a Facts, seen: &'a TenantSeen, shared: &'a Shared<'a>) -> Self {
+        let mut status = facts.tenant.status.clone().unwrap_or_default();
+        status.observed_generation = facts.tenant.metadata.generation.unwrap_or_default();
+        status.blockers = Vec::new();
+        Self {
+            facts,
+            seen,
+            shared,
+            status,
+            applying: None,
+            confirmations: Vec::new(),
+            sample: false,
+            overdue: false,
+            wake: None,
+        }
+    }
+
+    /// Has this looked at again at `at`, if nothing happens before.
+    pub(super) fn wake_at(&mut self, at: Timestamp) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+    }
+
+    fn farewell(mut self) -> Next {
+        let tenant = &self.facts.tenant;
+        let ours = tenant.metadata.finalizers.iter().flatten().any(|f| f == marks::FINALIZER);
+        let farewell = if tenant.spec.mode == Mode::Paused {
+            offboard::Farewell {
+                step: None,
+                blockers: vec!["spec.mode is Paused: set it to Active to let the offboarding go on".into()],
+                wake: None,
+            }
+        } else {
+            let customs = self.shared.catalog.custom_kinds(&tenant.spec.operator);
+            offboard::next(tenant, self.seen, &customs, self.shared.now)
+        };
+        self.status.blockers = farewell.blockers.into_iter().take(32).collect();
+        let note = match self.status.blockers.first() {
+            Some(first) => format!("{:?}: {first}", tenant.spec.deletion_policy),
+            None => format!("{:?}: removing the stack", tenant.spec.deletion_policy),
+        };
+        let held_back = self.seen.fault.as_ref().filter(|fault| fault.retry_at > self.shared.now);
+        self.wake = held_back.map(|f| f.retry_at).into_iter().chain(farewell.wake).min();
+        let report =
+            fault_report(self.seen.fault.as_ref()).unwrap_or_else(|| Report::moving(Motion::Offboarding, note));
+        let step = farewell.step.filter(|_| ours && held_back.is_none());
+        conditions::write(&mut self.status, tenant, &report, None, self.shared.now);
+        let step =
+            step.or_else(|| status_step(tenant.status.as_ref(), &self.status).filter(|_| ours && held_back.is_none()));
+        Next { step, status: self.status, report, sample: None, wake: self.wake }
+    }
+
+    /// The next write, in the order in which writes are safe: finalizer, claim, stack, prune.
+    fn decide(&mut self, word: Word, memo: &mut Memo) -> Option<Step> {
+        if let Ok((target, revision)) = &self.facts.desired {
+            self.status.desired = Some(ApiTarget { version: target.version.clone(), revision: revision.to_string() });
+        }
+        self.observe(word);
+        let paused = self.facts.tenant.spec.mode == Mode::Paused;
+        if let Some((grant, rendered)) = self.new_grant(word.grant).filter(|_| !paused) {
+            return Some(self.claim(grant, &rendered));
+        }
+        let rendered = self.facts.granted.as_ref().and_then(|r| r.as_ref().ok()).cloned()?;
+        if paused {
+            return None;
+        }
+        self.stack(&rendered, memo)
+    }
+
+    fn finish(mut self, word: Word, step: Option<Step>, held_back: bool) -> Next {
+        let report = self.report(word);
+        let tenant = &self.facts.tenant;
+        conditions::write(&mut self.status, tenant, &report, self.facts.evidence.as_ref(), self.shared.now);
+        let step = match step {
+            // The claim goes out with the conditions of this very moment.
+            Some(Step::Status(_)) => Some(Step::Status(Box::new(self.status.clone()))),
+            Some(step) => Some(step),
+            None => status_step(tenant.status.as_ref(), &self.status),
+        };
+        let name = super::lease_name(&self.facts.parameters.tenant, self.shared.catalog, tenant, &self.status);
+        let sample = self.sample.then_some(()).and(name).map(|name| (self.facts.parameters.namespace.clone(), name));
+        Next { step: step.filter(|_| !held_back), status: self.status, report, sample, wake: self.wake }
+    }
+}
+
+/// A write of the status, if it says something new.
+fn status_step(old: Option<&TenantStatus>, new: &TenantStatus) -> Option<Step> {
+    let old = old.cloned().unwrap_or_default();
+    conditions::differs(&old, new).then(|| Step::Status(Box::new(new.clone())))
+}

@@ -1,0 +1,87 @@
+//! What was seen, brought into the status: namespace, leader, proof, failure.
+use super::next::{Draft, Word};
+use crate::{
+    api::{Failure, Grant, Leader, Mode, NamespaceRef, Running, Time, Upgrade},
+    domain::{
+        fleet::Health,
+        object::{LeaseSeen, ObjectKey},
+    },
+};
+
+/// How long a first install or a tenant's own edit may take before a person is told.
+const PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
+impl Draft<'_> {
+    /// Brings what was seen into the status: namespace, leader, proof, failure.
+    pub(super) fn observe(&mut self, word: Word) {
+        let parameters = &self.facts.parameters;
+        let key = ObjectKey {
+            namespace: String::new(),
+            name: parameters.namespace.clone(),
+            group: String::new(),
+            kind: "Namespace".into(),
+        };
+        if let Some(namespace) = self.seen.objects.get(&key) {
+            self.status.namespace = Some(NamespaceRef { name: key.name, uid: namespace.uid.clone() });
+        }
+        if let Some(lease) = self.seen.lease.as_ref().filter(|l| l.known && !l.holder.is_empty()) {
+            self.status.leader = Some(leader(lease));
+        }
+        let (Some(evidence), Some(grant)) = (&self.facts.evidence, self.facts.found.grant()) else { return };
+        if evidence.health == Health::Proven {
+            self.proven(grant);
+        } else {
+            self.status.failure.clone_from(&evidence.failure);
+            self.patience(grant);
+            self.sample = self.facts.tenant.spec.mode == Mode::Active && !self.seen.objects.is_empty();
+        }
+        if let Some(order) = word.failure.filter(|_| evidence.failure.is_none()) {
+            self.status.failure = Some(Failure {
+                revision: grant.revision.clone(),
+                reason: order.reason.clone(),
+                message: order.message.clone(),
+                at: Time::millis(self.shared.now),
+            });
+        }
+    }
+
+    /// Outside a rollout no wave's deadline watches a grant, so this one does.
+    fn patience(&mut self, grant: &Grant) {
+        let Ok(deadline) = grant.at.0.checked_add(PATIENCE) else { return };
+        if grant.rollout.is_some() {
+            return;
+        }
+        self.overdue = deadline <= self.shared.now;
+        if !self.overdue {
+            self.wake_at(deadline);
+        }
+    }
+
+    pub(super) fn proven(&mut self, grant: &Grant) {
+        self.status.failure = None;
+        if self.status.running.as_ref().is_some_and(|r| r.revision == grant.revision) {
+            return;
+        }
+        let before = self.status.running.as_ref().map(|r| r.version.clone()).filter(|v| *v != grant.version);
+        if let Some(from) = before {
+            let lease = self.seen.lease.as_ref();
+            let handovers = lease.and_then(|l| grant.transitions.map(|before| l.transitions - before));
+            self.status.last_upgrade = Some(Upgrade {
+                from,
+                to: grant.version.clone(),
+                at: Time::seconds(self.shared.now),
+                leaderless_milliseconds: lease.map(|l| l.leaderless_milliseconds),
+                handovers,
+            });
+        }
+        self.status.running = Some(Running {
+            version: grant.version.clone(),
+            revision: grant.revision.clone(),
+            since: Time::seconds(self.shared.now),
+        });
+    }
+}
+
+fn leader(lease: &LeaseSeen) -> Leader {
+    Leader { identity: lease.holder.clone(), transitions: lease.transitions, since: lease.acquired.map(Time::seconds) }
+}

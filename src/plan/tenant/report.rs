@@ -1,0 +1,92 @@
+//! What is the matter with one tenant, in one report: the gravest first.
+use super::next::{Draft, Word};
+use crate::{
+    api::Mode,
+    domain::{
+        fleet::Health,
+        report::{Motion, Reason, Report, Verdict, WaitingOn},
+        world::{Fault, FaultKind},
+    },
+};
+
+impl Draft<'_> {
+    /// What is the matter, the gravest first.
+    pub(super) fn report(&self, word: Word) -> Report {
+        let facts = self.facts;
+        if let Some(report) = fault_report(self.seen.fault.as_ref()) {
+            return report;
+        }
+        if facts.tenant.spec.mode == Mode::Paused {
+            return Report::waiting(
+                WaitingOn::Paused,
+                "spec.mode is Paused: nothing is written; set it to Active to go on",
+            );
+        }
+        if let Some(Err(report)) = &facts.granted {
+            return report.clone();
+        }
+        if let Err(report) = facts.desired.as_ref().map(|_| ()).and(facts.candidate.as_ref().map(|_| ())) {
+            return report.clone();
+        }
+        if let Some(confirmation) = self.confirmations.first() {
+            let reason =
+                if confirmation.contains("newer than ours") { Reason::NewerEpoch } else { Reason::ConfirmationNeeded };
+            return Report::blocked(reason, confirmation.clone());
+        }
+        self.progress(word)
+    }
+
+    pub(super) fn progress(&self, word: Word) -> Report {
+        let (facts, version) = (self.facts, &self.facts.tenant.spec.version);
+        let Some(grant) = self.status.granted.as_ref() else { return self.before_the_first_grant() };
+        if let Some(failure) = &self.status.failure {
+            let reason = match failure.reason.as_str() {
+                "CrashLoop" => Reason::CrashLoop,
+                "ImagePull" => Reason::ImagePull,
+                "Refused" => Reason::Refused,
+                _ => Reason::DeadlineExceeded,
+            };
+            return Report::blocked(reason, format!("version {}: {}", grant.version, failure.message));
+        }
+        if let Some((wait, note)) = word.wait {
+            return Report { verdict: Verdict::Waiting(wait.clone()), note: note.clone() };
+        }
+        let missing = facts.evidence.as_ref().map(|e| e.missing.clone()).unwrap_or_default();
+        if self.overdue {
+            let note = format!("version {} is not up after 10 minutes: {missing}", grant.version);
+            return Report::blocked(Reason::DeadlineExceeded, note);
+        }
+        match facts.evidence.as_ref().map(|e| &e.health) {
+            Some(Health::Proven) if self.applying.is_none() => Report::done(format!("{version} runs")),
+            Some(Health::Regressed) => Report::moving(Motion::Recovering, missing),
+            _ if self.applying == Some(Motion::Repairing) => {
+                Report::moving(Motion::Repairing, "a field or an object was changed by somebody else")
+            }
+            _ if self.status.running.is_none() => Report::moving(Motion::Onboarding, missing),
+            _ if self.status.running.as_ref().is_some_and(|r| r.version != grant.version) => {
+                Report::moving(Motion::Upgrading, missing)
+            }
+            _ => Report::moving(Motion::Applying, missing),
+        }
+    }
+
+    pub(super) fn before_the_first_grant(&self) -> Report {
+        let release = self.shared.catalog.get(&self.facts.tenant.spec.operator, &self.facts.tenant.spec.version);
+        match release.and_then(|r| r.facts.not_ready.clone()) {
+            Some(why) => Report::waiting(WaitingOn::CrdReady, why),
+            None => Report::moving(Motion::Onboarding, "about to be stamped out"),
+        }
+    }
+}
+
+/// What a failed write means for the tenant; `None`: it is only tried again.
+pub(super) fn fault_report(fault: Option<&Fault>) -> Option<Report> {
+    let fault = fault?;
+    let note = format!("{}: {}", fault.object, fault.message);
+    match fault.kind {
+        FaultKind::Conflict => Some(Report::blocked(Reason::Conflict, note)),
+        FaultKind::Invalid => Some(Report::blocked(Reason::Refused, note)),
+        FaultKind::Denied => Some(Report::blocked(Reason::WriteDenied, note)),
+        FaultKind::Stale | FaultKind::Transient => None,
+    }
+}

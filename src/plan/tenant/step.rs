@@ -1,0 +1,89 @@
+//! The writes that one tenant needs next. Data: whoever carries them out makes no choices.
+use std::sync::Arc;
+
+use crate::{api::TenantStatus, domain::object::ObjectKey};
+
+/// The next write, or the next few that belong together.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    AddFinalizer,
+    RemoveFinalizer,
+    /// Write this status. A claim is one: the grant is written before the stack is touched.
+    Status(Box<TenantStatus>),
+    /// Apply, stage by stage, in parallel within a stage.
+    Apply(Vec<Vec<Apply>>),
+    /// Say which pod the ReplicaSet controller shall remove first or last; `None` takes the mark away.
+    Mark {
+        pod: String,
+        uid: String,
+        cost: Option<&'static str>,
+    },
+    /// Ask the tenant's custom resources of these kinds to go, while its operator can still finalize them.
+    Finalize(Vec<CustomKind>),
+    /// Scale workloads to zero.
+    Scale(Vec<Target>),
+    Delete(Vec<Target>),
+    /// Take our labels and annotations off, and leave the objects.
+    Unmark(Vec<Target>),
+}
+
+/// One object to apply.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Apply {
+    pub key: ObjectKey,
+    /// The rendered object as JSON; the epoch is stamped when it is sent.
+    pub manifest: Arc<str>,
+    /// The object as it was seen; `None` when it was not, and then it must not exist.
+    pub uid: Option<String>,
+    pub why: Why,
+}
+
+/// Why an object is applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    Missing,
+    /// What is rendered changed.
+    Rendered,
+    /// Somebody changed these fields.
+    Drift(Vec<String>),
+}
+
+/// A kind of custom resource that a tenant's operator serves.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CustomKind {
+    pub group: String,
+    pub version: String,
+    pub plural: String,
+    pub kind: String,
+}
+
+/// An existing object, by name and UID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub key: ObjectKey,
+    pub uid: String,
+}
+
+impl Step {
+    /// Whether it puts back what somebody else changed.
+    #[must_use]
+    pub fn repairs(&self) -> bool {
+        matches!(self, Self::Apply(stages) if stages.iter().flatten().any(|a| matches!(a.why, Why::Drift(_))))
+    }
+
+    /// For logs, metrics and events.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::AddFinalizer => "add-finalizer",
+            Self::RemoveFinalizer => "remove-finalizer",
+            Self::Status(_) => "status",
+            Self::Apply(_) => "apply",
+            Self::Mark { .. } => "mark",
+            Self::Finalize(_) => "finalize",
+            Self::Scale(_) => "scale",
+            Self::Delete(_) => "delete",
+            Self::Unmark(_) => "unmark",
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The loop: changes in, World updated, plan made, and, while a term is held, its writes sent. One task, no locks.
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use kube::Client;
+use tokio::{sync::mpsc, task::JoinSet};
+
+use super::{
+    catch_up::catch_up,
+    metrics::Metrics,
+    retry,
+    tasks::{Done, Subject, Tasks},
+};
+use crate::{
+    api::Grant,
+    election::Term,
+    observe::{Change, Index, Sample, Sampler, Source, WentBack},
+    plan::{Plan, Planner, tenant::Next},
+};
+
+/// How long to gather further changes after the first, before planning: a burst is one plan, and a repair stays fast.
+const GATHER: Duration = Duration::from_millis(3);
+/// The longest the loop sleeps: proof of life for /healthz. Nothing is sent for it.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Steps of tenants under way at once. More only queue up in the API server, where they would hurt others.
+const PARALLEL: usize = 32;
+
+/// What the loop is made of.
+pub struct FleetLoop {
+    pub client: Client,
+    pub changes: mpsc::Receiver<Change>,
+    pub samples: mpsc::Receiver<Sample>,
+    pub sources: Vec<Source>,
+    pub index: Index,
+    pub planner: Planner,
+    pub sampler: Sampler,
+    pub tasks: Tasks,
+    pub metrics: Arc<Metrics>,
+    pub status: tokio::sync::watch::Sender<Pulse>,
+    under_way: JoinSet<Done>,
+    busy: HashSet<Subject>,
+    in_doubt: BTreeMap<String, Grant>,
+    /// The tenant whose step was started last.
+    served: String,
+    wake: Option<Timestamp>,
+}
+
+/// A sign of life, for the health checks.
+#[derive(Clone, Debug)]
+pub struct Pulse {
+    pub at: Instant,
+    /// Watches without a complete list; empty when the caches are warm.
+    pub missing: Vec<&'static str>,
+}
+
+/// What made the loop turn.
+enum Turn {
+    Observed,
+    Won(Term),
+    Stop,
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one struct, named where they are made")]
+impl FleetLoop {
+    #[must_use]
+    pub fn new(
+        client: Client,
+        changes: mpsc::Receiver<Change>,
+        samples: mpsc::Receiver<Sample>,
+        sources: Vec<Source>,
+        index: Index,
+        sampler: Sampler,
+        tasks: Tasks,
+        metrics: Arc<Metrics>,
+        status: tokio::sync::watch::Sender<Pulse>,
+    ) -> Self {
+        Self {
+            client,
+            changes,
+            samples,
+            sources,
+            index,
+            planner: Planner::default(),
+            sampler,
+            tasks,
+            metrics,
+            status,
+            under_way: JoinSet::new(),
+            busy: HashSet::new(),
+            in_doubt: BTreeMap::new(),
+            served: String::new(),
+            wake: None,
+        }
+    }
+
+    /// Runs until `stop` resolves or the term ends. Writes under way are finished before it returns.
+    ///
+    /// # Errors
+    /// [`WentBack`]: nothing in memory can be trusted; the process must end.
+    pub async fn run(
+        mut self,
+        mut terms: mpsc::Receiver<Term>,
+        mut stop: tokio::sync::watch::Receiver<bool>,
+    ) -> Result<(), WentBack> {
+        let mut term: Option<Term> = None;
+        loop {
+            match self.turn(&mut terms, term.as_ref(), &mut stop).await? {
+                Turn::Observed => {}
+                Turn::Won(won) => {
+                    catch_up(&self.client, &mut self.index, &won).await;
+                    term = Some(won);
+                }
+                Turn::Stop => break,
+            }
+            let missing = self.index.missing(&self.sources);
+            let warm = missing.is_empty();
+            self.status.send_replace(Pulse { at: Instant::now(), missing });
+            if warm {
+                self.think(term.as_ref());
+            }
+        }
+        while let Some(done) = self.under_way.join_next().await {
+            self.finish(done);
+        }
+        Ok(())
+    }
+
+    /// Waits for something to happen and takes all of it in that comes within a moment.
+    async fn turn(
+        &mut self,
+        terms: &mut mpsc::Receiver<Term>,
+        term: Option<&Term>,
+        stop: &mut tokio::sync::watch::Receiver<bool>,
+    ) -> Result<Turn, WentBack> {
+        let pause = self.pause();
+        let lost = async {
+            match term {
+                Some(term) => term.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return Ok(Turn::Stop),
+            () = lost => return Ok(Turn::Stop),
+            Some(won) = terms.recv() => return Ok(Turn::Won(won)),
+            Some(change) = self.changes.recv() => self.index.apply(change, Timestamp::now())?,
+            Some(sample) = self.samples.recv() => self.index.lease(&sample.tenant, Some(sample.lease)),
+            Some(done) = self.under_way.join_next() => self.finish(done),
+            () = tokio::time::sleep(pause) => return Ok(Turn::Observed),
+        }
+        self.gather().await?;
+        Ok(Turn::Observed)
+    }
+
+    fn pause(&self) -> Duration {
+        let until = self.wake.map(|at| at.duration_since(Timestamp::now()));
+        let until = until.map(|d| Duration::try_from(d).unwrap_or_default() + Duration::from_millis(1));
+        until.unwrap_or(HEARTBEAT).min(HEARTBEAT)
+    }
+
+    async fn gather(&mut self) -> Result<(), WentBack> {
+        let deadline = tokio::time::Instant::now() + GATHER;
+        loop {
+            tokio::select! {
+                Some(change) = self.changes.recv() => self.index.apply(change, Timestamp::now())?,
+                Some(sample) = self.samples.recv() => self.index.lease(&sample.tenant, Some(sample.lease)),
+                Some(done) = self.under_way.join_next() => self.finish(done),
+                () = tokio::time::sleep_until(deadline) => return Ok(()),
+            }
+        }
+    }
+
+    /// Plans, and acts when we lead. A standby plans too: its caches and its plan are warm when its turn comes.
+    fn think(&mut self, term: Option<&Term>) {
+        let began = Instant::now();
+        let epoch = term.and_then(Term::epoch).map_or(0, |epoch| i64::from(epoch.transitions));
+        let plan = self.planner.plan(self.index.world(), &self.in_doubt, epoch, Timestamp::now());
+        self.wake = plan.wake;
+        self.metrics.planned(began.elapsed(), self.index.world(), &self.planner);
+        let Some(term) = term.filter(|term| term.check().is_ok()) else { return };
+        for tenant in self.sampler.set(&plan.samples) {
+            self.index.lease(&tenant, None);
+        }
+        self.act(term, plan);
+    }
+
+    fn act(&mut self, term: &Term, plan: Plan) {
+        let now = Timestamp::now();
+        let world = self.index.world();
+        let rested = |name: &str| world.faults.get(name).is_none_or(|fault| fault.retry_at <= now);
+        let mut jobs = Vec::new();
+        for step in plan.releases {
+            if let Some(job) = self.tasks.release(term, world, step).filter(|job| rested(job.subject.name())) {
+                jobs.push(job);
+            }
+        }
+        for job in self.tasks.rollouts(term, world, plan.rollouts) {
+            if rested(job.subject.name()) {
+                jobs.push(job);
+            }
+        }
+        for (name, error) in plan.undecodable {
+            if world.tenants.get(&name).and_then(|seen| seen.fault.as_ref()).is_none_or(|fault| fault.retry_at <= now) {
+                jobs.push(self.tasks.undecodable(term, name, error));
+            }
+        }
+        for (name, next) in self.fair_order() {
+            let Some(step) = &next.step else { continue };
+            if self.busy.contains(&Subject::Tenant(name.clone())) {
+                continue;
+            }
+            jobs.extend(self.tasks.tenant(term, world, name, step));
+        }
+        for job in jobs {
+            let tenants = matches!(job.subject, Subject::Tenant(_));
+            if (tenants && self.busy.len() >= PARALLEL) || !self.busy.insert(job.subject.clone()) {
+                continue;
+            }
+            if let Subject::Tenant(name) = &job.subject {
+                self.served.clone_from(name);
+                if let Some(grant) = job.grant {
+                    self.in_doubt.insert(name.clone(), grant);
+                }
+            }
+            self.under_way.spawn(job.work);
+        }
+    }
+
+    /// Tenants, beginning after the one that was served last: nobody is always the last of the alphabet.
+    fn fair_order(&self) -> impl Iterator<Item = (&String, &Next)> {
+        let after = self.planner.nexts().filter(|(name, _)| **name > self.served);
+        after.chain(self.planner.nexts().filter(|(name, _)| **name <= self.served))
+    }
+
+    /// Takes the end of a write in: what the API server answered, and what failed.
+    fn finish(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        // A panic in a task ends that task only; its subject stays busy for good, which /metrics shows and a restart mends.
+        let done = match done {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, "a write panicked");
+                self.metrics.panics.inc();
+                return;
+            }
+        };
+        let now = Timestamp::now();
+        self.busy.remove(&done.subject);
+        self.metrics.wrote(&done);
+        for (source, object) in &done.answers {
+            self.index.answer(*source, object, now);
+        }
+        let world = self.index.world();
+        match &done.subject {
+            Subject::Tenant(name) => {
+                let before = world.tenants.get(name).and_then(|seen| seen.fault.clone());
+                let fault = done.failure.as_ref().map(|failure| retry::fault(failure, before.as_ref(), now));
+                if done.settled() {
+                    self.in_doubt.remove(name);
+                }
+                self.index.fault(name, fault);
+                if done.repaired {
+                    self.index.repaired(name, now);
+                }
+                match &done.customs {
+                    Some(left) => self.index.customs(name, left.clone(), now),
+                    None => self.index.touch(name),
+                }
+            }
+            subject => {
+                let name = subject.name().to_owned();
+                let before = world.faults.get(&name).cloned();
+                let fault = done.failure.as_ref().map(|failure| retry::fault(failure, before.as_ref(), now));
+                if let Some(fault) = &fault {
+                    self.wake = Some(self.wake.map_or(fault.retry_at, |at| at.min(fault.retry_at)));
+                }
+                self.index.other_fault(&name, fault);
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Planned writes → tasks. Each task is one step of one subject; two steps of one subject never run at once.
+use futures::future::BoxFuture;
+
+use crate::{
+    act::{Answers, Failure, Notices, Writer},
+    api::{Grant, Rollout, Tenant},
+    domain::world::{FaultKind, World},
+    election::Term,
+    plan::{
+        ReleaseStep,
+        notice::{self, Notice},
+        rollout::Decisions,
+        tenant::Step,
+    },
+};
+
+/// Whom a write is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    Tenant(String),
+    Rollout(String),
+    Release(String),
+}
+
+impl Subject {
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let (Self::Tenant(name) | Self::Rollout(name) | Self::Release(name)) = self;
+        name
+    }
+}
+
+/// A task that may be started.
+pub struct Job {
+    pub subject: Subject,
+    /// The grant that it writes: it counts as given until the answer is here.
+    pub grant: Option<Grant>,
+    pub work: BoxFuture<'static, Done>,
+}
+
+/// A task that ended.
+#[derive(Debug)]
+pub struct Done {
+    pub subject: Subject,
+    pub step: &'static str,
+    pub answers: Answers,
+    pub failure: Option<Failure>,
+    /// Custom resources that are left, when they were asked to go.
+    pub customs: Option<Vec<String>>,
+    /// Fields that somebody had changed were put back.
+    pub repaired: bool,
+}
+
+impl Done {
+    fn new(subject: Subject, step: &'static str) -> Self {
+        Self { subject, step, answers: Answers::new(), failure: None, customs: None, repaired: false }
+    }
+
+    /// Whether it is known what became of the write.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        self.failure.as_ref().is_none_or(|failure| failure.kind != FaultKind::Transient)
+    }
+}
+
+/// Makes tasks.
+#[derive(Clone)]
+pub struct Tasks {
+    pub writer: Writer,
+    pub notices: Notices,
+}
+
+impl Tasks {
+    /// The next step of a tenant.
+    #[must_use]
+    pub fn tenant(&self, term: &Term, world: &World, name: &str, step: &Step) -> Option<Job> {
+        let tenant = world.tenants.get(name)?.tenant.clone()?;
+        let grant = match step {
+            Step::Status(status) if status.granted != tenant.status.as_ref().and_then(|s| s.granted.clone()) => {
+                status.granted.clone()
+            }
+            _ => None,
+        };
+        let subject = Subject::Tenant(name.to_owned());
+        let (tasks, term, step, about) = (self.clone(), term.clone(), step.clone(), subject.clone());
+        let work = async move {
+            let mut ended = Done::new(about, step.name());
+            if let Step::Finalize(kinds) = &step {
+                match tasks.writer.finalize(&term, &tenant.target_namespace(), kinds).await {
+                    Ok(left) => ended.customs = Some(left),
+                    Err(failure) => ended.failure = Some(failure),
+                }
+            } else {
+                (ended.answers, ended.failure) = tasks.writer.step(&term, &tenant, &step).await;
+            }
+            log(&tenant, &step, ended.failure.as_ref());
+            if ended.failure.is_none() {
+                tasks.tell(tenant.as_ref(), step.name(), notice::of_step(&step, tenant.status.as_ref()));
+            }
+            ended.repaired = step.repairs() && ended.failure.is_none();
+            ended
+        };
+        Some(Job { subject, grant, work: Box::pin(work) })
+    }
+
+    /// What the wave engine decided about Rollouts themselves.
+    #[must_use]
+    pub fn rollouts(&self, term: &Term, world: &World, decisions: Decisions) -> Vec<Job> {
+        let mut jobs: Vec<Job> = Vec::new();
+        for rollout in decisions.create {
+            jobs.push(self.rollout(
+                term,
+                rollout,
+                "create",
+                |w, t, r| Box::pin(async move { w.create_rollout(&t, &r).await }),
+                Vec::new(),
+            ));
+        }
+        for (name, status) in decisions.status {
+            let Some(rollout) = world.rollouts.get(&name) else { continue };
+            let told = decisions.events.iter().filter(|e| e.rollout == name);
+            let told = told
+                .map(|e| Notice { warning: e.warning, reason: e.reason.to_string(), note: e.note.clone() })
+                .collect();
+            jobs.push(self.rollout(
+                term,
+                rollout.clone(),
+                "status",
+                move |w, t, r| Box::pin(async move { w.rollout_status(&t, &r, &status).await }),
+                told,
+            ));
+        }
+        for name in decisions.delete {
+            let Some(rollout) = world.rollouts.get(&name) else { continue };
+            jobs.push(self.rollout(
+                term,
+                rollout.clone(),
+                "delete",
+                |w, t, r| Box::pin(async move { w.delete_rollout(&t, &r).await }),
+                Vec::new(),
+            ));
+        }
+        jobs
+    }
+
+    fn rollout(
+        &self,
+        term: &Term,
+        rollout: Rollout,
+        step: &'static str,
+        write: impl FnOnce(Writer, Term, Rollout) -> BoxFuture<'static, Result<Answers, Failure>> + Send + 'static,
+        told: Vec<Notice>,
+    ) -> Job {
+        let subject = Subject::Rollout(rollout.metadata.name.clone().unwrap_or_default());
+        let (tasks, term, about) = (self.clone(), term.clone(), subject.clone());
+        let work = async move {
+            let result = write(tasks.writer.clone(), term, rollout.clone()).await;
+            if result.is_ok() {
+                tasks.tell(&rollout, step, told);
+            }
+            done(about, step, result)
+        };
+        Job { subject, grant: None, work: Box::pin(work) }
+    }
+
+    /// Says on a Tenant that it cannot be decoded.
+    #[must_use]
+    pub fn undecodable(&self, term: &Term, name: String, error: String) -> Job {
+        let subject = Subject::Tenant(name.clone());
+        let (tasks, term, about) = (self.clone(), term.clone(), subject.clone());
+        let work = async move {
+            let result = tasks.writer.undecodable(&term, &name, &error).await;
+            done(about, "undecodable", result)
+        };
+        Job { subject, grant: None, work: Box::pin(work) }
+    }
+
+    /// A step of a release.
+    #[must_use]
+    pub fn release(&self, term: &Term, world: &World, step: ReleaseStep) -> Option<Job> {
+        let (ReleaseStep::CreateCrd { release: name, .. } | ReleaseStep::Status { release: name, .. }) = &step;
+        let release = world.releases.get(name)?.clone();
+        let subject = Subject::Release(name.clone());
+        let (tasks, term, about) = (self.clone(), term.clone(), subject.clone());
+        let work = async move {
+            let result = tasks.writer.release(&term, &release, &step).await;
+            done(about, "release", result)
+        };
+        Some(Job { subject, grant: None, work: Box::pin(work) })
+    }
+
+    /// Publishes events beside the loop: nothing waits for them.
+    fn tell<K>(&self, about: &K, action: &'static str, notices: Vec<Notice>)
+    where
+        K: kube::Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+    {
+        if notices.is_empty() {
+            return;
+        }
+        let (publisher, about) = (self.notices.clone(), about.clone());
+        tokio::spawn(async move {
+            for notice in &notices {
+                publisher.publish(&about, action, notice).await;
+            }
+        });
+    }
+}
+
+fn done(subject: Subject, step: &'static str, result: Result<Answers, Failure>) -> Done {
+    match result {
+        Ok(answers) => Done { answers, ..Done::new(subject, step) },
+        Err(failure) => {
+            tracing::warn!(subject = subject.name(), step, %failure, "write failed");
+            Done { failure: Some(failure), ..Done::new(subject, step) }
+        }
+    }
+}
+
+fn log(tenant: &Tenant, step: &Step, failure: Option<&Failure>) {
+    let name = tenant.metadata.name.as_deref().unwrap_or_default();
+    let revision = tenant.status.as_ref().and_then(|s| s.granted.as_ref()).map(|g| g.revision.as_str());
+    if let Some(failure) = failure {
+        tracing::warn!(tenant = name, revision, step = step.name(), %failure, "write failed");
+    } else {
+        tracing::info!(tenant = name, revision, step = step.name(), "done");
+    }
+}
