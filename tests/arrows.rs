@@ -67,9 +67,11 @@ fn never_names(folder: &str, others: &[&str]) {
         for statement in uses.split(';').filter(|statement| statement.contains("crate::")) {
             let from = &statement[statement.find("crate::").unwrap_or_default()..];
             let top = tops(from);
-            found.extend(others.iter().filter(|other| top.iter().any(|top| top == *other)).map(|other| {
-                format!("{}: {other}: {}", path.display(), from.split_whitespace().collect::<String>())
-            }));
+            found.extend(
+                others.iter().filter(|other| top.iter().any(|top| top == *other)).map(|other| {
+                    format!("{}: {other}: {}", path.display(), from.split_whitespace().collect::<String>())
+                }),
+            );
         }
     }
     assert!(found.is_empty(), "src/{folder} must not know of {others:?}:\n{}", found.join("\n"));

@@ -138,12 +138,13 @@ func gone(t *testing.T, all []process) {
 	for _, p := range all {
 		poll := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
 		for {
-			n, err := unix.Poll(poll, int(time.Until(deadline).Milliseconds()))
+			n, err := unix.Poll(poll, max(0, int(time.Until(deadline).Milliseconds())))
 			if err == unix.EINTR {
 				continue
 			}
 			if n != 1 {
 				t.Errorf("still there: %s", p.what)
+				unix.PidfdSendSignal(p.fd, unix.SIGKILL, nil, 0)
 			}
 			break
 		}

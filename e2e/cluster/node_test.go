@@ -34,6 +34,10 @@ func TestNode(t *testing.T) {
 	if err := canRunContainers(); err != nil {
 		t.Skip(err)
 	}
+	t.Setenv("LEASEHOLD_CLUSTER_PAUSE", filepath.Join(t.TempDir(), "none"))
+	if code, out := output(t, "up", "-dir", t.TempDir(), "-containers"); code != 1 || !strings.Contains(out, "e2e/cluster/build.sh builds both") {
+		t.Errorf("without the pause program: %d %s", code, out)
+	}
 	pause := filepath.Join(t.TempDir(), "pause")
 	build := exec.Command("go", "build", "-o", pause, "./pause")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -40,7 +40,7 @@ install() {
         until_holds 60 k wait --for=condition=Available --timeout=1s -n leasehold-system deployment/leasehold || return 1
     else
         for n in 0 1; do
-            POD_NAME=leasehold-$n "$target/leasehold" run --listen 127.0.0.1:0 --lease-duration 6s --renew-deadline 3s --retry-period 1s 2>"$dir/leasehold-$n.log" &
+            POD_NAME=leasehold-$n "$target/leasehold" run --listen 127.0.0.1:0 --lease-duration 8s --renew-deadline 6s --retry-period 1s 2>"$dir/leasehold-$n.log" &
             pids+=($!)
             replicas[n]=$!
         done
@@ -60,7 +60,7 @@ onboard() {
     [ "$leaders" = 12 ]
 }
 
-bump() { sed "s/version: .*/version: $1/" "$examples/tenants.yaml" | k apply -f - >/dev/null; }
+bump() { sed -E "s/version: [0-9.]+/version: $1/" "$examples/tenants.yaml" | k apply -f - >/dev/null; }
 first_rollout_to() { k get rollouts -o "jsonpath={.items[?(@.spec.target.version==\"$1\")].metadata.name}" | awk '{print $1}'; }
 rollout_exists() { [ -n "$(first_rollout_to "$1")" ]; }
 
@@ -83,7 +83,6 @@ upgrade_through_a_crash() {
     bump 1.1.0 || return 1
     until_holds 20 rollout_exists 1.1.0 || return 1
     name=$(first_rollout_to 1.1.0)
-    until_holds 20 test 1 -le "$(k get rollout "$name" -o 'jsonpath={.status.proven}' 2>/dev/null || echo 0)" || true
     until_holds 30 proven_at_least "$name" 1 || return 1
     crash_leader "$leader" || return 1
     say "  the canary is proven; Leasehold's leader ${leader%%_*} was killed (kill -9)"

@@ -32,6 +32,10 @@ impl Writer {
             Step::Status(status) => one(self.tenant_status(term, tenant, status).await),
             Step::Apply(stages) => self.apply(term, owner, stages).await,
             Step::Mark { pod, uid, cost } => one(self.mark(term, &namespace, pod, uid, *cost).await),
+            Step::Finalize(kinds) => match self.finalize(term, &namespace, kinds).await {
+                Ok(_) => (Answers::new(), None),
+                Err(failure) => (Answers::new(), Some(failure)),
+            },
             Step::Scale(targets) => self.scale_down(term, targets).await,
             Step::Delete(targets) => self.delete(term, targets).await,
             Step::Unmark(targets) => self.unmark(term, targets).await,
@@ -57,7 +61,9 @@ impl Writer {
             "conditions": [condition("Ready", "False"), condition("Stalled", "True")],
         }});
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &Source::Tenants.api_resource());
-        let sent = self.send(term, &spoken(name), api.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch))).await?;
+        let sent = self
+            .send(term, &spoken(name), api.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)))
+            .await?;
         match sent {
             Ok(object) => Ok(vec![(Source::Tenants, object)]),
             Err(error) if Failure::is_not_found(&error) => Ok(Answers::new()),

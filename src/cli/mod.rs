@@ -1,9 +1,19 @@
 //! The verbs of `leasehold` and `kubectl leasehold`, over the same observe → plan as the operator.
+mod access;
+mod connect;
 mod crds;
 pub mod files;
+pub mod fleet;
+mod live;
 pub mod output;
+pub mod plan;
 pub mod render;
+pub mod rollouts;
+pub mod screen;
+pub mod status;
+mod steps;
 pub mod table;
+pub mod tenant;
 
 use std::process::ExitCode;
 
@@ -26,6 +36,8 @@ pub struct Cli {
 enum Verb {
     /// Run the operator.
     Run(run::Options),
+    Status(status::Status),
+    Plan(plan::PlanVerb),
     Render(render::Render),
     Crds(crds::Crds),
 }
@@ -33,7 +45,7 @@ enum Verb {
 /// Runs the verb that was asked for. `name` is how the program was called: `leasehold` or `kubectl leasehold`.
 #[must_use]
 pub fn main(name: &'static str) -> ExitCode {
-    let command = <Cli as clap::CommandFactory>::command().name(name).bin_name(name);
+    let command = command(name);
     let cli =
         match command.try_get_matches().and_then(|matches| <Cli as clap::FromArgMatches>::from_arg_matches(&matches)) {
             Ok(cli) => cli,
@@ -49,12 +61,25 @@ pub fn main(name: &'static str) -> ExitCode {
     result.unwrap_or_else(|error| fail(error.as_ref()))
 }
 
+/// The command line under the name by which it was called; so are its examples.
+fn command(name: &'static str) -> clap::Command {
+    let command = <Cli as clap::CommandFactory>::command().name(name).bin_name(name);
+    command.mut_subcommands(|verb| {
+        let Some(examples) = verb.get_after_help().map(ToString::to_string) else { return verb };
+        verb.after_help(
+            examples.replace("  leasehold ", &format!("  {name} ")).replace("<(leasehold ", &format!("<({name} ")),
+        )
+    })
+}
+
 async fn dispatch(verb: Verb) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match verb {
         Verb::Run(options) => {
             telemetry::start(options.log_format);
             Ok(run::run(options).await?)
         }
+        Verb::Status(status) => status.run().await,
+        Verb::Plan(plan) => plan.run().await,
         Verb::Render(render) => render.run(),
         Verb::Crds(crds) => Ok(crds.run()?),
     }

@@ -87,12 +87,19 @@ pub fn one_line(text: &str) -> String {
 pub struct Table {
     headers: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
+    indent: &'static str,
 }
 
 impl Table {
     #[must_use]
     pub fn new(headers: impl IntoIterator<Item = &'static str>) -> Self {
-        Self { headers: headers.into_iter().collect(), rows: Vec::new() }
+        Self { headers: headers.into_iter().collect(), ..Self::default() }
+    }
+
+    /// A table that belongs to the line above it.
+    #[must_use]
+    pub fn indented(headers: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { indent: "  ", ..Self::new(headers) }
     }
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
@@ -111,7 +118,7 @@ impl Table {
                 *width = cell.text.chars().count().max(*width);
             }
         }
-        all().map(|row| line(row, &widths, paint)).collect()
+        all().map(|row| self.indent.to_owned() + &line(row, &widths, paint)).collect()
     }
 }
 

@@ -55,8 +55,27 @@ pub struct TenantSeen {
     pub lease: Option<LeaseSeen>,
     /// The last write for this tenant that failed; gone after one that succeeded.
     pub fault: Option<Fault>,
+    /// Custom resources that were still there when they were last asked to go, while the tenant is offboarded.
+    pub customs: Option<Customs>,
+    /// Repairs of drift in a row: somebody may be working against us.
+    pub repairs: Repairs,
     /// Counts changes to anything above.
     pub version: u64,
+}
+
+/// A tenant's custom resources during its offboarding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Customs {
+    /// `Kind/name`, or why they could not be looked at.
+    pub left: Vec<String>,
+    pub at: Timestamp,
+}
+
+/// Repairs of drift that followed each other closely.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repairs {
+    pub times: u32,
+    pub last: Option<Timestamp>,
 }
 
 /// A write that failed.

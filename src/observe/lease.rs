@@ -74,7 +74,7 @@ fn sample(
         while let Some(event) = stream.next().await {
             match event {
                 Ok(watcher::Event::InitApply(lease) | watcher::Event::Apply(lease)) => {
-                    follow(&mut seen, &lease, Timestamp::now())
+                    follow(&mut seen, &lease, Timestamp::now());
                 }
                 Ok(watcher::Event::Delete(_)) => free(&mut seen, Timestamp::now()),
                 Ok(watcher::Event::InitDone) => seen.known = true,

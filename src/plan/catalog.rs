@@ -6,7 +6,7 @@ use semver::{Version, VersionReq};
 
 use super::{
     render::{self, Fragment, Stack, TemplateFile, values::Schema},
-    tenant::own_text,
+    tenant::{CustomKind, own_text},
 };
 use crate::{
     api::{CrdSource, OperatorRelease, ReleaseSpec},
@@ -94,6 +94,23 @@ impl Catalog {
     #[must_use]
     pub fn get(&self, operator: &str, version: &str) -> Option<&Release> {
         self.releases.get(&(operator.to_owned(), version.to_owned()))
+    }
+
+    /// The kinds of custom resources that an operator's releases bring, at their storage version.
+    #[must_use]
+    pub fn custom_kinds(&self, operator: &str) -> Vec<CustomKind> {
+        let releases = self.releases.iter().filter(|((o, _), _)| o == operator).map(|(_, release)| release);
+        let kinds = releases.flat_map(|r| &r.crds).filter_map(|crd| {
+            let spec = &crd.definition.spec;
+            let version = spec.versions.iter().find(|v| v.storage)?;
+            (spec.scope == "Namespaced").then(|| CustomKind {
+                group: spec.group.clone(),
+                version: version.name.clone(),
+                plural: spec.names.plural.clone(),
+                kind: spec.names.kind.clone(),
+            })
+        });
+        kinds.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 
     /// The versions of an operator, for error messages.

@@ -23,11 +23,14 @@ pub fn of_step(step: &Step, old: Option<&TenantStatus>) -> Vec<Notice> {
     match step {
         Step::Status(new) => of_status(&old.cloned().unwrap_or_default(), new),
         Step::Apply(stages) => {
+            // Before the granted revision is proven, a missing object is one that was never there.
+            let settled = old.is_some_and(|s| {
+                s.running.as_ref().map(|r| &r.revision) == s.granted.as_ref().map(|g| &g.revision)
+                    && s.running.is_some()
+            });
             let drifted = stages.iter().flatten().filter_map(|apply| match &apply.why {
                 Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
-                Why::Missing if old.is_some_and(|s| s.running.is_some()) => {
-                    Some(format!("{} (deleted)", apply.key.spoken()))
-                }
+                Why::Missing if settled => Some(format!("{} (deleted)", apply.key.spoken())),
                 Why::Missing | Why::Rendered => None,
             });
             let drifted: Vec<String> = drifted.collect();
@@ -44,7 +47,12 @@ pub fn of_step(step: &Step, old: Option<&TenantStatus>) -> Vec<Notice> {
             let names: Vec<String> = targets.iter().map(|t| t.key.spoken()).collect();
             vec![Notice::new(false, "Removed", format!("removed {}", names.join(", ")))]
         }
-        Step::AddFinalizer | Step::RemoveFinalizer | Step::Mark { .. } | Step::Scale(_) | Step::Unmark(_) => Vec::new(),
+        Step::AddFinalizer
+        | Step::RemoveFinalizer
+        | Step::Mark { .. }
+        | Step::Scale(_)
+        | Step::Unmark(_)
+        | Step::Finalize(_) => Vec::new(),
     }
 }
 

@@ -6,13 +6,11 @@ use std::{
 };
 
 use jiff::Timestamp;
-use kube::{
-    Api, Client,
-    api::{DynamicObject, ListParams},
-};
+use kube::Client;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
+    catch_up::catch_up,
     metrics::Metrics,
     retry,
     tasks::{Done, Subject, Tasks},
@@ -113,7 +111,7 @@ impl FleetLoop {
             match self.turn(&mut terms, term.as_ref(), &mut stop).await? {
                 Turn::Observed => {}
                 Turn::Won(won) => {
-                    self.catch_up(&won).await;
+                    catch_up(&self.client, &mut self.index, &won).await;
                     term = Some(won);
                 }
                 Turn::Stop => break,
@@ -172,32 +170,6 @@ impl FleetLoop {
                 Some(sample) = self.samples.recv() => self.index.lease(&sample.tenant, Some(sample.lease)),
                 Some(done) = self.under_way.join_next() => self.finish(done),
                 () = tokio::time::sleep_until(deadline) => return Ok(()),
-            }
-        }
-    }
-
-    /// Before the first write of a term: what the leader before us wrote last must be known (election.md, rule 6). Our
-    /// watch may lag behind; a list that the API server answers from etcd does not.
-    async fn catch_up(&mut self, term: &Term) {
-        for source in [Source::Tenants, Source::Rollouts] {
-            let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &source.api_resource());
-            let mut params = ListParams::default().limit(500);
-            while term.check().is_ok() {
-                match api.list(&params).await {
-                    Ok(page) => {
-                        let now = Timestamp::now();
-                        page.items.iter().for_each(|object| self.index.answer(source, object, now));
-                        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                            Some(token) => params.continue_token = Some(token),
-                            None => break,
-                        }
-                    }
-                    Err(error) => {
-                        tracing::warn!(source = source.name(), %error, "cannot catch up with the last leader; trying again");
-                        params.continue_token = None;
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                    }
-                }
             }
         }
     }
@@ -294,7 +266,13 @@ impl FleetLoop {
                     self.in_doubt.remove(name);
                 }
                 self.index.fault(name, fault);
-                self.index.touch(name);
+                if done.repaired {
+                    self.index.repaired(name, now);
+                }
+                match &done.customs {
+                    Some(left) => self.index.customs(name, left.clone(), now),
+                    None => self.index.touch(name),
+                }
             }
             subject => {
                 let name = subject.name().to_owned();

@@ -1,4 +1,5 @@
 //! Wiring: clients, watches, the loop, the elector, HTTP, signals. No decisions.
+mod catch_up;
 mod fleet_loop;
 mod http;
 mod metrics;

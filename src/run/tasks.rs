@@ -45,9 +45,17 @@ pub struct Done {
     pub step: &'static str,
     pub answers: Answers,
     pub failure: Option<Failure>,
+    /// Custom resources that are left, when they were asked to go.
+    pub customs: Option<Vec<String>>,
+    /// Fields that somebody had changed were put back.
+    pub repaired: bool,
 }
 
 impl Done {
+    fn new(subject: Subject, step: &'static str) -> Self {
+        Self { subject, step, answers: Answers::new(), failure: None, customs: None, repaired: false }
+    }
+
     /// Whether it is known what became of the write.
     #[must_use]
     pub fn settled(&self) -> bool {
@@ -76,12 +84,21 @@ impl Tasks {
         let subject = Subject::Tenant(name.to_owned());
         let (tasks, term, step, about) = (self.clone(), term.clone(), step.clone(), subject.clone());
         let work = async move {
-            let (answers, failure) = tasks.writer.step(&term, &tenant, &step).await;
-            log(&tenant, &step, failure.as_ref());
-            if failure.is_none() {
+            let mut ended = Done::new(about, step.name());
+            if let Step::Finalize(kinds) = &step {
+                match tasks.writer.finalize(&term, &tenant.target_namespace(), kinds).await {
+                    Ok(left) => ended.customs = Some(left),
+                    Err(failure) => ended.failure = Some(failure),
+                }
+            } else {
+                (ended.answers, ended.failure) = tasks.writer.step(&term, &tenant, &step).await;
+            }
+            log(&tenant, &step, ended.failure.as_ref());
+            if ended.failure.is_none() {
                 tasks.tell(tenant.as_ref(), step.name(), notice::of_step(&step, tenant.status.as_ref()));
             }
-            Done { subject: about, step: step.name(), answers, failure }
+            ended.repaired = step.repairs() && ended.failure.is_none();
+            ended
         };
         Some(Job { subject, grant, work: Box::pin(work) })
     }
@@ -191,10 +208,10 @@ impl Tasks {
 
 fn done(subject: Subject, step: &'static str, result: Result<Answers, Failure>) -> Done {
     match result {
-        Ok(answers) => Done { subject, step, answers, failure: None },
+        Ok(answers) => Done { answers, ..Done::new(subject, step) },
         Err(failure) => {
             tracing::warn!(subject = subject.name(), step, %failure, "write failed");
-            Done { subject, step, answers: Answers::new(), failure: Some(failure) }
+            Done { failure: Some(failure), ..Done::new(subject, step) }
         }
     }
 }
@@ -202,8 +219,9 @@ fn done(subject: Subject, step: &'static str, result: Result<Answers, Failure>) 
 fn log(tenant: &Tenant, step: &Step, failure: Option<&Failure>) {
     let name = tenant.metadata.name.as_deref().unwrap_or_default();
     let revision = tenant.status.as_ref().and_then(|s| s.granted.as_ref()).map(|g| g.revision.as_str());
-    match failure {
-        Some(failure) => tracing::warn!(tenant = name, revision, step = step.name(), %failure, "write failed"),
-        None => tracing::info!(tenant = name, revision, step = step.name(), "done"),
+    if let Some(failure) = failure {
+        tracing::warn!(tenant = name, revision, step = step.name(), %failure, "write failed");
+    } else {
+        tracing::info!(tenant = name, revision, step = step.name(), "done");
     }
 }

@@ -74,7 +74,10 @@ async fn a_tenant_costs_few_requests_and_at_rest_none() {
     renewals(&proxy, RENEWALS).await;
     let written: Vec<Request> = proxy.writes();
     let last = proxy.log().get(stopped).map_or(u64::MAX, |request| request.seq);
-    let written: Vec<String> =
-        written.iter().filter(|r| r.seq >= last && !is_own_lease(r) && r.resource != "events").map(ToString::to_string).collect();
+    let written: Vec<String> = written
+        .iter()
+        .filter(|r| r.seq >= last && !is_own_lease(r) && r.resource != "events")
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(written, [] as [&str; 0], "after a restart");
 }

@@ -26,7 +26,12 @@ fn edits() -> [Edit; 10] {
     [
         edit("v1", "ResourceQuota", json!({"spec": {"hard": {"pods": "999"}}}), "spec.hard.pods"),
         edit("v1", "LimitRange", json!({"spec": {"limits": [limit]}}), "spec.limits[0].default.cpu"),
-        edit("networking.k8s.io/v1", "NetworkPolicy", json!({"spec": {"policyTypes": ["Ingress"]}}), "spec.policyTypes"),
+        edit(
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            json!({"spec": {"policyTypes": ["Ingress"]}}),
+            "spec.policyTypes",
+        ),
         edit("v1", "ServiceAccount", json!({"automountServiceAccountToken": true}), "automountServiceAccountToken"),
         edit("rbac.authorization.k8s.io/v1", "Role", json!({"rules": [rule]}), "rules"),
         edit("rbac.authorization.k8s.io/v1", "RoleBinding", json!({"subjects": [somebody]}), "subjects[0].name"),
@@ -85,7 +90,8 @@ async fn a_mark_that_is_taken_off_does_not_unmanage() {
     let fleet = Fleet::shared("unmarked").await;
     fleet.release("1.0.0").await;
     fleet.onboarded("unmarked-acme", "1.0.0").await;
-    let marks = [json!({"labels": {"leasehold.dev/tenant": null}}), json!({"annotations": {"leasehold.dev/digest": null}})];
+    let marks =
+        [json!({"labels": {"leasehold.dev/tenant": null}}), json!({"annotations": {"leasehold.dev/digest": null}})];
     for (kind, mark) in ["ServiceAccount", "ResourceQuota"].into_iter().zip(marks) {
         let api = fleet.objects("unmarked-acme", "v1", kind);
         let patch = json!({"metadata": mark});

@@ -78,7 +78,8 @@ async fn stands(fleet: &Fleet, tenant: &Tenant) {
         let object = object.unwrap_or_else(|error| panic!("{kind}/{name}: {error}"));
         assert_eq!(object.labels()["leasehold.dev/tenant"], "onboard-acme", "{kind}");
         assert_eq!(Some(&object.annotations()["leasehold.dev/tenant-uid"]), tenant.uid().as_ref(), "{kind}");
-        let manager = object.managed_fields().iter().any(|m| m.manager.as_deref() == Some("leasehold/tenant-onboard-acme"));
+        let manager =
+            object.managed_fields().iter().any(|m| m.manager.as_deref() == Some("leasehold/tenant-onboard-acme"));
         assert!(manager, "a field manager per tenant: {:?}", object.managed_fields());
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
         expected.insert(format!("{}_{name}_{group}_{kind}", object.namespace().unwrap_or_default()));

@@ -23,11 +23,12 @@ async fn paused() {
     quotas.patch("paused-operator", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
     deployments.delete("paused-operator", &DeleteParams::default()).await.unwrap();
     fleet.tenant("paused-acme", "1.0.0", json!({"mode": "Paused", "replicas": 1})).await;
-    fleet.until("paused-acme", "the status stays live", |tenant| {
-        let seen = tenant.status.as_ref().map(|status| status.observed_generation);
-        !tenant.holds("Ready") && seen == tenant.metadata.generation
-    })
-    .await;
+    fleet
+        .until("paused-acme", "the status stays live", |tenant| {
+            let seen = tenant.status.as_ref().map(|status| status.observed_generation);
+            !tenant.holds("Ready") && seen == tenant.metadata.generation
+        })
+        .await;
     // All that was observed before another tenant's stack stood was acted on by then, or not at all.
     fleet.onboarded("paused-other", "1.0.0").await;
     let writes = fleet.writes("paused-acme").split_off(before);
@@ -48,7 +49,8 @@ async fn stopped() {
     fleet.tenant("stopped-acme", "1.0.0", json!({"mode": "Stopped"})).await;
     let summary = |tenant: &leasehold::api::Tenant| tenant.status.as_ref().map(|status| status.summary.clone());
     fleet.until("stopped-acme", "Stopped", |tenant| summary(tenant).as_deref() == Some("Stopped")).await;
-    crate::support::eventually("no pod is left", PATIENCE, async || fleet.images("stopped-acme").await.is_empty()).await;
+    crate::support::eventually("no pod is left", PATIENCE, async || fleet.images("stopped-acme").await.is_empty())
+        .await;
     fleet.tenant("stopped-acme", "1.0.0", json!({})).await;
     fleet.until("stopped-acme", "it runs again", |tenant| summary(tenant).as_deref() == Some("Running")).await;
     assert_eq!(fleet.images("stopped-acme").await.len(), 2);

@@ -11,7 +11,8 @@ use crate::waves::{all_run, bump, four, reached, two_waves};
 
 async fn wipe(fleet: &Fleet, name: &str) {
     let patch = Patch::Merge(json!({"status": null}));
-    let wiped = fleet.tenants().patch_status(name, &PatchParams::default(), &patch).await.expect("a status can be wiped");
+    let wiped =
+        fleet.tenants().patch_status(name, &PatchParams::default(), &patch).await.expect("a status can be wiped");
     assert_eq!(wiped.granted(), "", "nothing is left of the grant");
 }
 

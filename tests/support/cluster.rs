@@ -86,6 +86,11 @@ impl Cluster {
         self.running.node
     }
 
+    /// Whether local programs can run as real pods: not hollow, and not a cluster that was brought along.
+    pub fn runs_local_programs(&self) -> bool {
+        self.node() == Node::Containers && self.running.program.is_some()
+    }
+
     /// A client of the cluster's admin, of the runtime this is called in; it repeats nothing by itself.
     pub fn client(&self) -> Client {
         Client::try_from(self.config()).expect("the kubeconfig was read before")

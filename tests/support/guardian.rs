@@ -37,7 +37,7 @@ for pid in $pids; do kill -KILL "$pid"; done
 tries=0
 if [ -e "$dir/keep" ]; then
     find "$dir" -mindepth 1 ! -name '*.log' ! -type d -exec rm -f {} +
-    find "$dir" -mindepth 1 -depth -type d -empty -exec rmdir {} +
+    find "$dir" -mindepth 1 -depth -type d -empty -exec rmdir {} \;
 else
     while ! rm -rf "$dir" && [ "$tries" -lt 50 ]; do
         sleep 0.1

@@ -1,14 +1,15 @@
 //! The fault proxy before a tiny server and before the real one.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, WatchEvent, WatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions, WatchEvent, WatchParams};
 use kube::{Api, Client, Config};
 use serde_json::json;
 
@@ -60,6 +61,11 @@ async fn answer(State(calls): State<Arc<Mutex<Vec<String>>>>, request: Request) 
 
 fn config_map(name: &str) -> ConfigMap {
     serde_json::from_value(json!({"metadata": {"name": name}})).unwrap()
+}
+
+/// A test that waits in vain fails; it does not hang.
+async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(SOON, future).await.expect("an answer in time")
 }
 
 /// The events a client gets before the watch ends, and whether it ended with an error.
@@ -148,16 +154,42 @@ async fn a_watch_is_cut_ended_expired_or_muted_after_so_many_events() {
     ] {
         let what = format!("{fault:?}");
         let rule = tiny.proxy.add(Match::verb("watch").after(fault));
-        assert_eq!(watched(tiny.proxy.client()).await, seen, "{what}");
+        assert_eq!(soon(watched(tiny.proxy.client())).await, seen, "{what}");
         tiny.proxy.remove(rule);
     }
     tiny.proxy.add(Match::verb("watch").nth(1).before(Fault::MuteWatch { after: 2 }));
     let api = tiny.config_maps();
     let mut muted = api.watch(&WatchParams::default(), "0").await.unwrap().boxed();
     let mut whole = api.watch(&WatchParams::default(), "0").await.unwrap().boxed();
-    assert_eq!(muted.by_ref().take(2).count().await, 2);
-    assert_eq!(whole.by_ref().take(5).count().await, 5);
+    assert_eq!(soon(muted.by_ref().take(2).count()).await, 2);
+    assert_eq!(soon(whole.by_ref().take(5).count()).await, 5);
     assert!(muted.next().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn what_is_delayed_comes_later_and_what_hangs_never() {
+    let tiny = Tiny::behind_proxy().await;
+    let (api, late) = (tiny.config_maps(), Duration::from_secs(1));
+    tiny.proxy.add(Match::verb("get").name("late").before(Fault::Delay(late)));
+    tiny.proxy.add(Match::verb("get").name("never").before(Fault::Hang));
+    tiny.proxy.add(Match::verb("watch").nth(1).before(Fault::LagWatch(late)));
+    let mut lagging = api.watch(&WatchParams::default(), "0").await.unwrap().boxed();
+    let mut prompt = api.watch(&WatchParams::default(), "0").await.unwrap().boxed();
+    assert_eq!(soon(prompt.by_ref().take(5).count()).await, 5);
+    assert!(lagging.next().now_or_never().is_none());
+    let slow = async { futures::join!(api.get("late"), lagging.by_ref().take(5).count()) };
+    soon(async {
+        tokio::select! {
+            biased;
+            _ = api.get("never") => panic!("it hangs"),
+            (late, lagging) = slow => assert_eq!((late.is_ok(), lagging), (true, 5)),
+        }
+    })
+    .await;
+    api.get("now").await.unwrap();
+    let gets = tiny.calls().into_iter().filter(|call| !call.ends_with("configmaps")).collect::<Vec<_>>();
+    let last = |call: &str| call.rsplit('/').next().unwrap().to_owned();
+    assert_eq!(gets.iter().map(|call| last(call)).collect::<Vec<_>>(), ["late", "now"]);
 }
 
 #[tokio::test]
@@ -180,7 +212,7 @@ async fn what_a_partition_holds_back_arrives_when_it_heals() {
         }
         assert_eq!(tiny.calls().len(), calls_meanwhile);
         tiny.proxy.link(Link::Open);
-        get.await.unwrap();
+        soon(get).await.unwrap();
     }
 }
 
@@ -213,12 +245,33 @@ async fn the_real_server_answers_through_the_proxy_and_a_kill_comes_in_between()
     assert!(api.delete("through-the-proxy", &DeleteParams::default()).await.is_err());
     assert!(victim.status().is_some_and(|status| !status.success()));
     assert!(api.get_opt("through-the-proxy").await.unwrap().is_none());
+}
 
-    let mut watch = api.watch(&WatchParams::default(), "0").await.unwrap().boxed();
-    cluster.apply_yaml("{apiVersion: v1, kind: ConfigMap, metadata: {name: seen-through-the-proxy}}").await;
-    let named = |event: &WatchEvent<ConfigMap>| match event {
-        WatchEvent::Added(object) => object.metadata.name.clone(),
+#[tokio::test]
+async fn a_watch_of_the_real_server_is_silent_in_a_partition_and_goes_on_afterwards() {
+    let cluster = Cluster::shared(Node::Hollow).await;
+    cluster.apply_yaml("{apiVersion: v1, kind: Namespace, metadata: {name: watched}}").await;
+    let proxy = cluster.proxy("partitioned");
+    let direct: Api<ConfigMap> = Api::namespaced(cluster.client(), "watched");
+    let (params, through) = (WatchParams::default(), Api::<ConfigMap>::namespaced(proxy.client(), "watched"));
+    let version = direct.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
+    let mut direct_events = direct.watch(&params, &version).await.unwrap().boxed();
+    let mut held_events = through.watch(&params, &version).await.unwrap().boxed();
+    proxy.link(Link::AnswersHeld);
+    for name in ["one", "two"] {
+        direct.create(&PostParams::default(), &config_map(name)).await.unwrap();
+        while soon(added(&mut direct_events)).await.as_deref() != Some(name) {}
+    }
+    // Both have long gone the shorter way: nothing but the partition holds the first back.
+    assert!(added(&mut held_events).now_or_never().is_none());
+    proxy.link(Link::Open);
+    while soon(added(&mut held_events)).await.as_deref() != Some("two") {}
+}
+
+/// The name in the next event, if that says that something was added.
+async fn added(events: &mut (impl Stream<Item = kube::Result<WatchEvent<ConfigMap>>> + Unpin)) -> Option<String> {
+    match events.next().await.expect("the watch goes on").expect("the watch goes on") {
+        WatchEvent::Added(object) => object.metadata.name,
         _ => None,
-    };
-    while named(&watch.next().await.unwrap().unwrap()).as_deref() != Some("seen-through-the-proxy") {}
+    }
 }

@@ -13,8 +13,8 @@ use k8s_openapi::jiff::SignedDuration;
 /// would, without running anything. Deleted pods go after their (short) grace. A pod whose container has the argument
 /// `--leader-election-id=NAME` (or whose annotation `leasehold.dev/leader-election-id` says so) stands for an operator
 /// with leader election: of the Ready pods with that NAME in a namespace one holds the Lease NAME, renews it, and
-/// releases it when the pod is deleted. Deleted with grace 0, or evicted from etcd by hand, a pod counts as crashed: its
-/// Lease runs out first.
+/// releases it when the pod is deleted. Deleted with grace 0 a pod counts as crashed: its Lease has to run out
+/// first.
 #[derive(Debug, Parser)]
 #[command(after_help = "Images are matched by part of their name:
   hollow --fail-image unpullable --crash-image crashing --never-ready-image neverready

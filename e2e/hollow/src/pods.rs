@@ -1,5 +1,5 @@
 //! In: one watch of the pods bound to this node. Out: a task for each pod, told when its pod is to stop and when it is
-//! gone. Never: lists again while the watch holds, or keeps whole pods.
+//! gone. Never: lists again while the watch holds.
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
@@ -62,7 +62,9 @@ impl Pods<'_> {
         }
     }
 
-    fn seen(&mut self, pod: Pod) {
+    fn seen(&mut self, mut pod: Pod) {
+        // A pod is kept for as long as it lives: without what nobody here reads.
+        pod.metadata.managed_fields = None;
         let deleted = pod.metadata.deletion_timestamp.is_some();
         let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
         let stage = self.tracked.entry(uid(&pod)).or_insert_with(|| {

@@ -51,7 +51,8 @@ impl<'m> Pod<'m> {
                 findings.malformed(self.manifest, format!("{SPEC}.{list}"), "a list of maps");
             }
         }
-        if self.spec.get("containers").and_then(Value::as_array).is_none_or(Vec::is_empty) {
+        let containers = self.spec.get("containers");
+        if containers.is_none_or(|list| list.as_array().is_some_and(Vec::is_empty)) {
             findings.malformed(self.manifest, format!("{SPEC}.containers"), "a list with a container in it");
         }
         findings.0.len() == before
@@ -138,18 +139,13 @@ fn resources(pod: Pod<'_>, at: &str, container: &Value, findings: &mut Findings)
                 }
             }
         });
-        if let (Some(request), Some(limit)) = (request, limit) {
-            if request > limit {
-                let field = format!("{at}.resources.requests.{resource}");
-                let why = format!("asks for {request}, with a limit of {limit}");
-                findings.add(
-                    RuleId::RequestAboveLimit,
-                    pod.manifest,
-                    field,
-                    why,
-                    "lower the request or raise the limit",
-                );
-            }
+        if let (Some(request), Some(limit)) = (request, limit)
+            && request > limit
+        {
+            let field = format!("{at}.resources.requests.{resource}");
+            let why = format!("asks for {request}, with a limit of {limit}");
+            let fix = "lower the request or raise the limit";
+            findings.add(RuleId::RequestAboveLimit, pod.manifest, field, why, fix);
         }
     }
 }

@@ -48,7 +48,7 @@ fn role(manifest: &Manifest, scope: &Scope, findings: &mut Findings) {
         match serde_json::from_value::<PolicyRule>(raw.clone()) {
             Ok(rule) => check_rule(manifest, &at, &rule, scope, findings),
             Err(error) => {
-                findings.malformed(manifest, at, &format!("a rule with apiGroups, resources and verbs ({error})"))
+                findings.malformed(manifest, at, &format!("a rule with apiGroups, resources and verbs ({error})"));
             }
         }
     }
@@ -152,8 +152,8 @@ fn is_every_operators_due(right: &Right<'_>) -> bool {
 fn covers(ceiling: &PolicyRule, right: &Right<'_>) -> bool {
     let has = |list: &[String], wanted: &str| list.iter().any(|item| item == "*" || item == wanted);
     let subresource = right.resource.split_once('/').map(|(_, sub)| format!("*/{sub}"));
-    let resource = has(&ceiling.resources, right.resource)
-        || subresource.is_some_and(|any| ceiling.resources.iter().any(|item| *item == any));
+    let resource =
+        has(&ceiling.resources, right.resource) || subresource.is_some_and(|any| ceiling.resources.contains(&any));
     let name = ceiling.resource_names.is_empty()
         || right.name.is_some_and(|name| ceiling.resource_names.iter().any(|item| item == name));
     resource && name && has(&ceiling.api_groups, right.group) && has(&ceiling.verbs, right.verb)

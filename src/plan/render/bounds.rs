@@ -17,3 +17,31 @@ pub const MAX_EXPRESSIONS: usize = 256;
 pub const MAX_NESTING: usize = 16;
 /// Errors reported of one stack; the rest are usually echoes of these.
 pub const MAX_ERRORS: usize = 32;
+
+/// What has to hold before a parser that recurses, and looks up places from the start each time, may see the text.
+pub(super) fn within_bounds(text: &str) -> Result<(), String> {
+    if text.len() > MAX_SCALAR_BYTES {
+        return Err(format!("longer than {MAX_SCALAR_BYTES} bytes"));
+    }
+    if text.matches("{{").count() > MAX_EXPRESSIONS {
+        return Err(format!("more than {MAX_EXPRESSIONS} expressions in one string"));
+    }
+    let (mut blocks, mut brackets) = (0_usize, 0_usize);
+    for (index, c) in text.char_indices() {
+        let rest = text.get(index..).unwrap_or_default();
+        match c {
+            '{' if rest.starts_with("{{") => {
+                let tag = rest.trim_start_matches(|c: char| c == '{' || c == '~' || c.is_whitespace());
+                let opens = usize::from(tag.starts_with('#'));
+                blocks = if tag.starts_with('/') { blocks.saturating_sub(1) } else { blocks + opens };
+            }
+            '(' | '[' | '{' => brackets += 1,
+            ')' | ']' | '}' => brackets = brackets.saturating_sub(1),
+            _ => {}
+        }
+        if blocks > MAX_NESTING || brackets > MAX_NESTING * 4 {
+            return Err(format!("blocks or brackets more than {MAX_NESTING} deep"));
+        }
+    }
+    Ok(())
+}

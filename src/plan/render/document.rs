@@ -1,5 +1,6 @@
-//! A YAML or JSON tree with templates in its strings → the same tree, compiled; and that tree, rendered.
+//! A YAML or JSON tree with templates in its strings → the same tree, compiled.
 //!
+//! In: a tree, and what it may name. Out: [`Node`], for [`super::output`] to render. Never: a shape that a value could change.
 //! The shape of the tree is fixed here, before any value is known: a value takes the place of a string, a key's name, or
 //! (with [`ITEMS`]) of one list element, and can add no field, no key and no document.
 use std::sync::Arc;
@@ -7,10 +8,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{
-    bounds::{MAX_DEPTH, MAX_RENDERED_BYTES},
+    check::{self, Checked},
     error::{Place, TemplateError},
-    evaluate::Frame,
-    expression::{self, Body, Checked, Mistake, Part, Path},
+    expression::{Body, Part},
     plain,
     shape::Shape,
     yaml::{Key, Kind, Tree},
@@ -24,8 +24,8 @@ pub const ITEMS: &str = "leasehold.dev/items";
 /// A string that is rendered, and where it stands.
 #[derive(Debug)]
 pub(super) struct Scalar {
-    place: Place,
-    checked: Checked,
+    pub place: Place,
+    pub checked: Checked,
 }
 
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Compiler<'_> {
     }
 
     pub fn scalar(&mut self, place: Place, text: &str, typing: Typing) -> Option<Scalar> {
-        match expression::check(text, self.declared) {
+        match check::check(text, self.declared) {
             Ok(mut checked) => {
                 if typing == Typing::Text {
                     checked.body = as_text(checked.body);
@@ -99,7 +99,7 @@ impl Compiler<'_> {
     }
 
     fn text(&mut self, place: Place, text: String, is_plain: bool) -> Node {
-        if expression::is_template(&text) {
+        if check::is_template(&text) {
             let typing = self.typing;
             return self.scalar(place, &text, typing).map_or(Node::Fixed(Value::Null), Node::Scalar);
         }
@@ -117,7 +117,7 @@ impl Compiler<'_> {
         if key.text == WHEN || key.text == ITEMS {
             self.errors.push(key.place.error(misplaced(&key.text)));
         }
-        if !expression::is_template(&key.text) {
+        if !check::is_template(&key.text) {
             return Name::Fixed(key.text);
         }
         self.scalar(key.place, &key.text, Typing::Text).map_or(Name::Fixed(key.text), Name::Scalar)
@@ -129,7 +129,7 @@ impl Compiler<'_> {
             return Element::One(self.tree(Tree { place: item.place, kind: Kind::Map(entries) }));
         }
         match (entries.pop(), entries.is_empty()) {
-            (Some((_, Tree { place, kind: Kind::Scalar { text, .. } })), true) if expression::is_template(&text) => {
+            (Some((_, Tree { place, kind: Kind::Scalar { text, .. } })), true) if check::is_template(&text) => {
                 let scalar = self.scalar(place, &text, Typing::Kept);
                 scalar.map_or(Element::One(Node::Fixed(Value::Null)), Element::All)
             }
@@ -194,131 +194,6 @@ fn list(items: Vec<Element>) -> Node {
         })
         .collect();
     fixed.map_or(Node::List(items), |fixed| Node::Fixed(Value::Array(fixed)))
-}
-
-/// One rendering: the context, what it has cost so far, and what went wrong.
-pub(super) struct Renderer<'c> {
-    frame: Frame<'c>,
-    spent: usize,
-    pub errors: Vec<TemplateError>,
-}
-
-impl<'c> Renderer<'c> {
-    pub fn new(context: &'c Value) -> Self {
-        Self { frame: Frame::root(context), spent: 0, errors: Vec::new() }
-    }
-
-    /// The node's value; `None` when it is left out, or when it went wrong.
-    pub fn node(&mut self, node: &Node, depth: usize) -> Option<Value> {
-        match node {
-            Node::Fixed(value) => Some(value.clone()),
-            Node::Scalar(scalar) => self.scalar(scalar, depth),
-            Node::List(items) => Some(Value::Array(self.list(items, depth + 1))),
-            Node::Map(place, entries) => Some(Value::Object(self.map(place, entries, depth + 1))),
-        }
-    }
-
-    pub fn scalar(&mut self, scalar: &Scalar, depth: usize) -> Option<Value> {
-        let found =
-            self.checked(scalar, |body, frame| body.value(frame).map(|v| v.map(std::borrow::Cow::into_owned)))??;
-        self.pay(&scalar.place, &found, depth)?;
-        Some(found)
-    }
-
-    fn checked<T>(
-        &mut self,
-        scalar: &Scalar,
-        render: impl FnOnce(&Body, &Frame<'_>) -> Result<T, Mistake>,
-    ) -> Option<T> {
-        let frame = self.frame;
-        let absent = |path: &&Path| path.evaluate(&frame).is_none();
-        if let Some(path) = scalar.checked.must_exist.iter().find(absent) {
-            let message = format!(
-                "unknown variable `{}`: this tenant's values do not have it, and no valuesSchema declares it",
-                path.raw
-            );
-            self.errors.push(scalar.place.error(message));
-            return None;
-        }
-        match render(&scalar.checked.body, &frame) {
-            Ok(value) => Some(value),
-            Err(mistake) => {
-                self.errors.push(scalar.place.error_at(mistake.offset, mistake.message));
-                None
-            }
-        }
-    }
-
-    fn list(&mut self, items: &[Element], depth: usize) -> Vec<Value> {
-        let mut out = Vec::with_capacity(items.len());
-        for item in items {
-            match item {
-                Element::One(node) => out.extend(self.node(node, depth)),
-                Element::All(scalar) => match self.scalar(scalar, depth) {
-                    Some(Value::Array(values)) => out.extend(values),
-                    Some(_) => self.errors.push(scalar.place.error(format!("`{ITEMS}` needs a list, this is none"))),
-                    None => {}
-                },
-            }
-        }
-        out
-    }
-
-    fn map(&mut self, place: &Place, entries: &[(Name, Node)], depth: usize) -> Map<String, Value> {
-        let mut out = Map::new();
-        for (name, node) in entries {
-            let name = match name {
-                Name::Fixed(name) => name.clone(),
-                Name::Scalar(scalar) => match self.checked(scalar, |body, frame| body.text(frame)) {
-                    Some(name) => name,
-                    None => continue,
-                },
-            };
-            let Some(value) = self.node(node, depth) else { continue };
-            self.spent += name.len();
-            if out.contains_key(&name) {
-                self.errors.push(place.error(format!("the key `{name}` is rendered twice in one map")));
-            }
-            out.insert(name, value);
-        }
-        out
-    }
-
-    /// Counts a value against the bounds.
-    fn pay(&mut self, place: &Place, value: &Value, depth: usize) -> Option<()> {
-        match cost(value, depth) {
-            None => self.errors.push(place.error(format!("renders to more than {MAX_DEPTH} levels"))),
-            Some(cost) => {
-                let before = self.spent;
-                self.spent = before.saturating_add(cost);
-                if self.spent <= MAX_RENDERED_BYTES {
-                    return Some(());
-                }
-                // Once is enough: everything after it is over the bound as well.
-                if before <= MAX_RENDERED_BYTES {
-                    let message = format!("up to here the stack renders to more than {MAX_RENDERED_BYTES} bytes");
-                    self.errors.push(place.error(message));
-                }
-            }
-        }
-        None
-    }
-}
-
-/// Bytes of text plus 8 for each value; `None`: too deep.
-fn cost(value: &Value, depth: usize) -> Option<usize> {
-    if depth > MAX_DEPTH {
-        return None;
-    }
-    let inner: usize = match value {
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(|item| cost(item, depth + 1)).sum::<Option<usize>>()?,
-        Value::Object(fields) => {
-            fields.iter().map(|(k, v)| cost(v, depth + 1).map(|c| c + k.len())).sum::<Option<usize>>()?
-        }
-        _ => 0,
-    };
-    Some(inner + 8)
 }
 
 /// The place of a field of a release, such as `spec.args`.

@@ -27,7 +27,7 @@ impl fmt::Display for TemplateError {
             write!(f, ":{}:{}", self.line, self.column)?;
         }
         write!(f, ": {}", self.message)?;
-        match self.offset {
+        match self.offset.filter(|offset| *offset > 0) {
             Some(offset) => write!(f, " (at character {offset} of the string)"),
             None => Ok(()),
         }

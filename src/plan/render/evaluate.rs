@@ -46,7 +46,7 @@ impl Body {
     }
 
     /// The string as text.
-    pub fn text<'a>(&'a self, frame: &'a Frame<'a>) -> Result<String, Mistake> {
+    pub fn text(&self, frame: &Frame<'_>) -> Result<String, Mistake> {
         let mut out = String::new();
         match self {
             Self::Mixed(parts) => write_parts(parts, frame, &mut out)?,

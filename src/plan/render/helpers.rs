@@ -57,7 +57,7 @@ impl Helper {
         }
     }
 
-    pub fn call<'a>(self, arguments: Vec<Argument<'a>>) -> Result<Argument<'a>, String> {
+    pub fn call(self, arguments: Vec<Argument<'_>>) -> Result<Argument<'_>, String> {
         let count = arguments.len();
         let mut arguments = arguments.into_iter();
         let (first, second) = (arguments.next().flatten(), arguments.next().flatten());

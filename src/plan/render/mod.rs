@@ -12,6 +12,7 @@
 #![deny(clippy::indexing_slicing)]
 mod bounds;
 mod builtin;
+mod check;
 mod context;
 mod document;
 mod error;
@@ -19,6 +20,7 @@ mod evaluate;
 mod expression;
 mod helpers;
 mod manifest;
+mod output;
 mod plain;
 pub mod quantity;
 mod shape;
@@ -28,7 +30,10 @@ pub mod values;
 mod yaml;
 
 pub use self::{
-    bounds::*,
+    bounds::{
+        MAX_DEPTH, MAX_ERRORS, MAX_EXPRESSIONS, MAX_NESTING, MAX_OBJECTS, MAX_RENDERED_BYTES, MAX_SCALAR_BYTES,
+        MAX_TEMPLATE_BYTES,
+    },
     builtin::{DEFAULT, builtin},
     context::{ApiServerContext, ApisContext, Context, ElectionContext, EnvContext, LimitRangeContext, TenantContext},
     document::{ITEMS, WHEN},

@@ -74,6 +74,14 @@ impl Quantity {
         Self { nanos: i128::from(count) * UNIT, format: Format::Decimal }
     }
 
+    /// The least number of thousandths that is not below it: what the API server makes of an amount of a resource.
+    #[must_use]
+    pub fn in_thousandths(self) -> Self {
+        const MILLI: i128 = UNIT / 1000;
+        let up = if self.nanos % MILLI > 0 { MILLI } else { 0 };
+        Self { nanos: self.nanos - self.nanos % MILLI + up, format: self.format }
+    }
+
     /// The sum; at the bounds it stays at the bound.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
@@ -199,7 +207,7 @@ pub(super) fn canonicalize(object: &mut Value) {
                 for list in ["containers", "initContainers"] {
                     items(pod.get_mut(list), |container| resources(container.get_mut("resources")));
                 }
-                items(pod.get_mut("volumes"), |volume| scalar(volume.pointer_mut("/emptyDir/sizeLimit")));
+                items(pod.get_mut("volumes"), |volume| scalar(volume.pointer_mut("/emptyDir/sizeLimit"), |q| q));
             }
         }
         _ => {}
@@ -221,13 +229,13 @@ fn resources(of: Option<&mut Value>) {
 
 fn map(quantities: Option<&mut Value>) {
     let values = quantities.and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
-    values.for_each(|value| scalar(Some(value)));
+    values.for_each(|value| scalar(Some(value), Quantity::in_thousandths));
 }
 
-fn scalar(value: Option<&mut Value>) {
-    if let Some(value) = value {
-        if let Ok(quantity) = Quantity::from_json(value) {
-            *value = Value::String(quantity.to_string());
-        }
+fn scalar(value: Option<&mut Value>, stored: fn(Quantity) -> Quantity) {
+    if let Some(value) = value
+        && let Ok(quantity) = Quantity::from_json(value)
+    {
+        *value = Value::String(stored(quantity).to_string());
     }
 }

@@ -69,10 +69,7 @@ impl Shape {
             Self::Object(fields) => match fields.get(segment) {
                 Some(shape) => Ok(Found { shape, must_exist }),
                 None if fields.is_empty() => Err(format!("unknown variable `{segment}`: nothing is declared {of}")),
-                None => {
-                    let names: Vec<&str> = fields.keys().map(String::as_str).collect();
-                    Err(format!("unknown variable `{segment}`: declared {of} are {}", names.join(", ")))
-                }
+                None => Err(unknown(segment, &of, fields)),
             },
         }
     }
@@ -85,4 +82,28 @@ impl Shape {
             Self::Leaf | Self::Object(_) => None,
         }
     }
+}
+
+fn unknown(written: &str, of: &str, fields: &BTreeMap<String, Shape>) -> String {
+    if let Some(near) = fields.keys().find(|name| is_typo(written, name)) {
+        return format!("unknown variable `{written}` {of}: did you mean `{near}`?");
+    }
+    let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+    format!("unknown variable `{written}`: declared {of} are {}", names.join(", "))
+}
+
+/// Whether one becomes the other by adding, dropping or changing at most two characters, and keeps most of them.
+fn is_typo(written: &str, name: &str) -> bool {
+    let (written, name): (Vec<char>, Vec<char>) = (written.chars().take(64).collect(), name.chars().collect());
+    let mut row: Vec<usize> = (0..=name.len()).collect();
+    for (i, a) in written.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (b, pair) in name.iter().zip(row.windows(2)) {
+            let [diagonal, above] = *pair else { continue };
+            let left = next.last().copied().unwrap_or_default();
+            next.push((diagonal + usize::from(!a.eq_ignore_ascii_case(b))).min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().is_some_and(|distance| *distance <= 2 && *distance * 2 < name.len())
 }

@@ -7,9 +7,10 @@ use sha2::{Digest as _, Sha256};
 use super::{
     bounds::{MAX_ERRORS, MAX_OBJECTS, MAX_TEMPLATE_BYTES},
     context,
-    document::{Compiler, Node, Renderer, Typing, WHEN, field},
+    document::{Compiler, Node, Typing, WHEN, field},
     error::{Place, TemplateError},
     manifest::{Manifest, hex},
+    output::Renderer,
     shape::Shape,
     yaml::{self, Kind, Tree},
 };

@@ -34,10 +34,10 @@ pub fn stamp(manifest: &mut Manifest, stamp: &Stamp) {
     let epoch = stamp.epoch.to_string();
     let annotations = [(TENANT_UID, stamp.tenant_uid.as_str()), (REVISION, &stamp.revision), (EPOCH, &epoch)];
     write(&mut manifest.value, &labels, &annotations);
-    if matches!(manifest.kind(), "Deployment" | "StatefulSet") {
-        if let Some(template) = manifest.value.pointer_mut("/spec/template") {
-            write(template, &labels, &[(REVISION, &stamp.pod_revision)]);
-        }
+    if matches!(manifest.kind(), "Deployment" | "StatefulSet")
+        && let Some(template) = manifest.value.pointer_mut("/spec/template")
+    {
+        write(template, &labels, &[(REVISION, &stamp.pod_revision)]);
     }
 }
 

@@ -47,14 +47,11 @@ enum OpenKind {
 
 /// The documents of `text`, without the empty ones. The first mistake ends the reading of a file.
 pub(super) fn parse(file: &Arc<str>, text: &str) -> Result<Vec<Tree>, TemplateError> {
-    // One level more than ours, so that our own message wins.
-    let limit = MAX_DEPTH + 1;
+    // The parser's own bound on nesting, 255, is for what it has to look ahead; ours is checked event by event.
     let options = granit_parser::options! {
         emit_comments: false,
         disallow_directives: true,
         emit_unresolved_aliases: true,
-        flow_nesting_limit: limit,
-        block_nesting_limit: limit,
     };
     let mut builder = Builder { file: file.clone(), open: Vec::new(), documents: Vec::new() };
     for next in Parser::new_from_str_with_options(text, options) {

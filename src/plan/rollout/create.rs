@@ -48,7 +48,7 @@ pub fn creation<'a>(pass: &Pass<'a>) -> Creation<'a> {
             None => creation.freeze(pass, group, policy, &mut sequences),
             Some(behind) => {
                 let (broken, others) = split(pass, &group);
-                creation.waits.push((others, Delay::Queued(behind)));
+                creation.queue(others, policy, behind);
                 creation.freeze(pass, broken, policy, &mut sequences);
             }
         }
@@ -90,6 +90,16 @@ fn split<'a>(pass: &Pass, group: &Group<'a>) -> (Group<'a>, Group<'a>) {
 }
 
 impl<'a> Creation<'a> {
+    /// Notes who waits behind a run; whom the next plan would leave out does not wait for it.
+    fn queue(&mut self, group: Group<'a>, policy: &PolicySpec, behind: String) {
+        let mut unmatched = group.clone();
+        let left_out = |member| policy.unmatched == Unmatched::Ignore && !freeze::selected(policy, member);
+        unmatched.members.retain(|candidate| left_out(candidate.member));
+        let note = note(&unmatched, policy.unmatched);
+        self.waits.push((group, Delay::Queued(behind)));
+        self.waits.push((unmatched, Delay::Unmatched(note)));
+    }
+
     fn freeze(&mut self, pass: &Pass, group: Group<'a>, policy: &PolicySpec, sequences: &mut Sequences<'a>) {
         let sequence = sequences.peek(pass, group.operator);
         let Frozen { rollout, left } = freeze::freeze(&group, policy, sequence);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use super::group::{Candidate, Group};
 use crate::{
     api::{Order, PlannedWave, PolicySpec, Rollout, RolloutSpec, Unmatched, Wave},
-    domain::fleet::Fleet,
+    domain::fleet::{Fleet, Member},
 };
 
 /// What a group became.
@@ -52,6 +52,11 @@ pub fn freeze<'a>(group: &Group<'a>, policy: &PolicySpec, sequence: i64) -> Froz
         additional_failures: 0,
     };
     Frozen { rollout: Some(Rollout::new(&name, spec)), left }
+}
+
+/// Whether any wave of the policy selects the tenant.
+pub fn selected(policy: &PolicySpec, member: &Member) -> bool {
+    policy.waves.iter().any(|wave| wave.selector.as_ref().is_none_or(|selector| selector.matches(&member.labels)))
 }
 
 /// Gives each wave the tenants that it selects and no earlier wave took, as indices into `members`; the rest at last.
@@ -121,8 +126,14 @@ pub fn next_sequence(fleet: &Fleet, operator: &str) -> i64 {
     let there = fleet.rollouts.values().filter(|rollout| rollout.spec.operator == operator);
     let granted = fleet.members.values().filter(|member| member.operator == operator);
     let names: BTreeSet<&str> = granted.filter_map(|member| member.granted.as_ref()?.rollout.as_deref()).collect();
-    let counted = names.iter().filter_map(|name| name.rsplit_once('-')?.1.parse::<i64>().ok());
+    let counted = names.iter().filter_map(|name| sequence(fleet, name));
     there.map(|rollout| rollout.spec.sequence).chain(counted).max().unwrap_or(0).saturating_add(1)
+}
+
+/// The number of the run of that name, by its name if it is gone.
+pub fn sequence(fleet: &Fleet, rollout: &str) -> Option<i64> {
+    let there = fleet.rollouts.get(rollout).map(|rollout| rollout.spec.sequence);
+    there.or_else(|| rollout.rsplit_once('-')?.1.parse().ok())
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@ use jiff::Timestamp;
 
 use super::{
     budget, clock, conditions, message,
-    run::Run,
+    run::{Run, WaveView},
     soak,
     waves::{self, Progress},
 };
 use crate::{
-    api::{Phase, RolloutStatus, Time, WaveStatus},
+    api::{Halt, Phase, RolloutStatus, Time, WaveStatus},
     domain::fleet::Fleet,
 };
 
@@ -38,7 +38,7 @@ pub fn judge(run: &Run, active: &str, fleet: &Fleet, now: Timestamp) -> Outcome 
     let going = turn && halted.is_none() && !suspended && !retiring;
     let Progress { waves, current } = waves::progress(run, now, going);
     let Some(current) = current else {
-        return end_with(run, Phase::Succeeded, waves, now);
+        return end_with(run, Phase::Succeeded, waves, halted, now);
     };
     let phase = match (&halted, suspended, run.active) {
         (Some(_), _, _) => Phase::Halted,
@@ -46,13 +46,19 @@ pub fn judge(run: &Run, active: &str, fleet: &Fleet, now: Timestamp) -> Outcome 
         (None, false, true) => Phase::Running,
         (None, false, false) => Phase::Queued,
     };
-    let over = run.waves.get(current).zip(waves.get(current)).and_then(|(wave, now)| soak::over(now, wave.plan.soak));
+    let wake = run.waves.get(current).zip(waves.get(current)).and_then(|(wave, status)| wake(wave, status, now));
     let mut status = counted(run, waves);
     (status.phase, status.halted) = (phase, halted);
     status.current_wave = run.waves.get(current).map(|wave| wave.plan.name.clone());
     status.message = message::of(run, &status, active, current, retiring);
     status.conditions = conditions::of(run.stored, &status, now);
-    Outcome { status, retiring, wake: over.and_then(|over| clock::to_come(over, now)) }
+    Outcome { status, retiring, wake }
+}
+
+/// When the soak will be over; or, when the clock went back, when it reaches a failure that it then takes for a new one.
+fn wake(wave: &WaveView, status: &WaveStatus, now: Timestamp) -> Option<Timestamp> {
+    let over = soak::over(status, wave.plan.soak)?;
+    clock::earlier(clock::to_come(over, now), wave.last_failure.and_then(|at| clock::to_come(at, now)))
 }
 
 /// Whether nobody is left who wants this run to go on, and somebody wants something else. A run that is not halted goes
@@ -63,12 +69,12 @@ fn lost_interest(run: &Run, halted: bool) -> bool {
 }
 
 fn end(run: &Run, phase: Phase, now: Timestamp) -> Outcome {
-    end_with(run, phase, waves::stopped(run, now), now)
+    end_with(run, phase, waves::stopped(run, now), run.stored.halted.clone(), now)
 }
 
-fn end_with(run: &Run, phase: Phase, waves: Vec<WaveStatus>, now: Timestamp) -> Outcome {
+fn end_with(run: &Run, phase: Phase, waves: Vec<WaveStatus>, halted: Option<Halt>, now: Timestamp) -> Outcome {
     let mut status = counted(run, waves);
-    (status.phase, status.halted) = (phase, run.stored.halted.clone());
+    (status.phase, status.halted) = (phase, halted);
     (status.current_wave, status.ended_at) = (None, Some(Time::seconds(now)));
     status.message = message::ended(&status);
     status.conditions = conditions::of(run.stored, &status, now);

@@ -32,7 +32,7 @@ pub fn waits(pass: &Pass, outcomes: &[Outcome], creation: &Creation, granted: &[
             pass.places.get(name).and_then(|place| Some((place, pass.runs.get(place.run)?, outcomes.get(place.run)?)));
         let (on, since, until, note) = match (&wish.refusal, place) {
             (Some(refusal), _) => (refusal.on, None, None, refusal.note.clone()),
-            (None, Some((place, run, outcome))) => in_run(*place, run, outcome, wish),
+            (None, Some((place, run, outcome))) => in_run(*place, run, outcome, wish, pass.known.fleet.max_concurrency),
             (None, None) => outside(pass, name, wish, grouped.get(name).copied()),
         };
         let since = since.or(Some(wish.member.desired_since));
@@ -50,7 +50,7 @@ fn by_tenant<'c>(creation: &'c Creation) -> BTreeMap<&'c str, &'c Delay> {
 type Told = (WaitingOn, Option<Timestamp>, Option<Timestamp>, String);
 
 /// A tenant that an unfinished run will take there.
-fn in_run(place: Place, run: &Run, outcome: &Outcome, wish: &Wish) -> Told {
+fn in_run(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32) -> Told {
     let (name, status) = (run.name, &outcome.status);
     let plain = |on, note: String| (on, status.started_at.map(|at| at.0), None, note);
     if place.skipped {
@@ -74,10 +74,10 @@ fn in_run(place: Place, run: &Run, outcome: &Outcome, wish: &Wish) -> Told {
             format!("rollout {name} waits for another one of {} to end", run.spec.operator),
         );
     }
-    in_wave(place, run, outcome, wish)
+    in_wave(place, run, outcome, wish, ceiling)
 }
 
-fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish) -> Told {
+fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32) -> Told {
     let (name, status) = (run.name, &outcome.status);
     let started = status.started_at.map(|at| at.0);
     let current = run.waves.iter().position(|wave| Some(&wave.plan.name) == status.current_wave.as_ref());
@@ -93,10 +93,9 @@ fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish) -> Told {
     if place.wave == current || wish.broken() {
         let begun = open.is_some_and(|(view, _)| view.stored.phase != WavePhase::Pending);
         return if begun {
+            let (wave, all) = (own.plan.max_concurrency, run.spec.max_concurrency);
             let note = format!(
-                "no free slot: {} on their way in wave {own_name}, {} in rollout {name}",
-                own.taken(),
-                run.taken()
+                "for a free slot: wave {own_name} moves {wave} at once, rollout {name} {all}, the fleet {ceiling}"
             );
             (WaitingOn::Concurrency, started, None, note)
         } else {

@@ -49,7 +49,8 @@ pub fn drifted(status: &mut TenantStatus, tenant: &Tenant, old: &[Condition], dr
     if drifted.is_empty() {
         return;
     }
-    let note = format!("left as it is, because the Tenant is annotated with {}=warn: {}", marks::DRIFT, drifted.join(", "));
+    let note =
+        format!("left as it is, because the Tenant is annotated with {}=warn: {}", marks::DRIFT, drifted.join(", "));
     let note: String = note.chars().take(2000).collect();
     let generation = tenant.metadata.generation.unwrap_or_default();
     status.conditions.push(condition(old, "Drifted", true, "Warned".into(), &note, generation, now));

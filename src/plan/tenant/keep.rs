@@ -11,6 +11,9 @@ use super::{
 };
 use crate::domain::{fleet::Health, marks, report::Motion};
 
+/// Repairs that follow each other closely before the pauses between them grow, to half a minute at most.
+const PATIENCE: u32 = 10;
+
 impl Draft<'_> {
     /// What the stack needs to be as granted.
     pub(super) fn stack(&mut self, rendered: &Rendered, memo: &mut Memo) -> Option<Step> {
@@ -25,6 +28,10 @@ impl Draft<'_> {
         }
         let drift = stages.iter().flatten().all(|a| matches!(a.why, Why::Drift(_)));
         self.applying = Some(if drift { Motion::Repairing } else { Motion::Applying });
+        if let Some(again) = self.cease_fire().filter(|_| drift) {
+            self.wake_at(again);
+            return None;
+        }
         if stack::replaces_pods(&stages, rendered, self.seen) {
             let release =
                 self.shared.catalog.get(&self.facts.tenant.spec.operator, &self.status.granted.as_ref()?.version)?;
@@ -40,6 +47,14 @@ impl Draft<'_> {
         Some(Step::Apply(stages))
     }
 
+    /// Until when to let things be when somebody undoes each repair: a fight at the speed of two watches helps nobody.
+    fn cease_fire(&self) -> Option<jiff::Timestamp> {
+        let repairs = self.seen.repairs;
+        let doublings = repairs.times.checked_sub(PATIENCE)?.min(5);
+        let again = repairs.last?.checked_add(jiff::SignedDuration::from_secs(1 << doublings)).ok()?;
+        (again > self.shared.now).then_some(again)
+    }
+
     /// Drift that the Tenant wants to be told about, not repaired.
     fn leave_drift(&mut self, stages: &mut Vec<Vec<Apply>>) {
         let annotations = self.facts.tenant.metadata.annotations.as_ref();
@@ -51,7 +66,9 @@ impl Draft<'_> {
             Why::Missing | Why::Rendered => None,
         });
         self.drifted = drifted.collect();
-        stages.iter_mut().for_each(|stage| stage.retain(|a| !matches!(a.why, Why::Drift(_))));
+        for stage in stages.iter_mut() {
+            stage.retain(|a| !matches!(a.why, Why::Drift(_)));
+        }
         stages.retain(|stage| !stage.is_empty());
     }
 

@@ -22,5 +22,5 @@ pub use self::{
     next::{Next, Word, next},
     parameters::{Parameters, lease_name, own_text},
     stack::{Rendered, RenderedObject, render},
-    step::{Apply, Step, Target, Why},
+    step::{Apply, CustomKind, Step, Target, Why},
 };

@@ -56,6 +56,8 @@ pub fn next(facts: &Facts, seen: &TenantSeen, word: Word, shared: &Shared, memo:
     }
     let held_back = seen.fault.as_ref().filter(|fault| fault.retry_at > shared.now);
     draft.wake = held_back.map(|fault| fault.retry_at);
+    let ends = facts.tenant.spec.holds.iter().filter_map(|hold| hold.until).map(|until| until.0);
+    ends.filter(|end| *end > shared.now).for_each(|end| draft.wake_at(end));
     let step = draft.decide(word, memo);
     draft.finish(word, step, held_back)
 }
@@ -72,6 +74,8 @@ pub(super) struct Draft<'a> {
     /// What somebody changed and is left as it is.
     pub(super) drifted: Vec<String>,
     pub(super) sample: bool,
+    /// A grant outside a rollout takes longer than is reasonable.
+    pub(super) overdue: bool,
     pub(super) wake: Option<Timestamp>,
 }
 
@@ -80,8 +84,23 @@ impl<'a> Draft<'a> {
         let mut status = facts.tenant.status.clone().unwrap_or_default();
         status.observed_generation = facts.tenant.metadata.generation.unwrap_or_default();
         status.blockers = Vec::new();
-        let (confirmations, drifted) = (Vec::new(), Vec::new());
-        Self { facts, seen, shared, status, applying: None, confirmations, drifted, sample: false, wake: None }
+        Self {
+            facts,
+            seen,
+            shared,
+            status,
+            applying: None,
+            confirmations: Vec::new(),
+            drifted: Vec::new(),
+            sample: false,
+            overdue: false,
+            wake: None,
+        }
+    }
+
+    /// Has this looked at again at `at`, if nothing happens before.
+    pub(super) fn wake_at(&mut self, at: Timestamp) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 
     fn farewell(mut self) -> Next {
@@ -91,9 +110,11 @@ impl<'a> Draft<'a> {
             offboard::Farewell {
                 step: None,
                 blockers: vec!["spec.mode is Paused: set it to Active to let the offboarding go on".into()],
+                wake: None,
             }
         } else {
-            offboard::next(tenant, self.seen)
+            let customs = self.shared.catalog.custom_kinds(&tenant.spec.operator);
+            offboard::next(tenant, self.seen, &customs, self.shared.now)
         };
         self.status.blockers = farewell.blockers.into_iter().take(32).collect();
         let note = match self.status.blockers.first() {
@@ -101,7 +122,7 @@ impl<'a> Draft<'a> {
             None => format!("{:?}: removing the stack", tenant.spec.deletion_policy),
         };
         let held_back = self.seen.fault.as_ref().filter(|fault| fault.retry_at > self.shared.now);
-        self.wake = held_back.map(|f| f.retry_at);
+        self.wake = held_back.map(|f| f.retry_at).into_iter().chain(farewell.wake).min();
         let report =
             fault_report(self.seen.fault.as_ref()).unwrap_or_else(|| Report::moving(Motion::Offboarding, note));
         let step = farewell.step.filter(|_| ours && held_back.is_none());

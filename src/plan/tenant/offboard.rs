@@ -2,7 +2,9 @@
 //!
 //! Workloads are scaled to zero first, so that the operator can release its Lease and finalize while it still has its
 //! rights; NetworkPolicies go after the pods (CVE-2024-7598); the Namespace goes last.
-use super::step::{Step, Target};
+use jiff::{SignedDuration, Timestamp};
+
+use super::step::{CustomKind, Step, Target};
 use crate::{
     api::{DeletionPolicy, Tenant},
     domain::{
@@ -11,17 +13,28 @@ use crate::{
     },
 };
 
+/// How long custom resources may take to finalize before their operator goes all the same: a finalizer that hangs must not
+/// keep a customer's namespace for ever. What is left then goes with the namespace.
+const FINALIZE: SignedDuration = SignedDuration::from_secs(60);
+/// How often it is looked whether they are gone.
+const LOOK: SignedDuration = SignedDuration::from_secs(1);
+
 /// The next step of an offboarding, and what still blocks it.
 #[derive(Debug, PartialEq)]
 pub struct Farewell {
     pub step: Option<Step>,
     pub blockers: Vec<String>,
+    /// When to look again though nothing happened.
+    pub wake: Option<Timestamp>,
 }
 
 /// Decides the next step. Objects without our tenant UID are none of ours and stay.
 #[must_use]
-pub fn next(tenant: &Tenant, seen: &TenantSeen) -> Farewell {
+pub fn next(tenant: &Tenant, seen: &TenantSeen, customs: &[CustomKind], now: Timestamp) -> Farewell {
     let uid = tenant.metadata.uid.as_deref();
+    if let Some(farewell) = finalize(tenant, seen, customs, now) {
+        return farewell;
+    }
     let ours = || seen.objects.iter().filter(|(_, object)| object.tenant_uid.as_deref() == uid);
     match tenant.spec.deletion_policy {
         DeletionPolicy::Orphan => leave(ours().map(target).collect()),
@@ -37,6 +50,22 @@ pub fn next(tenant: &Tenant, seen: &TenantSeen) -> Farewell {
     }
 }
 
+/// The custom resources go first: only while the operator runs can it finalize them.
+fn finalize(tenant: &Tenant, seen: &TenantSeen, customs: &[CustomKind], now: Timestamp) -> Option<Farewell> {
+    let since = tenant.metadata.deletion_timestamp.as_ref()?.0;
+    let running = seen.objects.values().any(|o| o.workload.as_ref().is_some_and(|w| w.wanted > 0 && w.available > 0));
+    let done = seen.customs.as_ref().is_some_and(|c| c.left.is_empty());
+    let delete = tenant.spec.deletion_policy == DeletionPolicy::Delete;
+    if !delete || customs.is_empty() || !running || done || now.duration_since(since) > FINALIZE {
+        return None;
+    }
+    let (left, looked) = seen.customs.as_ref().map_or((Vec::new(), None), |c| (c.left.clone(), Some(c.at)));
+    let again = looked.and_then(|at| at.checked_add(LOOK).ok()).filter(|again| *again > now);
+    let step = again.is_none().then(|| Step::Finalize(customs.to_vec()));
+    let blockers = left.iter().map(|name| format!("{name} is being finalized by its operator")).collect();
+    Some(Farewell { step, blockers, wake: again })
+}
+
 fn target((key, object): (&ObjectKey, &Seen)) -> Target {
     Target { key: key.clone(), uid: object.uid.clone() }
 }
@@ -44,7 +73,7 @@ fn target((key, object): (&ObjectKey, &Seen)) -> Target {
 /// Takes our marks off what stays, then lets the Tenant go.
 fn leave(marked: Vec<Target>) -> Farewell {
     let step = if marked.is_empty() { Step::RemoveFinalizer } else { Step::Unmark(marked) };
-    Farewell { step: Some(step), blockers: Vec::new() }
+    Farewell { step: Some(step), blockers: Vec::new(), wake: None }
 }
 
 /// Namespace, data and what bounds them stay; the operator and its rights go.
@@ -72,28 +101,28 @@ fn remove(seen: &TenantSeen, go: &[(&ObjectKey, &Seen)]) -> Farewell {
         .map(|entry| target(*entry))
         .collect();
     if !running.is_empty() {
-        return Farewell { step: Some(Step::Scale(running)), blockers: Vec::new() };
+        return Farewell { step: Some(Step::Scale(running)), blockers: Vec::new(), wake: None };
     }
     if !seen.pods.is_empty() && go.iter().any(|(_, object)| object.workload.is_some()) {
         let blockers = seen.pods.keys().map(|pod| format!("Pod/{pod} is still stopping")).collect();
-        return Farewell { step: None, blockers };
+        return Farewell { step: None, blockers, wake: None };
     }
     let Some(lowest) = go.iter().map(|(key, _)| rank(key)).min() else {
-        return Farewell { step: None, blockers: Vec::new() };
+        return Farewell { step: None, blockers: Vec::new(), wake: None };
     };
     let batch = || go.iter().filter(|(key, _)| rank(key) == lowest);
     let targets: Vec<Target> = batch().filter(|(_, o)| !o.deleting).map(|entry| target(*entry)).collect();
     let blockers = batch().filter(|(_, o)| o.deleting).map(|(key, o)| blocker(key, o)).collect();
-    Farewell { step: (!targets.is_empty()).then_some(Step::Delete(targets)), blockers }
+    Farewell { step: (!targets.is_empty()).then_some(Step::Delete(targets)), blockers, wake: None }
 }
 
 fn blocker(key: &ObjectKey, object: &Seen) -> String {
     let mut text = format!("{} is being deleted", key.spoken());
     if !object.finalizers.is_empty() {
-        text += &format!("; it waits for its finalizers {}", object.finalizers.join(", "));
+        text = format!("{text}; it waits for its finalizers {}", object.finalizers.join(", "));
     }
     if let Some(why) = &object.remaining {
-        text += &format!("; {why}");
+        text = format!("{text}; {why}");
     }
     text.chars().take(500).collect()
 }

@@ -8,6 +8,9 @@ use crate::{
     },
 };
 
+/// How long a first install or a tenant's own edit may take before a person is told.
+const PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
 impl Draft<'_> {
     /// Brings what was seen into the status: namespace, leader, proof, failure.
     pub(super) fn observe(&mut self, word: Word) {
@@ -29,6 +32,7 @@ impl Draft<'_> {
             self.proven(grant);
         } else {
             self.status.failure.clone_from(&evidence.failure);
+            self.patience(grant);
             self.sample = self.facts.tenant.spec.mode == Mode::Active && !self.seen.objects.is_empty();
         }
         if let Some(order) = word.failure.filter(|_| evidence.failure.is_none()) {
@@ -38,6 +42,18 @@ impl Draft<'_> {
                 message: order.message.clone(),
                 at: Time::millis(self.shared.now),
             });
+        }
+    }
+
+    /// Outside a rollout no wave's deadline watches a grant, so this one does.
+    fn patience(&mut self, grant: &Grant) {
+        let Ok(deadline) = grant.at.0.checked_add(PATIENCE) else { return };
+        if grant.rollout.is_some() {
+            return;
+        }
+        self.overdue = deadline <= self.shared.now;
+        if !self.overdue {
+            self.wake_at(deadline);
         }
     }
 

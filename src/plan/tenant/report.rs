@@ -55,6 +55,10 @@ impl Draft<'_> {
             return Report { verdict: Verdict::Waiting(wait.clone()), note: note.clone() };
         }
         let missing = facts.evidence.as_ref().map(|e| e.missing.clone()).unwrap_or_default();
+        if self.overdue {
+            let note = format!("version {} is not up after 10 minutes: {missing}", grant.version);
+            return Report::blocked(Reason::DeadlineExceeded, note);
+        }
         match facts.evidence.as_ref().map(|e| &e.health) {
             Some(Health::Proven) if self.applying.is_none() => Report::done(format!("{version} runs")),
             Some(Health::Regressed) => Report::moving(Motion::Recovering, missing),

@@ -18,6 +18,8 @@ pub enum Step {
         uid: String,
         cost: Option<&'static str>,
     },
+    /// Ask the tenant's custom resources of these kinds to go, while its operator can still finalize them.
+    Finalize(Vec<CustomKind>),
     /// Scale workloads to zero.
     Scale(Vec<Target>),
     Delete(Vec<Target>),
@@ -46,6 +48,15 @@ pub enum Why {
     Drift(Vec<String>),
 }
 
+/// A kind of custom resource that a tenant's operator serves.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CustomKind {
+    pub group: String,
+    pub version: String,
+    pub plural: String,
+    pub kind: String,
+}
+
 /// An existing object, by name and UID.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -54,6 +65,12 @@ pub struct Target {
 }
 
 impl Step {
+    /// Whether it puts back what somebody else changed.
+    #[must_use]
+    pub fn repairs(&self) -> bool {
+        matches!(self, Self::Apply(stages) if stages.iter().flatten().any(|a| matches!(a.why, Why::Drift(_))))
+    }
+
     /// For logs, metrics and events.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -63,6 +80,7 @@ impl Step {
             Self::Status(_) => "status",
             Self::Apply(_) => "apply",
             Self::Mark { .. } => "mark",
+            Self::Finalize(_) => "finalize",
             Self::Scale(_) => "scale",
             Self::Delete(_) => "delete",
             Self::Unmark(_) => "unmark",

@@ -12,7 +12,7 @@ mod kind;
 mod metrics;
 mod reconcile;
 
-use std::{convert::Infallible, future, io, process::ExitCode, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use futures::FutureExt;
@@ -56,32 +56,27 @@ async fn run(args: Args) -> Result<(), Error> {
     kube.default_retry = false;
 
     let (leading, term) = watch::channel(None);
-    let (ready, readiness) = watch::channel(false);
-    let (cache, reconciling) = Reconciler {
+    let (filled, warm) = watch::channel(false);
+    // Nobody ever sends to it, so whoever waits for it waits for ever.
+    let (_unused, never) = watch::channel(false);
+    let mut ready = if args.behaviour == Behaviour::NeverReady { never } else { warm };
+    let reconciler = Reconciler {
         client: Client::try_from(kube.clone())?,
         namespace: args.watch_namespace,
         version: args.version,
         term,
         metrics: Metrics::register(&mut registry),
-    }
-    .start();
-    let mut background = JoinSet::new();
-    background.spawn(http::health(args.health_address, readiness));
-    background.spawn(http::metrics(args.metrics_address, Arc::new(registry)));
-    background.spawn(reconciling.map(Ok));
-
-    let warm = async {
-        if args.behaviour == Behaviour::NeverReady {
-            future::pending::<()>().await;
-        }
-        cache.wait_until_ready().await
     };
+    let mut background = JoinSet::new();
+    background.spawn(http::health(args.health_address, ready.clone()));
+    background.spawn(http::metrics(args.metrics_address, Arc::new(registry)));
+    background.spawn(reconciler.run(filled).map(Ok));
+
     tokio::select! {
-        warm = warm => warm?,
+        Ok(_) = ready.wait_for(|ready| *ready) => {}
         error = first_end(&mut background) => return Err(error),
         _ = sigterm.recv() => return Ok(()),
     }
-    ready.send_replace(true);
 
     let elector = if args.leader_elect { Some(Elector::start(kube, election).await?) } else { None };
     let result = tokio::select! {

@@ -8,8 +8,7 @@ use kube::{
     Api, Client, ResourceExt,
     api::{Patch, PatchParams, PostParams},
     runtime::{
-        controller::{Action, Controller},
-        reflector::Store,
+        controller::{self, Action, Controller},
         watcher,
     },
 };
@@ -48,15 +47,25 @@ pub enum Error {
 }
 
 impl Reconciler {
-    /// The cache, and the loop that never ends. Every replica runs it, so that a standby that takes over has to list
-    /// nothing; the term decides who writes.
-    pub fn start(self) -> (Store<Memcached>, impl Future<Output = ()> + Send) {
+    /// Watches, and never ends; `warm` is told when the cache is filled. Every replica runs this, so that a standby that
+    /// takes over has to list nothing; the term decides who writes.
+    pub async fn run(self, warm: watch::Sender<bool>) {
         let controller = Controller::new(self.api::<Memcached>(), watcher::Config::default())
             .owns(self.api::<ConfigMap>(), watcher::Config::default())
             .reconcile_all_on(won(self.term.clone()));
         let cache = controller.store();
-        let run = controller.run(reconcile, on_error, Arc::new(self)).for_each(|_| future::ready(()));
-        (cache, run)
+        let filled = async {
+            if cache.wait_until_ready().await.is_ok() {
+                warm.send_replace(true);
+            }
+        };
+        let reconciled = controller.run(reconcile, on_error, Arc::new(self)).for_each(async |outcome| {
+            if let Err(controller::Error::QueueError(error)) = outcome {
+                tracing::warn!(%error, "watch");
+            }
+        });
+        // Both in one task: the controller waits for its cache too, and a cache wakes only the last task that waits.
+        future::join(filled, reconciled).await;
     }
 
     /// Every request of this operator is about its own tenant's namespace.

@@ -24,11 +24,9 @@ impl Rule {
             Value::Number(number) => self.number(number.as_f64().unwrap_or_default(), path, findings),
             Value::Null | Value::Bool(_) => {}
         }
-        if let Some(allowed) = &self.allowed {
-            if !allowed.contains(value) {
-                let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-                findings.add(path, format!("must be one of {}, not {value}", allowed.join(", ")));
-            }
+        if let Some(allowed) = self.allowed.as_ref().filter(|allowed| !allowed.contains(value)) {
+            let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+            findings.add(path, format!("must be one of {}, not {value}", allowed.join(", ")));
         }
     }
 
@@ -49,7 +47,13 @@ impl Rule {
                 (Some(rule), _) => rule.apply(value, &at, depth + 1, findings),
                 (None, Others::Each(rule)) => rule.apply(value, &at, depth + 1, findings),
                 (None, Others::Refuse) if self.kind == Kind::Object => {
-                    findings.add(&at, format!("is not known to the release; it takes: {}", known.join(", ")));
+                    findings.add(
+                        &at,
+                        format!(
+                            "is not known to the release, which takes {}",
+                            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                        ),
+                    );
                 }
                 (None, _) => {}
             }
@@ -73,28 +77,22 @@ impl Rule {
         if self.kind == Kind::String {
             self.size(text.chars().count(), "characters", path, findings);
         }
-        if let Some(pattern) = &self.pattern {
-            if !pattern.is_match(text) {
-                findings.add(path, format!("must match `{pattern}`"));
-            }
+        if let Some(pattern) = self.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
+            findings.add(path, format!("must match `{pattern}`"));
         }
     }
 
     fn number(&self, number: f64, path: &str, findings: &mut Findings) {
-        if let Some((least, exclusive)) = self.minimum {
-            if number < least || (exclusive && number <= least) {
-                findings.add(path, format!("must be {} {least}", if exclusive { "above" } else { "at least" }));
-            }
+        let below = |least: f64, exclusive: bool| number < least || (exclusive && number <= least);
+        if let Some((least, exclusive)) = self.minimum.filter(|(least, exclusive)| below(*least, *exclusive)) {
+            findings.add(path, format!("must be {} {least}", if exclusive { "above" } else { "at least" }));
         }
-        if let Some((most, exclusive)) = self.maximum {
-            if number > most || (exclusive && number >= most) {
-                findings.add(path, format!("must be {} {most}", if exclusive { "below" } else { "at most" }));
-            }
+        let above = |most: f64, exclusive: bool| number > most || (exclusive && number >= most);
+        if let Some((most, exclusive)) = self.maximum.filter(|(most, exclusive)| above(*most, *exclusive)) {
+            findings.add(path, format!("must be {} {most}", if exclusive { "below" } else { "at most" }));
         }
-        if let Some(step) = self.multiple_of {
-            if (number / step).fract() != 0.0 {
-                findings.add(path, format!("must be a multiple of {step}"));
-            }
+        if let Some(step) = self.multiple_of.filter(|step| (number / step).fract() != 0.0) {
+            findings.add(path, format!("must be a multiple of {step}"));
         }
     }
 

@@ -7,6 +7,20 @@ use serde_json::{Map, Value};
 use super::{Findings, MAX_DEPTH};
 use crate::plan::render::shape::Shape;
 
+/// Keywords that [`kind`] and [`Rule::keyword`] read.
+const READ_ELSEWHERE: [&str; 3] = ["type", "x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields"];
+/// Words for people, and hints to the API server that change no value. `format` is a hint too: it is not checked.
+const CHANGES_NOTHING: [&str; 8] = [
+    "description",
+    "title",
+    "example",
+    "externalDocs",
+    "format",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type",
+];
+
 /// What a value must be.
 #[derive(Debug, Default)]
 pub(super) struct Rule {
@@ -128,15 +142,14 @@ impl Rule {
             "maximum" => self.maximum = Some((number(value)?, false)),
             "exclusiveMinimum" | "exclusiveMaximum" => drop(flag(value)?),
             "multipleOf" => {
-                self.multiple_of = Some(number(value).and_then(|n| positive(n).ok_or("must be above 0".into()))?)
+                let step = number(value)?;
+                self.multiple_of = Some(step).filter(|step| *step > 0.0);
+                self.multiple_of.ok_or("must be above 0")?;
             }
             "minLength" | "minItems" | "minProperties" => self.size.0 = count(value)?,
             "maxLength" | "maxItems" | "maxProperties" => self.size.1 = Some(count(value)?),
             "pattern" => self.pattern = Some(pattern(value)?),
-            "type" | "x-kubernetes-int-or-string" | "x-kubernetes-preserve-unknown-fields" => {}
-            // Words for people, and hints to the API server that change no value.
-            "description" | "title" | "example" | "externalDocs" | "format" => {}
-            "x-kubernetes-list-type" | "x-kubernetes-list-map-keys" | "x-kubernetes-map-type" => {}
+            _ if READ_ELSEWHERE.contains(&keyword) || CHANGES_NOTHING.contains(&keyword) => {}
             _ => return Err("this keyword is not supported in a valuesSchema".to_owned()),
         }
         Ok(())
@@ -187,10 +200,6 @@ fn flag(value: &Value) -> Result<bool, String> {
 
 fn number(value: &Value) -> Result<f64, String> {
     value.as_f64().ok_or_else(|| "must be a number".to_owned())
-}
-
-fn positive(number: f64) -> Option<f64> {
-    (number > 0.0).then_some(number)
 }
 
 fn count(value: &Value) -> Result<usize, String> {

@@ -1,0 +1,296 @@
+//! World and Plan → what `status` shows of a fleet: one row a tenant, all of it from the tenant's one report. Pure.
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    rollouts::RolloutView,
+    table::{Cell, Paint, Table, Tone, age, one_line},
+};
+use crate::{
+    api::{Leader, Tenant, TenantStatus},
+    domain::{
+        report::{Report, Verdict},
+        world::World,
+    },
+    plan::{Planner, tenant::Next},
+};
+
+/// The fleet at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FleetView {
+    pub summary: Summary,
+    /// Runs that have not ended.
+    pub rollouts: Vec<RolloutView>,
+    pub tenants: Vec<TenantRow>,
+    /// What is wrong with anything but a tenant.
+    pub problems: Vec<String>,
+}
+
+/// One tenant. What the printer columns of `kubectl get tenants` show, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantRow {
+    pub name: String,
+    pub operator: String,
+    /// The version that is proven to run.
+    pub version: Option<String>,
+    pub desired: String,
+    pub wave: Option<String>,
+    pub ready: bool,
+    pub status: String,
+    pub state: State,
+    /// One word: `Done`, `Upgrading`, `PriorWave`, `CrashLoop` ...
+    pub reason: String,
+    /// What it means and what to do.
+    pub note: String,
+    /// Since when it waits.
+    pub since: Option<Timestamp>,
+    /// Until when at the latest.
+    pub until: Option<Timestamp>,
+    pub namespace: String,
+    pub leader: Option<Leader>,
+    pub created: Option<Timestamp>,
+}
+
+/// Where a tenant stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum State {
+    /// What was asked for runs.
+    Done,
+    /// At work; nobody needs to act.
+    Moving,
+    /// Nothing moves until something else happens.
+    Waiting,
+    /// A person must act.
+    Blocked,
+}
+
+/// The fleet in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    pub tenants: usize,
+    pub done: usize,
+    pub moving: usize,
+    pub waiting: usize,
+    pub blocked: usize,
+    /// How many wait for what.
+    pub waits: BTreeMap<String, usize>,
+    pub rollouts: usize,
+}
+
+impl FleetView {
+    /// The fleet as the planner sees it, after a plan of this World.
+    #[must_use]
+    pub fn planned(world: &World, planner: &Planner) -> Self {
+        let rows = world.tenants.iter().filter_map(|(name, seen)| {
+            let (tenant, next) = (seen.tenant.as_deref()?, planner.next(name)?);
+            Some(TenantRow::planned(name, tenant, next))
+        });
+        let catalog = planner.catalog();
+        let broken = catalog.broken.iter().map(|(name, why)| format!("OperatorRelease {name} cannot be used: {why}"));
+        let not_ready = catalog.releases.values().filter_map(|release| {
+            let why = release.facts.not_ready.as_ref()?;
+            Some(format!("OperatorRelease {} cannot be granted: {why}", release.name))
+        });
+        Self::new(world, rows.collect(), broken.chain(not_ready).collect())
+    }
+
+    /// The fleet as Leasehold last wrote it down: for who may not read the stacks.
+    #[must_use]
+    pub fn recorded(world: &World) -> Self {
+        let rows =
+            world.tenants.iter().filter_map(|(name, seen)| Some(TenantRow::recorded(name, seen.tenant.as_deref()?)));
+        let stalled = world.releases.iter().filter_map(|(name, release)| {
+            let conditions = &release.status.as_ref()?.conditions;
+            let stalled = conditions.iter().find(|c| c.type_ == "Stalled" && c.status == "True")?;
+            Some(format!("OperatorRelease {name} cannot be granted: {}", stalled.message))
+        });
+        Self::new(world, rows.collect(), stalled.collect())
+    }
+
+    fn new(world: &World, tenants: Vec<TenantRow>, releases: Vec<String>) -> Self {
+        let active =
+            world.rollouts.values().filter(|rollout| !rollout.status.as_ref().is_some_and(|s| s.phase.ended()));
+        let rollouts: Vec<_> = active.map(|rollout| RolloutView::new(rollout, rollout.status.as_ref())).collect();
+        let undecodable = world.undecodable.iter().map(|((kind, name), found)| {
+            format!("{kind} {name} cannot be read and is left alone until it is corrected: {}", found.error)
+        });
+        let problems = undecodable.chain(releases).collect();
+        Self { summary: Summary::new(&tenants, rollouts.len()), rollouts, tenants, problems }
+    }
+
+    /// What stands above the tenants.
+    #[must_use]
+    pub fn head(&self, now: Timestamp, paint: Paint) -> Vec<String> {
+        let mut lines = Vec::new();
+        for rollout in &self.rollouts {
+            lines.extend(rollout.lines(now, paint));
+            lines.push(String::new());
+        }
+        lines
+    }
+
+    /// The tenants, headers first, one line each.
+    #[must_use]
+    pub fn table(&self, wide: bool, now: Timestamp, paint: Paint) -> Vec<String> {
+        let narrow = ["NAME", "OPERATOR", "VERSION", "DESIRED", "WAVE", "READY", "STATUS", "AGE"];
+        let more = ["NAMESPACE", "LEADER", "TRANSITIONS", "WHY"];
+        let mut table = Table::new(narrow.into_iter().chain(more.into_iter().filter(|_| wide)));
+        for tenant in &self.tenants {
+            table.row(tenant.cells(wide, now));
+        }
+        table.lines(paint)
+    }
+
+    /// What stands below the tenants: the summary, and what else is wrong.
+    #[must_use]
+    pub fn foot(&self, paint: Paint) -> Vec<String> {
+        let mut lines = vec![paint.dress(Tone::Strong, &self.summary.to_string())];
+        lines.extend(self.problems.iter().map(|problem| paint.dress(Tone::Bad, &one_line(problem))));
+        lines
+    }
+
+    /// The whole page.
+    #[must_use]
+    pub fn lines(&self, wide: bool, now: Timestamp, paint: Paint) -> Vec<String> {
+        let mut lines = self.head(now, paint);
+        if !self.tenants.is_empty() {
+            lines.extend(self.table(wide, now, paint));
+            lines.push(String::new());
+        }
+        lines.extend(self.foot(paint));
+        lines
+    }
+}
+
+impl TenantRow {
+    #[must_use]
+    pub fn planned(name: &str, tenant: &Tenant, next: &Next) -> Self {
+        let Report { verdict, note } = &next.report;
+        let wait = if let Verdict::Waiting(wait) = verdict { Some(wait) } else { None };
+        let state = match verdict {
+            Verdict::Done => State::Done,
+            Verdict::Moving(_) => State::Moving,
+            Verdict::Waiting(_) => State::Waiting,
+            Verdict::Blocked(_) => State::Blocked,
+        };
+        let row = Self::new(name, tenant, &next.status, state, next.report.word(), note.clone());
+        Self { since: wait.and_then(|w| w.since), until: wait.and_then(|w| w.until), ..row }
+    }
+
+    #[must_use]
+    pub fn recorded(name: &str, tenant: &Tenant) -> Self {
+        let none = TenantStatus::default();
+        let status = tenant.status.as_ref().unwrap_or(&none);
+        let holds = |kind: &str| status.conditions.iter().find(|c| c.type_ == kind && c.status == "True");
+        let (state, condition) = match (holds("Stalled"), holds("Reconciling"), holds("Ready")) {
+            (Some(stalled), _, _) => (State::Blocked, Some(stalled)),
+            (_, Some(c), _) if status.summary.starts_with("Waiting") => (State::Waiting, Some(c)),
+            (_, Some(c), _) => (State::Moving, Some(c)),
+            (_, _, Some(ready)) => (State::Done, Some(ready)),
+            _ => (State::Moving, None),
+        };
+        let (reason, note) = condition
+            .map_or(("Unseen".to_owned(), "no leader of Leasehold has looked at it yet".to_owned()), |c| {
+                (c.reason.clone(), c.message.clone())
+            });
+        Self::new(name, tenant, status, state, reason, note)
+    }
+
+    fn new(name: &str, tenant: &Tenant, status: &TenantStatus, state: State, reason: String, note: String) -> Self {
+        Self {
+            name: name.into(),
+            operator: tenant.spec.operator.clone(),
+            version: status.running.as_ref().map(|running| running.version.clone()),
+            desired: tenant.spec.version.clone(),
+            wave: status.granted.as_ref().and_then(|granted| granted.wave.clone()),
+            ready: status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True"),
+            status: status.summary.clone(),
+            state,
+            reason,
+            note,
+            since: None,
+            until: None,
+            namespace: tenant.target_namespace(),
+            leader: status.leader.clone(),
+            created: tenant.metadata.creation_timestamp.as_ref().map(|at| at.0),
+        }
+    }
+
+    /// The tone of its state.
+    #[must_use]
+    pub const fn tone(&self) -> Tone {
+        match self.state {
+            State::Done => Tone::Good,
+            State::Moving | State::Waiting => Tone::Busy,
+            State::Blocked => Tone::Bad,
+        }
+    }
+
+    /// Its row in the table.
+    #[must_use]
+    pub fn cells(&self, wide: bool, now: Timestamp) -> Vec<Cell> {
+        let text = |text: &Option<String>| Cell::new(text.as_deref().unwrap_or_default());
+        let mut cells = vec![
+            Cell::new(&self.name),
+            Cell::new(&self.operator),
+            text(&self.version),
+            Cell::new(&self.desired),
+            text(&self.wave),
+            Cell::new(if self.ready { "True" } else { "False" }),
+            Cell::new(&self.status).toned(self.tone()),
+            Cell::new(self.created.map_or(String::new(), |at| age(at, now))),
+        ];
+        if wide {
+            let leader = |of: fn(&Leader) -> String| Cell::new(self.leader.as_ref().map_or(String::new(), of));
+            let why = if self.state == State::Done { "" } else { &self.note };
+            cells.push(Cell::new(&self.namespace));
+            cells.push(leader(|leader| leader.identity.clone()));
+            cells.push(leader(|leader| leader.transitions.to_string()));
+            cells.push(Cell::new(why));
+        }
+        cells
+    }
+}
+
+impl Summary {
+    fn new(tenants: &[TenantRow], rollouts: usize) -> Self {
+        let mut summary = Self { tenants: tenants.len(), rollouts, ..Self::default() };
+        for tenant in tenants {
+            let count = match tenant.state {
+                State::Done => &mut summary.done,
+                State::Moving => &mut summary.moving,
+                State::Waiting => &mut summary.waiting,
+                State::Blocked => &mut summary.blocked,
+            };
+            *count += 1;
+            if tenant.state == State::Waiting {
+                *summary.waits.entry(tenant.reason.clone()).or_default() += 1;
+            }
+        }
+        summary
+    }
+}
+
+impl std::fmt::Display for Summary {
+    /// `12 tenants: 8 running, 1 moving, 3 waiting (PriorWave 3); 1 rollout under way`
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.tenants == 0 {
+            return f
+                .write_str("no tenants yet: kubectl apply a Tenant (kubectl explain tenant.spec shows its fields)");
+        }
+        let many = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let waits: Vec<String> = self.waits.iter().map(|(on, n)| format!("{on} {n}")).collect();
+        let waiting = format!("waiting ({})", waits.join(", "));
+        let counts =
+            [(self.done, "running"), (self.moving, "moving"), (self.waiting, &waiting), (self.blocked, "stalled")];
+        let counts: Vec<String> =
+            counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        write!(f, "{}: {}", many(self.tenants, "tenant"), counts.join(", "))?;
+        if self.rollouts > 0 { write!(f, "; {} under way", many(self.rollouts, "rollout")) } else { Ok(()) }
+    }
+}

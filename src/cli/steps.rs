@@ -1,0 +1,76 @@
+//! A planned step in a person's words. Pure.
+use crate::{
+    api::{Grant, Tenant},
+    plan::tenant::{Apply, Step, Target, Why},
+};
+
+/// Objects that are named before the rest is counted.
+const NAMED: usize = 3;
+
+/// What the step would do to that Tenant.
+#[must_use]
+pub fn describe(step: &Step, tenant: &Tenant) -> String {
+    match step {
+        Step::AddFinalizer => "put the finalizer on the Tenant, before anything is made for it".into(),
+        Step::RemoveFinalizer => "take the finalizer off: nothing of the stack is left".into(),
+        Step::Status(status) => {
+            let old = tenant.status.as_ref().and_then(|s| s.granted.as_ref());
+            match &status.granted {
+                Some(grant) if Some(grant) != old => granting(grant, old),
+                _ => format!("write the status: {}", status.summary),
+            }
+        }
+        Step::Apply(stages) => applying(&stages.iter().flatten().collect::<Vec<_>>()),
+        Step::Mark { pod, cost: Some(cost), .. } if cost.starts_with('-') => format!("have Pod/{pod} go first"),
+        Step::Mark { pod, cost: Some(_), .. } => format!("have Pod/{pod} go last"),
+        Step::Mark { pod, cost: None, .. } => format!("take the mark off Pod/{pod}"),
+        Step::Finalize(kinds) => {
+            let kinds: Vec<&str> = kinds.iter().map(|kind| kind.kind.as_str()).collect();
+            format!("ask the custom resources to go while their operator runs: {}", kinds.join(", "))
+        }
+        Step::Scale(targets) => format!("scale to zero: {}", names(targets)),
+        Step::Delete(targets) => format!("delete {}", names(targets)),
+        Step::Unmark(targets) => format!("take Leasehold's marks off {}", names(targets)),
+    }
+}
+
+fn granting(grant: &Grant, old: Option<&Grant>) -> String {
+    let version = &grant.version;
+    match (&grant.rollout, old) {
+        (Some(rollout), _) if old.is_none_or(|old| old.rollout.as_ref() != Some(rollout)) => {
+            format!("grant {version} in wave {} of Rollout {rollout}", grant.wave.as_deref().unwrap_or("?"))
+        }
+        (_, None) => format!("grant {version}, its first"),
+        (_, Some(old)) if old.version == *version => format!("grant {version} with its edited spec"),
+        _ => format!("grant {version}"),
+    }
+}
+
+fn applying(applies: &[&Apply]) -> String {
+    let drifted: Vec<String> = applies
+        .iter()
+        .filter_map(|apply| match &apply.why {
+            Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
+            Why::Missing | Why::Rendered => None,
+        })
+        .collect();
+    if drifted.len() == applies.len() {
+        return format!("put back {}", some(&drifted));
+    }
+    let spoken: Vec<String> = applies.iter().map(|apply| apply.key.spoken()).collect();
+    format!("apply {}", some(&spoken))
+}
+
+fn names(targets: &[Target]) -> String {
+    some(&targets.iter().map(|target| target.key.spoken()).collect::<Vec<_>>())
+}
+
+/// The first few of them, and how many more there are.
+#[must_use]
+pub fn some(names: &[String]) -> String {
+    let first: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+    match names.len().saturating_sub(NAMED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}

@@ -1,0 +1,102 @@
+//! When nothing happens any more, everything comes to rest: each run ends, or waits for a person who is named.
+use jiff::{SignedDuration, Timestamp};
+use leasehold::{
+    api::{Phase, Rollout},
+    domain::{
+        fleet::{Fleet, Health, Standing},
+        report::WaitingOn,
+    },
+    plan::rollout::{Decisions, decide},
+};
+
+use crate::{cluster::writes, rules, schedule::Schedule};
+
+/// Far more looks than any schedule needs.
+const LOOKS: usize = 4_000;
+
+impl Schedule {
+    /// Lets time pass and the engine work until nothing is left to do, then asks whether that is right.
+    pub fn come_to_rest(&mut self) -> Result<(), String> {
+        for _ in 0..LOOKS {
+            let decisions = self.look(None, false)?;
+            if !writes(&decisions).is_empty() {
+                continue;
+            }
+            let wake = decisions.wake.map(|wake| (wake.as_millisecond() - self.cluster.now.as_millisecond()).max(1));
+            let due = self.next_due().map(|at| at - self.real);
+            let Some(step) = [wake, due].into_iter().flatten().min() else {
+                return self.at_rest(&decisions);
+            };
+            if self.ticks % 4 == 0 {
+                self.sleeps_well(step)?;
+            }
+            self.pass(step);
+        }
+        Err("liveness: it never comes to rest".into())
+    }
+
+    /// Between two wakes time alone changes nothing.
+    fn sleeps_well(&self, step: i64) -> Result<(), String> {
+        let just_before = self.cluster.now + SignedDuration::from_millis(step - 1);
+        let writes = writes(&decide(&self.cluster.fleet, just_before));
+        if writes.is_empty() { Ok(()) } else { Err(format!("invariant 12: it should have woken for {writes:?}")) }
+    }
+
+    fn at_rest(&self, decisions: &Decisions) -> Result<(), String> {
+        let fleet = &self.cluster.fleet;
+        let later: Timestamp = self.cluster.now + SignedDuration::from_hours(24 * 3650);
+        if !writes(&decide(fleet, later)).is_empty() {
+            return Err("liveness: time alone changes something, and nobody is woken for it".into());
+        }
+        for (name, rollout) in fleet.rollouts.iter().filter(|(_, rollout)| !rules::phase(rollout).ended()) {
+            let waits = stopped(fleet, rollout)
+                || rules::unfinished(fleet, &rollout.spec.operator)
+                    .any(|(other, o)| other != name && stopped(fleet, o));
+            if !waits {
+                return Err(format!("liveness: rollout {name} neither ends nor waits for anybody"));
+            }
+        }
+        for (tenant, member) in &fleet.members {
+            let granted = member.granted.as_ref().is_some_and(|granted| granted.rollout.is_some());
+            if member.health == Health::Moving && granted && member.standing != Standing::Deleting {
+                return Err(format!("liveness: {tenant} is in flight for ever"));
+            }
+            let Some((wait, note)) = decisions.waits.get(tenant) else { continue };
+            let named = match wait.on {
+                WaitingOn::Hold | WaitingOn::Paused | WaitingOn::PathBlocked | WaitingOn::CrdReady => true,
+                WaitingOn::Suspended | WaitingOn::Budget | WaitingOn::Inconclusive => true,
+                WaitingOn::Queued | WaitingOn::PriorWave | WaitingOn::Concurrency => {
+                    rules::unfinished(fleet, &member.operator).any(|(_, rollout)| stopped(fleet, rollout))
+                }
+                _ => false,
+            };
+            if !named {
+                return Err(format!("liveness: {tenant} waits for ever on {}: {note}", wait.on));
+            }
+            self.fix_is_taken(tenant, wait.on)?;
+        }
+        Ok(())
+    }
+
+    /// Invariant 9: a broken tenant that asks for a fix has got it, unless a person or the fix itself stands in the way.
+    fn fix_is_taken(&self, tenant: &str, on: WaitingOn) -> Result<(), String> {
+        let fleet = &self.cluster.fleet;
+        let member = &fleet.members[tenant];
+        let Some(desired) =
+            member.desired.as_ref().filter(|_| rules::failed(member) && rules::free(&self.world, member))
+        else {
+            return Ok(());
+        };
+        let excused =
+            matches!(on, WaitingOn::Suspended | WaitingOn::Budget | WaitingOn::Inconclusive | WaitingOn::CrdReady);
+        let same =
+            rules::unfinished(fleet, &member.operator).any(|(_, o)| o.spec.target == *desired && stopped(fleet, o));
+        if excused || same { Ok(()) } else { Err(format!("invariant 9: {tenant} is broken and never gets its fix")) }
+    }
+}
+
+/// Waits for a person: to resume it, or to make its release ready.
+fn stopped(fleet: &Fleet, rollout: &Rollout) -> bool {
+    matches!(rules::phase(rollout), Phase::Halted | Phase::Suspended)
+        || !rules::ready(fleet, &rollout.spec.operator, &rollout.spec.target)
+}

@@ -1,0 +1,21 @@
+//! The wave engine, simulated: a small fake cluster carries its decisions out, named stories tell what must come of it,
+//! and thousands of random schedules are watched by an oracle that knows the rules and not the engine.
+//!
+//! `LEASEHOLD_SCHEDULES` sets how many schedules are run; `LEASEHOLD_SEED` runs one and
+//! prints it.
+mod cluster;
+mod events;
+mod freeze;
+mod generate;
+mod guard;
+mod live;
+mod oracle;
+mod random;
+mod rng;
+mod rules;
+mod scale;
+mod schedule;
+mod stories;
+mod threads;
+mod trace;
+mod verbs;

@@ -1,0 +1,123 @@
+//! The rules of rollouts, said once more for the oracle: from the facts of a fleet, without a line of the engine.
+use std::collections::BTreeMap;
+
+use leasehold::{
+    api::{Phase, Rollout, RolloutSpec, RolloutTarget},
+    domain::fleet::{Fleet, Health, Member, Standing},
+};
+
+/// What the releases 1.0.0 to 1.4.0 of one operator allow, as plain numbers.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// The lowest minor version from which each may be reached.
+    pub lowest: [u32; 5],
+    /// The lowest minor version to which each may go back.
+    pub back: [Option<u32>; 5],
+}
+
+pub type World = BTreeMap<String, Paths>;
+
+fn minor(target: &RolloutTarget) -> usize {
+    target.version.split('.').nth(1).and_then(|n| n.parse().ok()).expect("versions are 1.N.0")
+}
+
+pub fn legal(world: &World, operator: &str, from: &RolloutTarget, to: &RolloutTarget) -> bool {
+    let paths = &world[operator];
+    let (from, to) = (minor(from), minor(to));
+    match to.cmp(&from) {
+        std::cmp::Ordering::Equal => true,
+        std::cmp::Ordering::Greater => from >= paths.lowest[to] as usize,
+        std::cmp::Ordering::Less => paths.back[from].is_some_and(|lowest| to >= lowest as usize),
+    }
+}
+
+pub fn ready(fleet: &Fleet, operator: &str, target: &RolloutTarget) -> bool {
+    let facts = fleet.releases.get(&(operator.to_owned(), target.version.clone()));
+    facts.is_some_and(|facts| facts.digest == target.digest && facts.not_ready.is_none())
+}
+
+/// The tenant as a member of that run: there, of that operator, not on its way out.
+pub fn present<'a>(fleet: &'a Fleet, spec: &RolloutSpec, tenant: &str) -> Option<&'a Member> {
+    fleet.members.get(tenant).filter(|m| m.operator == spec.operator && m.standing != Standing::Deleting)
+}
+
+pub fn on_target(member: &Member, spec: &RolloutSpec) -> bool {
+    member.granted.as_ref().is_some_and(|granted| granted.target == spec.target)
+}
+
+pub fn wants(member: &Member, spec: &RolloutSpec) -> bool {
+    member.desired.as_ref() == Some(&spec.target)
+}
+
+/// Asks for what it was not granted, and nothing about the tenant itself stands in the way.
+pub fn free(world: &World, member: &Member) -> bool {
+    let (Some(desired), Some(granted)) = (&member.desired, &member.granted) else { return false };
+    *desired != granted.target
+        && member.standing == Standing::Active
+        && member.blocked.is_none()
+        && !member.rejected.contains(&desired.digest)
+        && legal(world, &member.operator, &granted.target, desired)
+}
+
+pub fn failed(member: &Member) -> bool {
+    matches!(member.health, Health::Failed { .. })
+}
+
+/// Granted by that run (and wave) and not yet proven.
+pub fn moving(fleet: &Fleet, rollout: Option<&str>, wave: Option<&str>) -> usize {
+    let by = |member: &&Member| {
+        member.health == Health::Moving
+            && member.standing != Standing::Deleting
+            && member.granted.as_ref().is_some_and(|granted| {
+                granted.rollout.is_some()
+                    && (rollout.is_none() || granted.rollout.as_deref() == rollout)
+                    && (wave.is_none() || granted.wave.as_deref() == wave)
+            })
+    };
+    fleet.members.values().filter(by).count()
+}
+
+/// Tenants of the wave that keep it open: on their way, fallen back, or still to go.
+pub fn unsettled(world: &World, fleet: &Fleet, spec: &RolloutSpec, wave: usize) -> usize {
+    let open = |tenant: &&String| {
+        let Some(member) = present(fleet, spec, tenant) else { return false };
+        let skipped = spec.skip.contains(tenant);
+        if on_target(member, spec) {
+            let fell_back = member.health == Health::Regressed && wants(member, spec) && !skipped;
+            member.health == Health::Moving || fell_back
+        } else {
+            wants(member, spec) && free(world, member) && !skipped
+        }
+    };
+    spec.waves[wave].members.iter().filter(open).count()
+}
+
+/// Names of those in the wave who failed on the target, with when.
+pub fn failures<'a>(fleet: &Fleet, spec: &'a RolloutSpec, wave: usize) -> impl Iterator<Item = &'a str> {
+    let failed = |tenant: &&String| {
+        present(fleet, spec, tenant).is_some_and(|m| on_target(m, spec) && failed(m) && !spec.skip.contains(tenant))
+    };
+    spec.waves[wave].members.iter().filter(failed).map(String::as_str).collect::<Vec<_>>().into_iter()
+}
+
+/// Whether a failure budget is breached: of a wave, or of the run.
+pub fn breached(fleet: &Fleet, spec: &RolloutSpec) -> bool {
+    let charged = |wave: usize| {
+        let answers =
+            |tenant: &&str| !fleet.members[*tenant].granted.as_ref().is_some_and(|granted| granted.broken_before);
+        failures(fleet, spec, wave).filter(answers).count() as u64
+    };
+    let extra = u64::from(spec.additional_failures);
+    let counts: Vec<u64> = (0..spec.waves.len()).map(charged).collect();
+    counts.iter().sum::<u64>() > u64::from(spec.max_failures) + extra
+        || spec.waves.iter().zip(&counts).any(|(wave, count)| *count > u64::from(wave.max_failures) + extra)
+}
+
+pub fn phase(rollout: &Rollout) -> Phase {
+    rollout.status.as_ref().map_or(Phase::Queued, |status| status.phase)
+}
+
+/// Unfinished runs of an operator.
+pub fn unfinished<'a>(fleet: &'a Fleet, operator: &'a str) -> impl Iterator<Item = (&'a String, &'a Rollout)> {
+    fleet.rollouts.iter().filter(move |(_, rollout)| rollout.spec.operator == operator && !phase(rollout).ended())
+}

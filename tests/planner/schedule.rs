@@ -1,0 +1,262 @@
+//! One random schedule: a fleet, things that happen to it, and an engine that is shown it now and then.
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use leasehold::{
+    domain::fleet::{Fleet, Granted, Health},
+    plan::rollout::{Decisions, decide, invariants},
+};
+
+use crate::{
+    cluster::{Cluster, Write, policy, wave, writes},
+    generate,
+    oracle::{Look, Oracle},
+    rng::Rng,
+    rules::{self, World},
+    trace,
+};
+
+/// What a version does to a tenant.
+#[derive(Clone, Copy)]
+enum Fate {
+    Good,
+    /// Fails by a fact.
+    Bad,
+    /// Is never heard of again.
+    Stuck,
+    /// Is proven, then falls back, then fails.
+    Crashes,
+    /// Is proven, falls back, and is well again.
+    Wobbles,
+}
+
+/// What is to become of a tenant, and when.
+struct Due {
+    granted: Granted,
+    at: i64,
+    fate: Fate,
+}
+
+pub struct Schedule {
+    pub rng: Rng,
+    pub cluster: Cluster,
+    pub world: World,
+    pub oracle: Oracle,
+    /// Milliseconds that really passed.
+    pub real: i64,
+    /// Milliseconds by which the engine's clock was put forward since its last look.
+    pub forward: i64,
+    pub ticks: u64,
+    /// Whether every look is printed.
+    pub told: bool,
+    due: BTreeMap<String, Due>,
+    fates: BTreeMap<(String, String), Fate>,
+    old: Option<Fleet>,
+}
+
+impl Schedule {
+    pub fn new(seed: u64) -> Self {
+        let mut rng = Rng(seed);
+        let mut cluster = Cluster::new(policy(&[wave("rest")]));
+        let (fleet, world) = generate::fleet(&mut rng, cluster.now);
+        cluster.fleet = fleet;
+        Self {
+            rng,
+            cluster,
+            world,
+            oracle: Oracle::default(),
+            real: 0,
+            forward: 0,
+            ticks: 0,
+            told: false,
+            due: BTreeMap::new(),
+            fates: BTreeMap::new(),
+            old: None,
+        }
+    }
+
+    pub fn pass(&mut self, millis: i64) {
+        self.real += millis;
+        self.cluster.now += SignedDuration::from_millis(millis);
+        self.health();
+    }
+
+    /// Lets tenants fare as it is their fate.
+    pub fn health(&mut self) {
+        let now = self.cluster.now;
+        for (name, member) in &mut self.cluster.fleet.members {
+            let Some(granted) = &member.granted else { continue };
+            if self.due.get(name).is_some_and(|due| due.granted != *granted) {
+                self.due.remove(name);
+            }
+            if member.health == Health::Moving && !self.due.contains_key(name) {
+                let version = granted.target.version.clone();
+                let fate = self.fates.get(&(name.clone(), version.clone())).copied();
+                let fate = fate.unwrap_or_else(|| draw(&mut self.rng));
+                self.fates.insert((name.clone(), version), fate);
+                let at = self.real + i64::try_from(self.rng.below(30_000)).unwrap();
+                self.due.insert(name.clone(), Due { granted: granted.clone(), at, fate });
+            }
+            let Some(due) = self.due.get_mut(name).filter(|due| due.at <= self.real) else { continue };
+            let failed = Health::Failed { reason: "CrashLoop".into(), message: "exit 1".into(), at: now };
+            let again = |due: &mut Due, health| {
+                due.at = self.real + 5_000;
+                health
+            };
+            member.health = match (due.fate, &member.health) {
+                (Fate::Good, Health::Moving) => Health::Proven,
+                (Fate::Bad, Health::Moving) => failed,
+                (Fate::Crashes | Fate::Wobbles, Health::Moving) => again(due, Health::Proven),
+                (Fate::Crashes | Fate::Wobbles, Health::Proven) => again(due, Health::Regressed),
+                (Fate::Crashes, Health::Regressed) => failed,
+                (Fate::Wobbles, Health::Regressed) => {
+                    due.fate = Fate::Good;
+                    Health::Proven
+                }
+                (_, health) => health.clone(),
+            };
+        }
+        self.due.retain(|name, _| self.cluster.fleet.members.contains_key(name));
+    }
+
+    /// The next time that something becomes of a tenant by itself.
+    pub fn next_due(&self) -> Option<i64> {
+        let waiting = |(name, due): (&String, &Due)| {
+            let health = &self.cluster.fleet.members.get(name)?.health;
+            let more = match due.fate {
+                Fate::Good | Fate::Bad => *health == Health::Moving,
+                Fate::Stuck => false,
+                Fate::Crashes | Fate::Wobbles => !matches!(health, Health::Failed { .. }),
+            };
+            more.then_some(due.at)
+        };
+        self.due.iter().filter_map(waiting).filter(|at| *at > self.real).min()
+    }
+
+    /// One look of the engine: at the fleet as it is or as it was, with all, some or none of its writes done.
+    pub fn tick(&mut self) -> Result<Decisions, String> {
+        let stale = self.old.is_some() && self.rng.percent(15);
+        let view = if stale { self.old.take().map(|old| overlaid(old, &self.cluster.fleet)) } else { None };
+        let crash = self.rng.percent(8);
+        self.look(view.as_ref(), crash)
+    }
+
+    pub fn look(&mut self, stale: Option<&Fleet>, crash: bool) -> Result<Decisions, String> {
+        self.ticks += 1;
+        let now = self.cluster.now;
+        let fleet = std::mem::take(&mut self.cluster.fleet);
+        let view = stale.unwrap_or(&fleet);
+        let decisions = decide(view, now);
+        let look =
+            Look { world: &self.world, view, now, real: self.real, forward: self.forward, decisions: &decisions };
+        let mut list = writes(&decisions);
+        if crash {
+            self.rng.shuffle(&mut list);
+            list.truncate(usize::try_from(self.rng.below(list.len() as u64 + 1)).unwrap());
+        }
+        if self.told {
+            trace::print(&look, &list, stale.is_some());
+        }
+        self.oracle.judge(&look)?;
+        let found = invariants::check(view, &decisions, now);
+        if let Some(violation) = found.first() {
+            return Err(format!("the engine's own check, and not the oracle: {violation}"));
+        }
+        if self.ticks % 8 == 0 && decide(view, now) != decisions {
+            return Err("invariant 10: the same fleet gave other decisions".into());
+        }
+        self.oracle.written(&look, &list, !crash);
+        self.forward = 0;
+        let seen = stale.cloned();
+        self.cluster.fleet = fleet;
+        for write in list {
+            if !overtaken(&write, seen.as_ref(), &self.cluster.fleet) {
+                self.cluster.apply(write);
+            }
+        }
+        if crash && stale.is_none() {
+            self.same_again(&decisions, now)?;
+        }
+        Ok(decisions)
+    }
+
+    /// After a crash at any point what was left undone is decided again.
+    fn same_again(&self, before: &Decisions, now: Timestamp) -> Result<(), String> {
+        let again = decide(&self.cluster.fleet, now);
+        // Where the fleet's ceiling is reached, a run that has just begun may have got the slot.
+        let taken = rules::moving(&self.cluster.fleet, None, None) + again.grants.len();
+        let room = taken < self.cluster.fleet.max_concurrency as usize;
+        for order in before.grants.iter().filter(|_| room) {
+            let member = &self.cluster.fleet.members[&order.tenant];
+            let done = member.granted.as_ref().is_some_and(|granted| granted.rollout.as_ref() == Some(&order.rollout));
+            if !done && !again.grants.contains(order) {
+                return Err(format!("invariant 10: after a crash {} is not granted any more", order.tenant));
+            }
+        }
+        // Where a run has ended meanwhile, the next plan may be a bigger one.
+        let ending = before.status.values().any(|status| status.phase.ended());
+        for rollout in before.create.iter().filter(|_| !ending) {
+            let name = rollout.metadata.name.as_ref().unwrap();
+            let members = |r: &leasehold::api::Rollout| {
+                let mut members: Vec<String> = r.spec.waves.iter().flat_map(|wave| wave.members.clone()).collect();
+                members.sort();
+                members
+            };
+            let again = again.create.iter().any(|other| members(other) == members(rollout));
+            if !self.cluster.fleet.rollouts.contains_key(name) && !again {
+                return Err(format!("invariant 10: after a crash {name} is not made any more"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the fleet of now, to be shown later as if nothing had happened since.
+    pub fn remember(&mut self) {
+        self.old = Some(self.cluster.fleet.clone());
+    }
+}
+
+fn draw(rng: &mut Rng) -> Fate {
+    match rng.below(100) {
+        0..72 => Fate::Good,
+        72..80 => Fate::Bad,
+        80..86 => Fate::Stuck,
+        86..92 => Fate::Crashes,
+        _ => Fate::Wobbles,
+    }
+}
+
+/// An old look at the fleet: what users and tenants did since is not seen. What the engine itself wrote is: the shell
+/// does not decide on a snapshot that is older than its own last write.
+fn overlaid(mut old: Fleet, now: &Fleet) -> Fleet {
+    for (name, member) in &mut old.members {
+        let Some(current) = now.members.get(name).filter(|current| current.uid == member.uid) else { continue };
+        let ours = matches!(&current.health, Health::Failed { reason, .. } if reason == "DeadlineExceeded");
+        if current.health == Health::Moving || current.granted != member.granted || ours {
+            member.health = current.health.clone();
+        }
+        member.granted.clone_from(&current.granted);
+    }
+    old.rollouts.retain(|name, _| now.rollouts.contains_key(name));
+    for (name, rollout) in &now.rollouts {
+        let seen = old.rollouts.entry(name.clone()).or_insert_with(|| rollout.clone());
+        if seen.spec.waves == rollout.spec.waves {
+            seen.status.clone_from(&rollout.status);
+        } else {
+            // Another one of the same name, made since.
+            seen.clone_from(rollout);
+        }
+    }
+    old
+}
+
+/// A write to a tenant that changed since it was looked at is refused by the API server.
+fn overtaken(write: &Write, seen: Option<&Fleet>, now: &Fleet) -> bool {
+    let Some(seen) = seen else { return false };
+    match write {
+        Write::Grant(order) => seen.members.get(&order.tenant) != now.members.get(&order.tenant),
+        Write::Fail(name, _) => seen.members.get(name) != now.members.get(name),
+        Write::Delete(name) => seen.rollouts.get(name) != now.rollouts.get(name),
+        Write::Create(_) | Write::Status(..) => false,
+    }
+}
