@@ -46,7 +46,9 @@ impl Index {
             }
             Source::Crds => self.record_crd(&name, object),
             Source::Pods => {
-                if let Some((name, pod)) = reduce::pod(object) {
+                if let Some((name, pod)) = reduce::pod(object)
+                    && self.at_home(&pod.tenant, &pod.namespace)
+                {
                     let seen = self.tenant(&pod.tenant.clone());
                     if seen.pods.get(&name) != Some(&pod) {
                         seen.pods.insert(name, pod);
@@ -68,12 +70,25 @@ impl Index {
         if seen.tenant.as_ref().is_some_and(|old| old.metadata.generation != tenant.metadata.generation) {
             seen.fault = None;
         }
+        // What came before the Tenant was taken on its label's word; a label is anybody's to write.
+        let home = tenant.target_namespace();
+        seen.objects.retain(|key, _| key.home() == home);
+        seen.pods.retain(|_, pod| pod.namespace == home);
         seen.tenant = Some(Arc::new(tenant));
         seen.version += 1;
     }
 
+    /// Whether something stands where that tenant's things stand: elsewhere its mark means nothing, and another tenant
+    /// could have written it.
+    fn at_home(&self, tenant: &str, namespace: &str) -> bool {
+        let known = self.world.tenants.get(tenant).and_then(|seen| seen.tenant.as_ref());
+        known.is_none_or(|tenant| tenant.target_namespace() == namespace)
+    }
+
     fn record_object(&mut self, kind: &StackKind, object: &DynamicObject) {
-        if let Some((key, reduced)) = reduce::object(kind, object) {
+        if let Some((key, reduced)) = reduce::object(kind, object)
+            && self.at_home(&reduced.tenant, key.home())
+        {
             let seen = self.tenant(&reduced.tenant.clone());
             let same = seen.objects.get(&key).is_some_and(|old| {
                 let mut old = old.clone();

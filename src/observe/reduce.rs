@@ -30,7 +30,7 @@ pub fn object(kind: &StackKind, raw: &DynamicObject) -> Option<(ObjectKey, Seen)
         finalizers: raw.finalizers().to_vec(),
         remaining: remaining(&raw.data),
         grant: annotation(marks::GRANT),
-        content: content(kind, raw),
+        content: if annotation(marks::DIGEST).is_some() { content(kind, raw) } else { Box::default() },
         workload: kind.is_workload().then(|| workload(raw)),
     };
     Some((key, seen))

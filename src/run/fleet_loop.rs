@@ -13,7 +13,7 @@ use super::{
     catch_up::catch_up,
     metrics::Metrics,
     retry,
-    tasks::{Done, Subject, Tasks},
+    tasks::{self, Done, Subject, Tasks},
 };
 use crate::{
     api::Grant,
@@ -148,12 +148,19 @@ impl FleetLoop {
             () = lost => return Ok(Turn::Stop),
             Some(won) = terms.recv() => return Ok(Turn::Won(won)),
             Some(change) = self.changes.recv() => self.index.apply(change, Timestamp::now())?,
-            Some(sample) = self.samples.recv() => self.index.lease(&sample.tenant, Some(sample.lease)),
+            Some(sample) = self.samples.recv() => self.sampled(sample),
             Some(done) = self.under_way.join_next() => self.finish(done),
             () = tokio::time::sleep(pause) => return Ok(Turn::Observed),
         }
         self.gather().await?;
         Ok(Turn::Observed)
+    }
+
+    /// A sample that was under way when its sampler was stopped says nothing any more.
+    fn sampled(&mut self, sample: Sample) {
+        if self.sampler.samples(&sample.tenant) {
+            self.index.lease(&sample.tenant, Some(sample.lease));
+        }
     }
 
     fn pause(&self) -> Duration {
@@ -167,7 +174,7 @@ impl FleetLoop {
         loop {
             tokio::select! {
                 Some(change) = self.changes.recv() => self.index.apply(change, Timestamp::now())?,
-                Some(sample) = self.samples.recv() => self.index.lease(&sample.tenant, Some(sample.lease)),
+                Some(sample) = self.samples.recv() => self.sampled(sample),
                 Some(done) = self.under_way.join_next() => self.finish(done),
                 () = tokio::time::sleep_until(deadline) => return Ok(()),
             }
@@ -210,6 +217,9 @@ impl FleetLoop {
         }
         for (name, next) in self.fair_order() {
             let Some(step) = &next.step else { continue };
+            if self.busy.len() + jobs.len() >= PARALLEL {
+                break;
+            }
             if self.busy.contains(&Subject::Tenant(name.clone())) {
                 continue;
             }
@@ -222,11 +232,11 @@ impl FleetLoop {
             }
             if let Subject::Tenant(name) = &job.subject {
                 self.served.clone_from(name);
-                if let Some(grant) = job.grant {
-                    self.in_doubt.insert(name.clone(), grant);
+                if let Some(grant) = &job.grant {
+                    self.in_doubt.insert(name.clone(), grant.clone());
                 }
             }
-            self.under_way.spawn(job.work);
+            self.under_way.spawn(tasks::unpanicked(job, self.metrics.clone()));
         }
     }
 
@@ -238,15 +248,8 @@ impl FleetLoop {
 
     /// Takes the end of a write in: what the API server answered, and what failed.
     fn finish(&mut self, done: Result<Done, tokio::task::JoinError>) {
-        // A panic in a task ends that task only; its subject stays busy for good, which /metrics shows and a restart mends.
-        let done = match done {
-            Ok(done) => done,
-            Err(error) => {
-                tracing::error!(%error, "a write panicked");
-                self.metrics.panics.inc();
-                return;
-            }
-        };
+        // Panics were caught in the task, and nobody aborts one.
+        let Ok(done) = done else { return };
         let now = Timestamp::now();
         self.busy.remove(&done.subject);
         self.metrics.wrote(&done);

@@ -1,6 +1,9 @@
 //! Planned writes → tasks. Each task is one step of one subject; two steps of one subject never run at once.
-use futures::future::BoxFuture;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use futures::{FutureExt, future::BoxFuture};
+
+use super::metrics::Metrics;
 use crate::{
     act::{Answers, Failure, Notices, Writer},
     api::{Grant, Rollout, Tenant},
@@ -203,6 +206,19 @@ impl Tasks {
                 publisher.publish(&about, action, notice).await;
             }
         });
+    }
+}
+
+/// The job, with a panic in it turned into a failure: it ends that job only, and is tried again like any other.
+pub async fn unpanicked(job: Job, metrics: Arc<Metrics>) -> Done {
+    match AssertUnwindSafe(job.work).catch_unwind().await {
+        Ok(done) => done,
+        Err(_) => {
+            metrics.panics.inc();
+            let failure =
+                Failure::new(job.subject.name(), FaultKind::Transient, "the write panicked: please report this");
+            Done { failure: Some(failure), ..Done::new(job.subject, "panic") }
+        }
     }
 }
 

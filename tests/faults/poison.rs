@@ -13,9 +13,10 @@ async fn poisoned_tenants_delay_nobody_and_recover_by_themselves() {
     runner.until_warm().await;
     // The first of the alphabet, twice: one is refused, the other never gets an answer.
     let poisoned = names("aa", 2);
-    let rules = [Fault::status(500), Fault::Hang].into_iter().zip(&poisoned).map(|(fault, name)| {
-        runner.proxy.add(Match::work().namespace(&format!("tenant-{name}")).before(fault))
-    });
+    let rules = [Fault::status(500), Fault::Hang]
+        .into_iter()
+        .zip(&poisoned)
+        .map(|(fault, name)| runner.proxy.add(Match::work().namespace(&format!("tenant-{name}")).before(fault)));
     let rules: Vec<_> = rules.collect();
     for name in &poisoned {
         scene.tenant(name, "poison", "1.0.0").await;

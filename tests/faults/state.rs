@@ -68,7 +68,9 @@ fn value(object: &DynamicObject) -> Value {
         }
     }
     if let Some(annotations) = value["metadata"]["annotations"].as_object_mut() {
-        for key in ["leasehold.dev/epoch", "leasehold.dev/grant", "leasehold.dev/digest", "deployment.kubernetes.io/revision"] {
+        for key in
+            ["leasehold.dev/epoch", "leasehold.dev/grant", "leasehold.dev/digest", "deployment.kubernetes.io/revision"]
+        {
             annotations.remove(key);
         }
     }

@@ -21,7 +21,7 @@ impl Draft<'_> {
             self.confirmations.push(report);
             return None;
         }
-        let mut stages = stack::changes(rendered, self.seen, &mut memo.compared);
+        let mut stages = stack::changes(&self.facts.tenant, rendered, self.seen, &mut memo.compared);
         self.leave_drift(&mut stages);
         if stages.is_empty() {
             return self.prune(rendered);
@@ -74,8 +74,10 @@ impl Draft<'_> {
 
     /// F3: an object that a newer leader wrote is not touched.
     pub(super) fn newer_epoch(&self) -> Option<String> {
+        let uid = self.facts.tenant.metadata.uid.as_deref();
+        let ours = self.seen.objects.iter().filter(|(_, object)| object.tenant_uid.as_deref() == uid);
         let (key, epoch) =
-            self.seen.objects.iter().find_map(|(k, o)| Some((k, o.epoch.filter(|e| *e > self.shared.epoch)?)))?;
+            ours.into_iter().find_map(|(k, o)| Some((k, o.epoch.filter(|e| *e > self.shared.epoch)?)))?;
         (self.shared.epoch > 0)
             .then(|| format!("{} was written in epoch {epoch}, newer than ours ({})", key.spoken(), self.shared.epoch))
     }

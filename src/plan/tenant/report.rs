@@ -22,7 +22,10 @@ impl Draft<'_> {
                 "spec.mode is Paused: nothing is written; set it to Active to go on",
             );
         }
-        if let Some(Err(report)) = &facts.granted {
+        // A spec that fits what it asks for, and no longer what it has, only waits for its turn.
+        if let Some(Err(report)) =
+            facts.granted.as_ref().filter(|_| facts.candidate.is_err() || !facts.member.wants_to_move())
+        {
             return report.clone();
         }
         if let Err(report) = facts.desired.as_ref().map(|_| ()).and(facts.candidate.as_ref().map(|_| ())) {
