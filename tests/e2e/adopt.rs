@@ -54,4 +54,5 @@ async fn adopt_refused() {
     assert_eq!(adopted.annotations()["leasehold.dev/tenant-uid"], tenant.uid().unwrap());
     let rules = &roles.get("adopt-operator").await.unwrap().data["rules"];
     assert!(rules.as_array().unwrap().len() > 1, "the Role is the stack's now: {rules}");
+    fleet.end().await;
 }

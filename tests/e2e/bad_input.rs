@@ -60,6 +60,7 @@ async fn bad_input_unknown_release() {
     stalled(&fleet, &beside, "unknown-acme", "ReleaseNotFound", &["unknown", "9.9.9", "1.0.0", "spec.version"]).await;
     fleet.release("9.9.9").await;
     fleet.runs("unknown-acme", "9.9.9").await;
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -75,6 +76,7 @@ async fn bad_input_version_not_semver() {
     fleet.tenant("semver-acme", "1.0.0-a..b", json!({})).await;
     let said = fleet.stalled("semver-acme", "InvalidVersion").await;
     assert!(said.contains("spec.version") && said.contains("1.0.0-a..b"), "{said}");
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -89,6 +91,7 @@ async fn bad_input_illegal_path() {
     assert!(tenant.running() == "1.0.0" && tenant.holds("Ready"), "the stack runs on: {:#?}", tenant.status);
     fleet.tenant("path-acme", "1.0.0", json!({})).await;
     fleet.runs("path-acme", "1.0.0").await;
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -124,6 +127,7 @@ async fn bad_input_values_against_the_schema() {
     fleet.tenant("values-type", "1.0.1", json!({"values": {"size": 3}})).await;
     let healed = fleet.runs("values-type", "1.0.1").await;
     assert!(healed.condition("Stalled").is_none());
+    fleet.end().await;
 }
 
 /// A release with templates of its own, one of them wrong.
@@ -154,6 +158,7 @@ async fn bad_input_template_typo() {
     let right = yaml.replace("nmaespace", "namespace");
     fleet.release_with("1.0.1", |spec| wrong_template(spec, &right)).await;
     fleet.runs("typo-acme", "1.0.1").await;
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -193,6 +198,7 @@ async fn bad_input_refused_at_the_choke_point() {
     stalled(&fleet, &beside, "refused-limits", "Refused", &words).await;
     fleet.tenant("refused-limits", "1.0.0", json!({})).await;
     fleet.runs("refused-limits", "1.0.0").await;
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -207,6 +213,7 @@ async fn bad_input_quota_too_small_for_the_surge() {
     stalled(&fleet, &beside, "quota-acme", "QuotaTooSmall", &words).await;
     fleet.tenant("quota-acme", "1.0.0", hard("150m")).await;
     fleet.runs("quota-acme", "1.0.0").await;
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -235,6 +242,7 @@ async fn bad_input_namespaces() {
     let words = ["kube-public", "kube-*", "spec.namespace", "FleetPolicy default"];
     stalled(&fleet, &beside, "claim-system", "NamespaceProtected", &words).await;
     fleet.offboarded("claim-system").await;
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -253,6 +261,7 @@ async fn bad_input_release_deleted_while_in_use() {
     let healed = fleet.runs("unused-acme", "1.0.1").await;
     assert!(healed.condition("Stalled").is_none());
     assert_eq!(fleet.images("unused-acme").await, pods);
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -265,6 +274,7 @@ async fn bad_input_image_that_cannot_be_pulled() {
     // A broken tenant can always take the fix.
     fleet.tenant("pull-acme", "1.0.0", json!({})).await;
     fleet.runs("pull-acme", "1.0.0").await;
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -276,6 +286,7 @@ async fn bad_input_operator_that_crashes() {
     stalled(&fleet, &beside, "crashes-acme", "CrashLoop", &["version 1.0.1", "pod crashes-operator-"]).await;
     fleet.tenant("crashes-acme", "1.0.0", json!({})).await;
     fleet.runs("crashes-acme", "1.0.0").await;
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -321,4 +332,5 @@ async fn bad_input_a_tenant_that_cannot_be_decoded() {
     fleet.tenant("decode-acme", "1.0.0", json!({})).await;
     let healed = fleet.runs("decode-acme", "1.0.0").await;
     assert!(healed.condition("Stalled").is_none() && healed.uid().is_some());
+    fleet.end().await;
 }

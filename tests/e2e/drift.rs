@@ -83,6 +83,7 @@ async fn drift() {
         fleet.told("drift-acme", &["DriftRepaired", &format!("{kind}/{name} (deleted)")]).await;
     }
     fleet.runs("drift-acme", "1.0.0").await;
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -104,6 +105,7 @@ async fn a_mark_that_is_taken_off_does_not_unmanage() {
         };
         watch_until(&api, "unmarked-operator", "the mark is back", PATIENCE, marked).await;
     }
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -126,4 +128,5 @@ async fn drift_is_only_reported_where_the_tenant_says_warn() {
     let back = |live: Option<&DynamicObject>| live.is_some_and(|live| live.data["spec"]["hard"]["pods"] != "999");
     watch_until(&quotas, "warned-operator", "it is repaired", PATIENCE, back).await;
     fleet.until("warned-acme", "the condition is gone", |tenant| tenant.condition("Drifted").is_none()).await;
+    fleet.end().await;
 }

@@ -17,6 +17,7 @@ mod handover;
 mod offboard;
 mod onboard;
 mod paused;
+mod polling;
 mod prune;
 mod status_lost;
 mod waves;

@@ -55,6 +55,7 @@ async fn offboard_delete() {
     // A neighbour whose name begins alike is another tenant.
     assert_eq!(marked(&fleet, "gone-acme-too").await.len(), 10);
     assert_eq!(fleet.images("gone-acme-too").await.len(), 2);
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -77,6 +78,7 @@ async fn offboard_orphan() {
     let namespace = fleet.objects("orphan-acme", "v1", "Namespace").get("tenant-orphan-acme").await.unwrap();
     assert!(namespace.meta().deletion_timestamp.is_none());
     assert_eq!(fleet.images("orphan-acme").await, pods, "the pods run on");
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -116,4 +118,5 @@ async fn offboard_retain() {
     }
     let none = async || fleet.images("retain-acme").await.is_empty();
     eventually("no pod is left", PATIENCE, none).await;
+    fleet.end().await;
 }

@@ -67,6 +67,7 @@ async fn onboard() {
     let seen: Vec<&str> = seen.split_whitespace().collect();
     assert_eq!(seen[..6], ["onboard-acme", "onboard", "1.0.0", "1.0.0", "True", "Running"], "{seen:?}");
     fleet.told("onboard-acme", &["TenantOnboarded", "1.0.0"]).await;
+    fleet.end().await;
 }
 
 /// Ten objects, each marked as ours, and all of them in the inventory.

@@ -39,6 +39,7 @@ async fn paused() {
     let one = |live: Option<&kube::api::DynamicObject>| live.is_some_and(|live| live.data["spec"]["replicas"] == 1);
     watch_until(&deployments, "paused-operator", "it is there again, as edited", PATIENCE, one).await;
     assert_ne!(quotas.get("paused-operator").await.unwrap().data["spec"]["hard"]["pods"], "999");
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -54,4 +55,5 @@ async fn stopped() {
     fleet.tenant("stopped-acme", "1.0.0", json!({})).await;
     fleet.until("stopped-acme", "it runs again", |tenant| summary(tenant).as_deref() == Some("Running")).await;
     assert_eq!(fleet.images("stopped-acme").await.len(), 2);
+    fleet.end().await;
 }

@@ -47,4 +47,5 @@ async fn an_upgrade_of_polling_standbys_hands_over_once() {
     assert!(leaderless < RETRY_PERIOD, "nobody led for {leaderless} ms: the leader's pod did not go first");
     // What it was is said where everybody looks.
     fleet.told("polling-acme", &["TenantUpgraded", &format!("{leaderless} ms")]).await;
+    fleet.end().await;
 }

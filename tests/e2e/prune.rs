@@ -72,4 +72,5 @@ async fn prune() {
     let inventory = tenant.status.unwrap().inventory.unwrap().entries;
     assert!(inventory.len() == 7 && !inventory.iter().any(|entry| entry.contains("_settings_")), "{inventory:?}");
     assert!(maps.get("stranger").await.unwrap().metadata.deletion_timestamp.is_none(), "it carries no UID of ours");
+    fleet.end().await;
 }

@@ -105,6 +105,7 @@ async fn wave_happy() {
     let status = rollout.status.unwrap();
     assert_eq!((status.members, status.proven, status.failed, status.in_flight), (4, 4, 0, 0));
     assert_eq!(rollouts(&fleet).await.len(), 1, "four tenants that changed together are one rollout");
+    fleet.end().await;
 }
 
 #[tokio::test]
@@ -147,6 +148,7 @@ async fn wave_halts_at_canary() {
     }
     let run = rollouts(&fleet).await.into_iter().find(|run| run.spec.target.version == "1.2.0").unwrap();
     assert!(run.status.unwrap().phase.ended(), "nobody wants it any more");
+    fleet.end().await;
 }
 
 #[tokio::test]

@@ -265,6 +265,16 @@ fn cluster_program() -> PathBuf {
     path
 }
 
+/// What `make` builds beside the cluster program: `clientgo`, for instance.
+///
+/// # Panics
+/// When it is not there.
+pub fn beside_cluster_program(name: &str) -> PathBuf {
+    let path = cluster_program().with_file_name(name);
+    assert!(path.exists(), "no {}: `make` builds it", path.display());
+    path
+}
+
 fn possible(node: Node) -> Node {
     static TOLD: Once = Once::new();
     if node != Node::Containers || std::env::var_os("LEASEHOLD_E2E_KUBECONFIG").is_some() {
