@@ -58,7 +58,8 @@ pub fn the_inventory_comes_first(log: &[Request]) {
         let object = request.object();
         if request.resource == "tenants" && request.subresource == "status" {
             let entries = object["status"]["inventory"]["entries"].as_array().cloned().unwrap_or_default();
-            let entries: BTreeSet<String> = entries.iter().filter_map(|entry| Some(entry.as_str()?.to_owned())).collect();
+            let entries: BTreeSet<String> =
+                entries.iter().filter_map(|entry| Some(entry.as_str()?.to_owned())).collect();
             let lost: Vec<&String> = there.entry(request.name.clone()).or_default().difference(&entries).collect();
             assert!(lost.is_empty(), "{lost:?} are there and not in the inventory of {request}");
             known.insert(request.name.clone(), entries);

@@ -7,7 +7,9 @@ use kube::api::PostParams;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::oracle::{claims_come_first, deletes_carry_the_uid, epochs_only_grow, no_write_of_the_older_after_the_newer, tally};
+use crate::oracle::{
+    claims_come_first, deletes_carry_the_uid, epochs_only_grow, no_write_of_the_older_after_the_newer, tally,
+};
 use crate::runner::{ELECTED, Runner};
 use crate::scene::{SOON, Scene, names};
 use crate::support::eventually;

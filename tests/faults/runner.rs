@@ -18,7 +18,8 @@ use crate::support::{Leasehold, eventually};
 const REST: Duration = Duration::from_millis(600);
 
 /// The only process: no election, so that a restart goes on at once.
-pub const ALONE: &[&str] = &["--leader-elect=false", "--lease-duration=3s", "--renew-deadline=2s", "--retry-period=500ms"];
+pub const ALONE: &[&str] =
+    &["--leader-elect=false", "--lease-duration=3s", "--renew-deadline=2s", "--retry-period=500ms"];
 /// One of several: the shortest Lease that leaves two renewals of room.
 pub const ELECTED: &[&str] = &["--lease-duration=3s", "--renew-deadline=2s", "--retry-period=500ms"];
 
