@@ -184,12 +184,12 @@ impl Flow {
     }
 
     async fn begin(self, scene: &Scene, run: usize) {
-        for tenant in self.tenants(run) {
-            match self {
-                Self::Onboard | Self::Upgrade => scene.tenant(&tenant, "crash", &self.target(run)).await,
-                Self::Offboard => {
-                    scene.tenants().delete(&tenant, &DeleteParams::default()).await.unwrap();
-                }
+        let tenants = self.tenants(run);
+        match self {
+            Self::Onboard => scene.tenant(&tenants[0], "crash", &self.target(run)).await,
+            Self::Upgrade => scene.bump(&tenants, &self.target(run)).await,
+            Self::Offboard => {
+                scene.tenants().delete(&tenants[0], &DeleteParams::default()).await.unwrap();
             }
         }
     }

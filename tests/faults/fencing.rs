@@ -117,9 +117,7 @@ async fn stale_leader_is_denied() {
     first.proxy.add(deployments().before(hold(&first.proxy)));
     let held = first.proxy.add(deployments().before(stop(&first)));
     let before = first.proxy.requests();
-    for name in &tenants {
-        scene.tenant(name, "fenced", "1.0.1").await;
-    }
+    scene.bump(&tenants, "1.0.1").await;
     eventually("the leader is in the wave", SOON, async || first.proxy.matched(held) > 0).await;
     until_working(&second).await;
     scene.until_run(&tenants, "1.0.1").await;

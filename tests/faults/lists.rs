@@ -52,9 +52,7 @@ async fn cut_ended_and_expired_watches_cost_nothing_but_time() {
         scene.tenant(name, "watches", "1.0.0").await;
     }
     scene.until_run(&tenants, "1.0.0").await;
-    for name in &tenants {
-        scene.tenant(name, "watches", "1.0.1").await;
-    }
+    scene.bump(&tenants, "1.0.1").await;
     scene.until_run(&tenants, "1.0.1").await;
     eventually("the run is over", SOON, async || scene.succeeded("watches", "1.0.1").await.is_some()).await;
     runner.until_at_rest().await;
@@ -105,9 +103,7 @@ async fn refused_and_empty_lists_delete_nothing() {
     // It still works.
     let runner = Runner::start(&scene, "after", ALONE);
     runner.until_warm().await;
-    for name in &tenants {
-        scene.tenant(name, "lists", "1.0.1").await;
-    }
+    scene.bump(&tenants, "1.0.1").await;
     scene.until_run(&tenants, "1.0.1").await;
 }
 
@@ -130,7 +126,8 @@ async fn lists_that_hang_and_watches_that_fall_silent_are_given_up() {
         scene.tenant(name, "silent", "1.0.0").await;
     }
     scene.until_run(&tenants, "1.0.0").await;
-    assert!(struck.iter().all(|rule| proxy.matched(*rule) >= 2), "each was asked for again");
+    let again = async || struck.iter().all(|rule| proxy.matched(*rule) >= 2);
+    eventually("each is asked for again", SOON, again).await;
     assert_eq!(tally(&proxy.log())[&("create", "deployments".to_owned())], tenants.len(), "each stack once");
     assert_eq!(deletes(&runner), 0);
 }
