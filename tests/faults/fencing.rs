@@ -108,8 +108,8 @@ async fn stale_leader_is_denied() {
     let by_hand = client(&other.kubeconfig_with_token(token.trim())).await;
     let old = epoch(&scene).await;
     // A policy is in force a moment after it was written.
-    let never = async || is_stale(&write(&by_hand, &tenants[0], old + 7).await);
-    eventually("an epoch that never was is denied", SOON, never).await;
+    let denied = async || is_stale(&write(&by_hand, &tenants[0], old + 7).await);
+    eventually("an epoch that never was is denied", SOON, denied).await;
     write(&by_hand, &tenants[0], old).await.expect("the epoch in force may write");
 
     // The leader stops, and what it sent last is held up on its way: an upgrade's first change of a Deployment.
@@ -117,9 +117,7 @@ async fn stale_leader_is_denied() {
     first.proxy.add(deployments().before(hold(&first.proxy)));
     let held = first.proxy.add(deployments().before(stop(&first)));
     let before = first.proxy.requests();
-    for name in &tenants {
-        scene.tenant(name, "fenced", "1.0.1").await;
-    }
+    scene.bump(&tenants, "1.0.1").await;
     eventually("the leader is in the wave", SOON, async || first.proxy.matched(held) > 0).await;
     until_working(&second).await;
     scene.until_run(&tenants, "1.0.1").await;

@@ -9,6 +9,15 @@ use crate::scene::{SOON, Scene, names};
 use crate::support::eventually;
 use crate::support::proxy::{Fault, Match, Proxy};
 
+/// The default silence would take minutes.
+const IMPATIENT: &[&str] = &[
+    "--leader-elect=false",
+    "--lease-duration=3s",
+    "--renew-deadline=2s",
+    "--retry-period=500ms",
+    "--watch-silence=5s",
+];
+
 fn behind<'a>(scene: &'a Scene, proxy: &Arc<Proxy>) -> Runner<'a> {
     let kubeconfig = proxy.kubeconfig().to_owned();
     Runner::behind(scene, Arc::clone(proxy), "leasehold-system", kubeconfig, ALONE)
@@ -43,9 +52,7 @@ async fn cut_ended_and_expired_watches_cost_nothing_but_time() {
         scene.tenant(name, "watches", "1.0.0").await;
     }
     scene.until_run(&tenants, "1.0.0").await;
-    for name in &tenants {
-        scene.tenant(name, "watches", "1.0.1").await;
-    }
+    scene.bump(&tenants, "1.0.1").await;
     scene.until_run(&tenants, "1.0.1").await;
     eventually("the run is over", SOON, async || scene.succeeded("watches", "1.0.1").await.is_some()).await;
     runner.until_at_rest().await;
@@ -96,8 +103,31 @@ async fn refused_and_empty_lists_delete_nothing() {
     // It still works.
     let runner = Runner::start(&scene, "after", ALONE);
     runner.until_warm().await;
-    for name in &tenants {
-        scene.tenant(name, "lists", "1.0.1").await;
-    }
+    scene.bump(&tenants, "1.0.1").await;
     scene.until_run(&tenants, "1.0.1").await;
+}
+
+#[tokio::test]
+async fn lists_that_hang_and_watches_that_fall_silent_are_given_up() {
+    let scene = Scene::begin().await;
+    scene.operator("silent", &["1.0.0".to_owned()]).await;
+    let proxy = Arc::new(scene.cluster.proxy("silent"));
+    let struck = [
+        proxy.add(Match::verb("list").resource("tenants").nth(1).before(Fault::Hang)),
+        proxy.add(Match::verb("list").resource("roles").nth(1).before(Fault::Hang)),
+        proxy.add(Match::verb("watch").resource("pods").nth(1).before(Fault::Hang)),
+        proxy.add(Match::verb("watch").resource("tenants").nth(1).before(Fault::MuteWatch { after: 0 })),
+        proxy.add(Match::verb("watch").resource("deployments").nth(1).before(Fault::MuteWatch { after: 0 })),
+    ];
+    let kubeconfig = proxy.kubeconfig().to_owned();
+    let runner = Runner::behind(&scene, Arc::clone(&proxy), "leasehold-system", kubeconfig, IMPATIENT);
+    let tenants = names("silent", 2);
+    for name in &tenants {
+        scene.tenant(name, "silent", "1.0.0").await;
+    }
+    scene.until_run(&tenants, "1.0.0").await;
+    let again = async || struck.iter().all(|rule| proxy.matched(*rule) >= 2);
+    eventually("each is asked for again", SOON, again).await;
+    assert_eq!(tally(&proxy.log())[&("create", "deployments".to_owned())], tenants.len(), "each stack once");
+    assert_eq!(deletes(&runner), 0);
 }

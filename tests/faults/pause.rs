@@ -61,9 +61,7 @@ async fn a_leader_stopped_in_a_wave_writes_nothing_once_its_successor_did() {
 
     // On its way to the API server: this one still arrives.
     let rule = first.proxy.add(Match::verb("apply").resource("deployments").nth(1).before(stop(&first)));
-    for name in &tenants {
-        scene.tenant(name, "pause", "1.0.1").await;
-    }
+    scene.bump(&tenants, "1.0.1").await;
     eventually("the leader is in the wave", SOON, async || first.proxy.matched(rule) > 0).await;
     until_working(&second).await;
     first.process.cont();

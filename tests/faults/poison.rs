@@ -32,14 +32,16 @@ async fn poisoned_tenants_delay_nobody_and_recover_by_themselves() {
     for name in &poisoned {
         assert!(!scene.run(std::slice::from_ref(name), "1.0.0").await, "{name} cannot have got anywhere");
     }
-    let tried = |log: Vec<crate::support::proxy::Request>| {
+    let writes_in = |log: Vec<crate::support::proxy::Request>| {
         let work = |request: &crate::support::proxy::Request| request.is_work() && request.namespace == "tenant-aa-a";
         log.into_iter().filter(work).count()
     };
     // Growing pauses: no storm. The first stage within the namespace is three objects.
-    let tries = tried(runner.proxy.log());
+    let tries = writes_in(runner.proxy.log());
     assert!(tries <= 3 * 16, "{tries} writes for a tenant that is refused");
 
-    rules.into_iter().for_each(|rule| runner.proxy.remove(rule));
+    for rule in rules {
+        runner.proxy.remove(rule);
+    }
     scene.until_run(&poisoned, "1.0.0").await;
 }

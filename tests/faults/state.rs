@@ -93,7 +93,9 @@ fn said(mut status: Value, generation: &Value) -> Value {
         ("/lastUpgrade", &["leaderlessMilliseconds", "handovers"]),
     ] {
         if let Some(map) = status.pointer_mut(map).and_then(Value::as_object_mut) {
-            fields.iter().for_each(|field| drop(map.remove(*field)));
+            for field in fields {
+                map.remove(*field);
+            }
         }
     }
     for wave in status["waves"].as_array_mut().into_iter().flatten() {
