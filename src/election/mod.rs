@@ -12,7 +12,7 @@
 //!
 //! # async fn run(sigterm: impl Future<Output = ()>) -> Result<(), Box<dyn std::error::Error>> {
 //! let config = ElectorConfig::new("memcached.cache.example.com", "tenant-acme", "memcached-0_5f1c");
-//! let elector = Elector::start(kube::Config::infer().await?, config)?;
+//! let elector = Elector::start(kube::Config::infer().await?, config).await?;
 //! let term = elector.lead().await?;
 //! tokio::select! {
 //!     () = term.cancelled() => {} // lost: stop writing at once, exit non-zero
