@@ -147,26 +147,32 @@ impl Writer {
     /// Scales workloads to zero.
     pub async fn scale_down(&self, term: &Term, targets: &[Target]) -> (Answers, Option<Failure>) {
         let patch = json!({"spec": {"replicas": 0}});
-        self.merge_all(term, targets, &patch).await
+        self.merge_all(term, targets, &patch, true).await
     }
 
     /// Takes our marks off, and leaves the objects.
     pub async fn unmark(&self, term: &Term, targets: &[Target]) -> (Answers, Option<Failure>) {
         let patch = json!({"metadata": {
             "labels": {marks::TENANT: null, "app.kubernetes.io/managed-by": null},
-            "annotations": {marks::TENANT_UID: null, marks::DIGEST: null, marks::GRANT: null},
+            "annotations": {marks::TENANT_UID: null, marks::DIGEST: null, marks::GRANT: null, marks::EPOCH: null},
         }});
-        self.merge_all(term, targets, &patch).await
+        self.merge_all(term, targets, &patch, false).await
     }
 
-    async fn merge_all(&self, term: &Term, targets: &[Target], patch: &Value) -> (Answers, Option<Failure>) {
+    async fn merge_all(
+        &self,
+        term: &Term,
+        targets: &[Target],
+        patch: &Value,
+        stamp: bool,
+    ) -> (Answers, Option<Failure>) {
         let mut answers = Answers::new();
         for target in targets {
             let (api, source) = match self.api(&target.key) {
                 Ok(found) => found,
                 Err(failure) => return (answers, Some(failure)),
             };
-            let patch = stamped(term, patch, &target.uid);
+            let patch = if stamp { stamped(term, patch, &target.uid) } else { guarded(patch, &target.uid) };
             let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
             let request = api.patch(&target.key.name, &params, &patch);
             match self.send(term, &target.key.spoken(), request).await {
@@ -203,10 +209,16 @@ impl Writer {
     }
 }
 
-/// The patch with the epoch and the precondition on the UID.
-fn stamped(term: &Term, patch: &Value, uid: &str) -> Value {
+/// The patch with the precondition on the UID.
+fn guarded(patch: &Value, uid: &str) -> Value {
     let mut patch = patch.clone();
     patch["metadata"]["uid"] = uid.into();
+    patch
+}
+
+/// The same, with the epoch.
+fn stamped(term: &Term, patch: &Value, uid: &str) -> Value {
+    let mut patch = guarded(patch, uid);
     patch["metadata"]["annotations"][marks::EPOCH] = epoch(term).to_string().into();
     patch
 }

@@ -24,6 +24,8 @@ pub struct Catalog {
     pub releases: BTreeMap<(String, String), Release>,
     /// Releases that cannot be used at all, by object name, and why.
     pub broken: BTreeMap<String, String>,
+    /// What the broken ones say they are.
+    claimed: BTreeMap<(String, String), String>,
 }
 
 /// One release, ready to be rendered.
@@ -69,6 +71,8 @@ impl Catalog {
             match Release::new(name, object, world) {
                 Ok(release) => catalog.add(release),
                 Err(why) => {
+                    let is = (object.spec.operator.clone(), object.spec.version.clone());
+                    catalog.claimed.insert(is, name.clone());
                     catalog.broken.insert(name.clone(), why);
                 }
             }
@@ -94,6 +98,13 @@ impl Catalog {
     #[must_use]
     pub fn get(&self, operator: &str, version: &str) -> Option<&Release> {
         self.releases.get(&(operator.to_owned(), version.to_owned()))
+    }
+
+    /// A release of that operator and version that cannot be used: its object's name, and why.
+    #[must_use]
+    pub fn broken_release(&self, operator: &str, version: &str) -> Option<(&str, &str)> {
+        let name = self.claimed.get(&(operator.to_owned(), version.to_owned()))?;
+        Some((name, self.broken.get(name)?))
     }
 
     /// The kinds of custom resources that an operator's releases bring, at their storage version.

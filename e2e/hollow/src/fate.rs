@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn timings_go_by_their_short_names_too() {
-        let short = candidate(&pod("a", &["--leader-election-id=acme.x", "--lease-duration=15s", "--retry-period", "2s"]));
+        let short =
+            candidate(&pod("a", &["--leader-election-id=acme.x", "--lease-duration=15s", "--retry-period", "2s"]));
         let short = short.unwrap();
         assert_eq!((short.lease_duration, short.retry_period), (Duration::from_secs(15), Duration::from_secs(2)));
     }

@@ -151,8 +151,7 @@ fn wanted<'a>(tenant: &Tenant, catalog: &'a Catalog) -> Result<&'a Release, Repo
 }
 
 fn missing(operator: &str, version: &str, catalog: &Catalog) -> Report {
-    let broken = catalog.broken.iter().find(|(name, _)| name.contains(version));
-    if let Some((name, why)) = broken {
+    if let Some((name, why)) = catalog.broken_release(operator, version) {
         return Report::blocked(Reason::ReleaseInvalid, format!("OperatorRelease {name} cannot be used: {why}"));
     }
     let known = catalog.versions(operator);
