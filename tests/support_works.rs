@@ -117,7 +117,7 @@ spec:
 #[tokio::test]
 async fn a_local_program_runs_as_a_real_pod() {
     let cluster = Cluster::start(Node::Containers).await;
-    if cluster.node() != Node::Containers {
+    if !cluster.runs_local_programs() {
         return;
     }
     cluster.load_image("example.com/sleep:1", Path::new("/bin/sleep"));

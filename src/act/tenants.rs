@@ -8,7 +8,10 @@ use serde_json::json;
 use super::{Answers, Failure, Writer, stack::Owner, writer::dynamic};
 use crate::{
     api::{Tenant, TenantStatus, Time},
-    domain::{marks, world::FaultKind},
+    domain::{
+        marks,
+        world::{FaultKind, Undecodable},
+    },
     election::Term,
     observe::Source,
     plan::tenant::Step,
@@ -43,15 +46,17 @@ impl Writer {
     ///
     /// # Errors
     /// What the API server said. A Tenant that is gone is done.
-    pub async fn undecodable(&self, term: &Term, name: &str, error: &str) -> Result<Answers, Failure> {
+    pub async fn undecodable(&self, term: &Term, name: &str, found: &Undecodable) -> Result<Answers, Failure> {
         let now = Time::seconds(jiff::Timestamp::now());
+        let Undecodable { error, generation, .. } = found;
         let condition = |kind: &str, status: &str| {
             json!({
-                "type": kind, "status": status, "reason": "Undecodable", "observedGeneration": 0, "lastTransitionTime": now,
+                "type": kind, "status": status, "reason": "Undecodable", "observedGeneration": generation, "lastTransitionTime": now,
                 "message": format!("this Tenant cannot be read: {error}. Correct the field; its stack is left as it is meanwhile"),
             })
         };
         let patch = json!({"status": {
+            "observedGeneration": generation,
             "summary": "Stalled: Undecodable",
             "conditions": [condition("Ready", "False"), condition("Stalled", "True")],
         }});

@@ -148,7 +148,7 @@ impl JsonSchema for Amount {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// Which aspect: `Ready`, `Reconciling`, `Stalled`, `UpToDate`, `LeaderElected` or `Isolated`.
+    /// Which aspect: `Ready`, `Reconciling`, `Stalled`, `UpToDate`, `LeaderElected`, `Isolated` or `Drifted`.
     #[serde(rename = "type")]
     #[schemars(length(max = 64))]
     pub type_: String,

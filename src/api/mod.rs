@@ -1,4 +1,5 @@
 //! The kinds of `leasehold.dev/v1alpha1`: serde, schema, CEL rules. No behaviour beyond what a field means.
+#![allow(clippy::duplicated_attributes, reason = "KubeSchema repeats the attributes of fields beside its CEL rules")]
 mod common;
 mod fleet;
 mod policy;

@@ -218,7 +218,7 @@ pub struct Halt {
     /// Which budget was breached, by which tenants.
     #[schemars(length(max = 1024))]
     pub reason: String,
-    /// When.
+    /// When that was.
     pub at: Time,
     /// `metadata.generation` of the Rollout at that moment: only a later edit by a person can resume it.
     pub generation: i64,

@@ -13,7 +13,7 @@ pub struct TenantStatus {
     /// What is going on, in a few words: the printer column STATUS.
     #[schemars(length(max = 256))]
     pub summary: String,
-    /// Ready, Reconciling, Stalled, UpToDate, LeaderElected and Isolated.
+    /// Ready, Reconciling, Stalled, UpToDate, LeaderElected and Isolated; Drifted while drift is left as it is.
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
     /// The tenant's namespace, bound by UID once it exists.
@@ -137,10 +137,10 @@ pub struct Rejected {
     /// The revision that was rejected.
     #[schemars(length(max = 64))]
     pub revision: String,
-    /// Why.
+    /// Why it was rejected.
     #[schemars(length(max = 256))]
     pub reason: String,
-    /// When.
+    /// When that was.
     pub at: Time,
 }
 

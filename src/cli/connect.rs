@@ -92,7 +92,7 @@ pub fn causes(error: &(dyn Error + 'static)) -> String {
     while let Some(cause) = source {
         let said = cause.to_string();
         if !text.contains(&said) {
-            text += &format!(": {said}");
+            text = format!("{text}: {said}");
         }
         source = cause.source();
     }

@@ -162,7 +162,9 @@ impl PlanView {
             self.tenants.iter().partition(|t| t.next_step.is_some() || t.row.state != State::Done);
         if !busy.is_empty() {
             let mut table = Table::new(["NAME", "VERSION", "DESIRED", "STATUS", "NEXT-STEP", "UNTIL", "WHY"]);
-            busy.iter().for_each(|tenant| table.row(tenant.cells(now)));
+            for tenant in &busy {
+                table.row(tenant.cells(now));
+            }
             lines.extend(table.lines(paint));
             lines.push(String::new());
         }

@@ -165,7 +165,7 @@ fn take(seen: &mut TenantSeen, step: &Step) {
     let Some(tenant) = &mut seen.tenant else { return };
     match step {
         Step::AddFinalizer => {
-            Arc::make_mut(tenant).metadata.finalizers.get_or_insert_default().push(marks::FINALIZER.into())
+            Arc::make_mut(tenant).metadata.finalizers.get_or_insert_default().push(marks::FINALIZER.into());
         }
         Step::Status(status) => Arc::make_mut(tenant).status = Some(*status.clone()),
         _ => return,

@@ -31,6 +31,12 @@ impl ObjectKey {
         (parts.next().is_none() && !key.name.is_empty() && !key.kind.is_empty()).then_some(key)
     }
 
+    /// The namespace it stands in; a Namespace stands in itself.
+    #[must_use]
+    pub fn home(&self) -> &str {
+        if self.namespace.is_empty() { &self.name } else { &self.namespace }
+    }
+
     /// `Deployment/memcached`: how people name it.
     #[must_use]
     pub fn spoken(&self) -> String {

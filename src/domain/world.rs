@@ -29,7 +29,9 @@ pub struct World {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undecodable {
     pub error: String,
-    /// The object's own status says so already.
+    /// `metadata.generation` of what cannot be decoded.
+    pub generation: i64,
+    /// The object's own status says so already, about this generation.
     pub reported: bool,
 }
 
@@ -88,6 +90,14 @@ pub struct Fault {
     pub retry_at: Timestamp,
     /// Failures in a row.
     pub times: u32,
+}
+
+impl Fault {
+    /// Whether it was the Tenant itself that could not be written.
+    #[must_use]
+    pub fn is_of_tenant(&self) -> bool {
+        self.object.starts_with("Tenant/")
+    }
 }
 
 /// What kind of failure a write met.

@@ -2,10 +2,7 @@
 //!
 //! Flows in: a kube configuration and an [`ElectorConfig`]. Flows out: a [`Term`], a [`Leadership`] to watch, an
 //! [`Outcome`]. It must never hold a term itself: whoever got one asks it before each write.
-use tokio::{
-    sync::watch::{self, Receiver, Sender},
-    task::JoinHandle,
-};
+use tokio::sync::watch::{self, Receiver, Sender};
 
 use super::{
     config::{ElectorConfig, InvalidConfig},
@@ -55,7 +52,6 @@ pub enum StartError {
 pub struct Elector {
     stop: Sender<bool>,
     leadership: Receiver<Leadership>,
-    task: JoinHandle<()>,
 }
 
 impl Elector {
@@ -76,7 +72,8 @@ impl Elector {
         let standby = Leadership::Standby { holder: None, transitions: 0, trouble: None };
         let (publish, leadership) = watch::channel(standby);
         let shell = Shell::new(client, config, watchdog, publish, stopped);
-        Ok(Self { stop, leadership, task: tokio::spawn(shell.run()) })
+        tokio::spawn(shell.run());
+        Ok(Self { stop, leadership })
     }
 
     /// Resolves when this candidate has won. Safe to drop and call again.
@@ -114,12 +111,6 @@ impl Elector {
                 return if let Leadership::Ended { reason } = &*last { *reason } else { DIED };
             }
         }
-    }
-
-    /// Whether the elector's task is still there; for a liveness probe.
-    #[must_use]
-    pub fn is_running(&self) -> bool {
-        !self.task.is_finished()
     }
 }
 

@@ -1,32 +1,20 @@
 //! [`Change`]s and the answers to our own writes → the [`World`]. Newer wins: an answer that overtakes the watch is not
 //! undone by the watch's older event.
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 use kube::{ResourceExt, api::DynamicObject};
-use serde::de::DeserializeOwned;
 
-use super::{
-    reduce,
-    watch::{Change, Source, Step},
-};
-use crate::{
-    api::{FleetPolicy, OperatorRelease, Rollout, RolloutPolicy, Tenant},
-    domain::{
-        crd,
-        kinds::StackKind,
-        object::{CrdSeen, LeaseSeen},
-        world::{Customs, Fault, Repairs, TenantSeen, Undecodable, World},
-    },
+use super::watch::{Change, Source, Step};
+use crate::domain::{
+    object::LeaseSeen,
+    world::{Customs, Fault, Repairs, TenantSeen, World},
 };
 
 /// The World, kept up to date.
 #[derive(Debug, Default)]
 pub struct Index {
-    world: World,
+    pub(super) world: World,
     /// Objects by source: where an object without its mark is looked up again.
     known: HashMap<Source, BTreeMap<String, Known>>,
     /// What a list that is under way has shown so far.
@@ -203,110 +191,7 @@ impl Index {
         }
     }
 
-    fn record(&mut self, source: Source, object: &DynamicObject, now: Timestamp) {
-        let name = object.name_any();
-        match source {
-            Source::Tenants => {
-                if let Some(tenant) = self.decode::<Tenant>(source, object) {
-                    self.record_tenant(&name, tenant, now);
-                }
-            }
-            Source::Releases => {
-                if let Some(release) = self.decode::<OperatorRelease>(source, object) {
-                    self.world.releases.insert(name, Arc::new(release));
-                    self.world.shared_version += 1;
-                }
-            }
-            Source::Policies => {
-                if let Some(policy) = self.decode::<RolloutPolicy>(source, object) {
-                    self.world.policies.insert(name, policy.spec);
-                }
-            }
-            Source::Rollouts => {
-                if let Some(rollout) = self.decode::<Rollout>(source, object) {
-                    self.world.rollouts.insert(name, rollout);
-                }
-            }
-            Source::Fleet => {
-                if let Some(policy) = self.decode::<FleetPolicy>(source, object)
-                    && self.world.fleet != policy.spec
-                {
-                    self.world.fleet = policy.spec;
-                    self.world.shared_version += 1;
-                }
-            }
-            Source::Crds => self.record_crd(&name, object),
-            Source::Pods => {
-                if let Some((name, pod)) = reduce::pod(object) {
-                    let seen = self.tenant(&pod.tenant.clone());
-                    if seen.pods.get(&name) != Some(&pod) {
-                        seen.pods.insert(name, pod);
-                        seen.version += 1;
-                    }
-                }
-            }
-            Source::Stack(kind) => self.record_object(kind, object),
-        }
-    }
-
-    fn record_tenant(&mut self, name: &str, tenant: Tenant, now: Timestamp) {
-        let seen = self.tenant(name);
-        let wanted = |t: &Tenant| (t.spec.version.clone(), t.metadata.uid.clone());
-        if seen.tenant.as_deref().map(wanted) != Some(wanted(&tenant)) {
-            seen.desired_since = now;
-        }
-        // A person's edit deserves a fresh look, whatever failed before.
-        if seen.tenant.as_ref().is_some_and(|old| old.metadata.generation != tenant.metadata.generation) {
-            seen.fault = None;
-        }
-        seen.tenant = Some(Arc::new(tenant));
-        seen.version += 1;
-    }
-
-    fn record_object(&mut self, kind: &StackKind, object: &DynamicObject) {
-        if let Some((key, reduced)) = reduce::object(kind, object) {
-            let seen = self.tenant(&reduced.tenant.clone());
-            let same = seen.objects.get(&key).is_some_and(|old| {
-                let mut old = old.clone();
-                old.resource_version.clone_from(&reduced.resource_version);
-                old == reduced
-            });
-            seen.objects.insert(key, reduced);
-            seen.version += u64::from(!same);
-        }
-    }
-
-    fn record_crd(&mut self, name: &str, object: &DynamicObject) {
-        let Ok(definition) = object.clone().try_parse() else { return };
-        let seen = CrdSeen {
-            uid: object.uid().unwrap_or_default(),
-            digest: crd::digest(&definition),
-            established: crd::established(&definition),
-        };
-        if self.world.crds.get(name) != Some(&seen) {
-            self.world.crds.insert(name.to_owned(), seen);
-            self.world.shared_version += 1;
-        }
-    }
-
-    /// One undecodable object must not stop the watch for all (CVE-2022-39272): it is noted, and its last good state stays.
-    fn decode<T: DeserializeOwned + kube::Resource>(&mut self, source: Source, object: &DynamicObject) -> Option<T> {
-        let key = (source.name().to_owned(), object.name_any());
-        match serde_json::to_value(object).and_then(serde_json::from_value::<T>) {
-            Ok(decoded) => {
-                self.world.undecodable.remove(&key);
-                Some(decoded)
-            }
-            Err(error) => {
-                tracing::warn!(kind = key.0, name = key.1, %error, "object cannot be decoded; ignored until it is corrected");
-                let undecodable = Undecodable { reported: reduce::says_undecodable(object), error: error.to_string() };
-                self.world.undecodable.insert(key, undecodable);
-                None
-            }
-        }
-    }
-
-    fn tenant(&mut self, name: &str) -> &mut TenantSeen {
+    pub(super) fn tenant(&mut self, name: &str) -> &mut TenantSeen {
         self.world.tenants.entry(name.to_owned()).or_default()
     }
 

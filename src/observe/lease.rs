@@ -33,6 +33,12 @@ impl Sampler {
         Self { client, samples, running: BTreeMap::new() }
     }
 
+    /// Whether that tenant's Lease is sampled now.
+    #[must_use]
+    pub fn samples(&self, tenant: &str) -> bool {
+        self.running.contains_key(tenant)
+    }
+
     /// Starts and stops samplers until they are the wanted ones. Returns the tenants that are not sampled any more.
     pub fn set(&mut self, wanted: &BTreeMap<String, (String, String)>) -> Vec<String> {
         let over = |(tenant, (lease, _)): (&String, &(_, JoinHandle<()>))| {
@@ -74,7 +80,7 @@ fn sample(
         while let Some(event) = stream.next().await {
             match event {
                 Ok(watcher::Event::InitApply(lease) | watcher::Event::Apply(lease)) => {
-                    follow(&mut seen, &lease, Timestamp::now())
+                    follow(&mut seen, &lease, Timestamp::now());
                 }
                 Ok(watcher::Event::Delete(_)) => free(&mut seen, Timestamp::now()),
                 Ok(watcher::Event::InitDone) => seen.known = true,

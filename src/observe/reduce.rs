@@ -30,7 +30,7 @@ pub fn object(kind: &StackKind, raw: &DynamicObject) -> Option<(ObjectKey, Seen)
         finalizers: raw.finalizers().to_vec(),
         remaining: remaining(&raw.data),
         grant: annotation(marks::GRANT),
-        content: content(kind, raw),
+        content: if annotation(marks::DIGEST).is_some() { content(kind, raw) } else { Box::default() },
         workload: kind.is_workload().then(|| workload(raw)),
     };
     Some((key, seen))
@@ -74,13 +74,17 @@ fn workload(raw: &DynamicObject) -> WorkloadSeen {
     }
 }
 
-/// What keeps a Namespace from going.
+/// What keeps a Namespace from going: whose finalizers first, then what is left.
 fn remaining(data: &Value) -> Option<String> {
     const WHY: [&str; 3] =
         ["NamespaceFinalizersRemaining", "NamespaceContentRemaining", "NamespaceDeletionContentFailure"];
     let conditions = data.pointer("/status/conditions")?.as_array()?;
-    let found = conditions.iter().find(|c| c["status"] == "True" && WHY.iter().any(|why| c["type"] == *why))?;
-    found["message"].as_str().map(str::to_owned)
+    let message = |why: &&str| {
+        let found = conditions.iter().find(|c| c["status"] == "True" && c["type"] == *why)?;
+        found["message"].as_str()
+    };
+    let messages: Vec<&str> = WHY.iter().filter_map(message).collect();
+    (!messages.is_empty()).then(|| messages.join("; "))
 }
 
 /// A pod of a tenant's operator, with its name; `None` without the tenant mark.
@@ -114,12 +118,11 @@ pub fn pod(raw: &DynamicObject) -> Option<(String, PodSeen)> {
     Some((raw.name_any(), pod))
 }
 
-/// Whether an object's status already says that it cannot be decoded.
+/// Whether an object's status already says that it cannot be decoded, about what it is now.
 #[must_use]
 pub fn says_undecodable(raw: &DynamicObject) -> bool {
     let conditions = raw.data.pointer("/status/conditions").and_then(Value::as_array);
-    conditions
-        .into_iter()
-        .flatten()
-        .any(|c| c["type"] == "Stalled" && c["reason"] == "Undecodable" && c["status"] == "True")
+    let current = |c: &Value| c["observedGeneration"].as_i64() == raw.metadata.generation;
+    let says = |c: &Value| c["type"] == "Stalled" && c["reason"] == "Undecodable" && c["status"] == "True";
+    conditions.into_iter().flatten().any(|c| says(c) && current(c))
 }

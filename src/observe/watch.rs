@@ -6,7 +6,7 @@ use kube::{
     api::{ApiResource, DynamicObject},
     runtime::{WatchStreamExt, watcher},
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::sync::mpsc;
 
 use crate::domain::{
     kinds::{OPTIONAL_KINDS, STACK_KINDS, StackKind},
@@ -97,7 +97,7 @@ impl Source {
 }
 
 /// Starts a watch that ends when the channel's other end is dropped.
-pub fn start(client: Client, source: Source, changes: mpsc::Sender<Change>) -> JoinHandle<()> {
+pub fn start(client: Client, source: Source, changes: mpsc::Sender<Change>) {
     tokio::spawn(async move {
         let api: Api<DynamicObject> = Api::all_with(client, &source.api_resource());
         let mut stream = watcher(api, source.config()).default_backoff().boxed();
@@ -118,7 +118,7 @@ pub fn start(client: Client, source: Source, changes: mpsc::Sender<Change>) -> J
                 return;
             }
         }
-    })
+    });
 }
 
 fn lean(mut object: DynamicObject) -> DynamicObject {

@@ -16,7 +16,7 @@ use crate::{
     api::Grant,
     domain::{
         fleet::{Fleet, Granted, Health},
-        world::{TenantSeen, World},
+        world::{TenantSeen, Undecodable, World},
     },
 };
 
@@ -27,8 +27,8 @@ pub struct Plan {
     pub releases: Vec<ReleaseStep>,
     /// Leases to sample: tenant → namespace and name.
     pub samples: BTreeMap<String, (String, String)>,
-    /// Tenants that cannot be decoded and whose status does not say so yet, with the error.
-    pub undecodable: Vec<(String, String)>,
+    /// Tenants that cannot be decoded and whose status does not say so yet.
+    pub undecodable: Vec<(String, Undecodable)>,
     /// When time alone changes the plan.
     pub wake: Option<Timestamp>,
 }
@@ -48,7 +48,8 @@ pub struct Planner {
 /// What was worked out for one tenant, and from what.
 #[derive(Debug)]
 struct Planned {
-    basis: (u64, u64, i64),
+    /// Versions of the tenant and of what all share, our epoch, whether it may have its namespace, whether it is one too many.
+    basis: (u64, u64, i64, bool, bool),
     facts: Facts,
     next: Next,
     /// The wave engine's wait that `next` speaks of.
@@ -67,15 +68,29 @@ impl Planner {
         self.share_out(world);
         let due = self.gather(world, epoch, now);
         self.compose(world, in_doubt);
-        let rollouts = rollout::decide(&self.fleet, now);
+        let rollouts = self.decide(now);
         self.answer(world, &rollouts, &due, epoch, now);
         let samples =
             self.tenants.iter().filter_map(|(name, p)| Some((name.clone(), p.next.sample.clone()?))).collect();
         let wakes = self.tenants.values().filter_map(|p| p.next.wake);
         let wake = wakes.chain(rollouts.wake).filter(|at| *at > now).min();
         let unsaid = world.undecodable.iter().filter(|((plural, _), found)| plural == "tenants" && !found.reported);
-        let undecodable = unsaid.map(|((_, name), found)| (name.clone(), found.error.clone())).collect();
+        let undecodable = unsaid.map(|((_, name), found)| (name.clone(), found.clone())).collect();
         Plan { releases: releases::steps(&self.catalog, world, now), rollouts, samples, undecodable, wake }
+    }
+
+    /// The wave engine's decisions, checked against the invariants before anybody acts on them. A violation is a bug of ours:
+    /// then nobody moves, which is safe, and it is said loudly.
+    fn decide(&self, now: Timestamp) -> Decisions {
+        let decisions = rollout::decide(&self.fleet, now);
+        let violations = rollout::invariants::check(&self.fleet, &decisions, now);
+        if violations.is_empty() {
+            return decisions;
+        }
+        for violation in &violations {
+            tracing::error!(%violation, "the plan was refused: please report this");
+        }
+        Decisions { waits: decisions.waits, ..Decisions::default() }
     }
 
     /// What comes next for each tenant, as of the last plan.
@@ -133,7 +148,8 @@ impl Planner {
         let mut due = BTreeSet::new();
         for (name, seen) in &world.tenants {
             let Some(tenant) = &seen.tenant else { continue };
-            let basis = (seen.version, world.shared_version, epoch);
+            let owner = self.claims.get(&tenant.target_namespace()) == Some(name);
+            let basis = (seen.version, world.shared_version, epoch, owner, self.surplus.contains(name));
             let known = self.tenants.get(name);
             if known.is_some_and(|p| p.basis == basis && p.next.wake.is_none_or(|at| at > now)) {
                 continue;

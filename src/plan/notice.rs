@@ -3,7 +3,7 @@ use super::tenant::{Step, Why};
 use crate::api::TenantStatus;
 
 /// An event about one object: reason for programs, note for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Notice {
     pub warning: bool,
     pub reason: String,
@@ -84,6 +84,10 @@ fn of_status(old: &TenantStatus, new: &TenantStatus) -> Vec<Notice> {
     let stalled = |s: &TenantStatus| s.conditions.iter().find(|c| c.type_ == "Stalled").cloned();
     if let Some(condition) = stalled(new).filter(|c| stalled(old).is_none_or(|o| o.reason != c.reason)) {
         notices.push(Notice::new(true, "Stalled", format!("{}: {}", condition.reason, condition.message)));
+    }
+    let drifted = |s: &TenantStatus| s.conditions.iter().find(|c| c.type_ == "Drifted").cloned();
+    if let Some(condition) = drifted(new).filter(|c| drifted(old).is_none_or(|o| o.message != c.message)) {
+        notices.push(Notice::new(true, "Drifted", condition.message));
     }
     notices
 }

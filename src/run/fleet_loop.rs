@@ -6,16 +6,14 @@ use std::{
 };
 
 use jiff::Timestamp;
-use kube::{
-    Api, Client,
-    api::{DynamicObject, ListParams},
-};
+use kube::Client;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
+    catch_up::catch_up,
     metrics::Metrics,
     retry,
-    tasks::{Done, Subject, Tasks},
+    tasks::{self, Done, Subject, Tasks},
 };
 use crate::{
     api::Grant,
@@ -113,7 +111,7 @@ impl FleetLoop {
             match self.turn(&mut terms, term.as_ref(), &mut stop).await? {
                 Turn::Observed => {}
                 Turn::Won(won) => {
-                    self.catch_up(&won).await;
+                    catch_up(&self.client, &mut self.index, &won).await;
                     term = Some(won);
                 }
                 Turn::Stop => break,
@@ -150,12 +148,19 @@ impl FleetLoop {
             () = lost => return Ok(Turn::Stop),
             Some(won) = terms.recv() => return Ok(Turn::Won(won)),
             Some(change) = self.changes.recv() => self.index.apply(change, Timestamp::now())?,
-            Some(sample) = self.samples.recv() => self.index.lease(&sample.tenant, Some(sample.lease)),
+            Some(sample) = self.samples.recv() => self.sampled(sample),
             Some(done) = self.under_way.join_next() => self.finish(done),
             () = tokio::time::sleep(pause) => return Ok(Turn::Observed),
         }
         self.gather().await?;
         Ok(Turn::Observed)
+    }
+
+    /// A sample that was under way when its sampler was stopped says nothing any more.
+    fn sampled(&mut self, sample: Sample) {
+        if self.sampler.samples(&sample.tenant) {
+            self.index.lease(&sample.tenant, Some(sample.lease));
+        }
     }
 
     fn pause(&self) -> Duration {
@@ -169,35 +174,9 @@ impl FleetLoop {
         loop {
             tokio::select! {
                 Some(change) = self.changes.recv() => self.index.apply(change, Timestamp::now())?,
-                Some(sample) = self.samples.recv() => self.index.lease(&sample.tenant, Some(sample.lease)),
+                Some(sample) = self.samples.recv() => self.sampled(sample),
                 Some(done) = self.under_way.join_next() => self.finish(done),
                 () = tokio::time::sleep_until(deadline) => return Ok(()),
-            }
-        }
-    }
-
-    /// Before the first write of a term: what the leader before us wrote last must be known (election.md, rule 6). Our
-    /// watch may lag behind; a list that the API server answers from etcd does not.
-    async fn catch_up(&mut self, term: &Term) {
-        for source in [Source::Tenants, Source::Rollouts] {
-            let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &source.api_resource());
-            let mut params = ListParams::default().limit(500);
-            while term.check().is_ok() {
-                match api.list(&params).await {
-                    Ok(page) => {
-                        let now = Timestamp::now();
-                        page.items.iter().for_each(|object| self.index.answer(source, object, now));
-                        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                            Some(token) => params.continue_token = Some(token),
-                            None => break,
-                        }
-                    }
-                    Err(error) => {
-                        tracing::warn!(source = source.name(), %error, "cannot catch up with the last leader; trying again");
-                        params.continue_token = None;
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                    }
-                }
             }
         }
     }
@@ -231,13 +210,16 @@ impl FleetLoop {
                 jobs.push(job);
             }
         }
-        for (name, error) in plan.undecodable {
+        for (name, found) in plan.undecodable {
             if world.tenants.get(&name).and_then(|seen| seen.fault.as_ref()).is_none_or(|fault| fault.retry_at <= now) {
-                jobs.push(self.tasks.undecodable(term, name, error));
+                jobs.push(self.tasks.undecodable(term, name, found));
             }
         }
         for (name, next) in self.fair_order() {
             let Some(step) = &next.step else { continue };
+            if self.busy.len() + jobs.len() >= PARALLEL {
+                break;
+            }
             if self.busy.contains(&Subject::Tenant(name.clone())) {
                 continue;
             }
@@ -250,11 +232,11 @@ impl FleetLoop {
             }
             if let Subject::Tenant(name) = &job.subject {
                 self.served.clone_from(name);
-                if let Some(grant) = job.grant {
-                    self.in_doubt.insert(name.clone(), grant);
+                if let Some(grant) = &job.grant {
+                    self.in_doubt.insert(name.clone(), grant.clone());
                 }
             }
-            self.under_way.spawn(job.work);
+            self.under_way.spawn(tasks::unpanicked(job, self.metrics.clone()));
         }
     }
 
@@ -266,15 +248,8 @@ impl FleetLoop {
 
     /// Takes the end of a write in: what the API server answered, and what failed.
     fn finish(&mut self, done: Result<Done, tokio::task::JoinError>) {
-        // A panic in a task ends that task only; its subject stays busy for good, which /metrics shows and a restart mends.
-        let done = match done {
-            Ok(done) => done,
-            Err(error) => {
-                tracing::error!(%error, "a write panicked");
-                self.metrics.panics.inc();
-                return;
-            }
-        };
+        // Panics were caught in the task, and nobody aborts one.
+        let Ok(done) = done else { return };
         let now = Timestamp::now();
         self.busy.remove(&done.subject);
         self.metrics.wrote(&done);
@@ -285,7 +260,11 @@ impl FleetLoop {
         match &done.subject {
             Subject::Tenant(name) => {
                 let before = world.tenants.get(name).and_then(|seen| seen.fault.clone());
-                let fault = done.failure.as_ref().map(|failure| retry::fault(failure, before.as_ref(), now));
+                let fault = match &done.failure {
+                    Some(failure) => Some(retry::fault(failure, before.as_ref(), now)),
+                    // That the status could be written heals nothing else.
+                    None => before.filter(|fault| done.step == "status" && !fault.is_of_tenant()),
+                };
                 if done.settled() {
                     self.in_doubt.remove(name);
                 }

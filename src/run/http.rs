@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, sync::watch};
 use super::{fleet_loop::Pulse, metrics::Metrics};
 
 /// A loop that gave no sign of life for this long hangs: the kubelet shall restart it.
-const DEAD: Duration = Duration::from_secs(60);
+const DEAD: Duration = Duration::from_mins(1);
 
 #[derive(Clone)]
 struct Served {

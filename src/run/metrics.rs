@@ -101,6 +101,7 @@ impl Metrics {
     pub fn planned(&self, took: Duration, world: &World, planner: &Planner) {
         self.plan.observe(took.as_secs_f64());
         let mut states: BTreeMap<String, i64> = BTreeMap::new();
+        self.ready.clear();
         for (name, next) in planner.nexts() {
             *states.entry(next.report.word()).or_default() += 1;
             let ready = next.status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
@@ -119,8 +120,5 @@ impl Metrics {
     pub fn wrote(&self, done: &Done) {
         let outcome = done.failure.as_ref().map_or("ok".to_owned(), |f| format!("{:?}", f.kind).to_lowercase());
         self.writes.get_or_create(&Write { step: done.step.to_owned(), outcome }).inc();
-        if done.step == "remove-finalizer" && done.failure.is_none() {
-            self.ready.remove(&OfTenant { tenant: done.subject.name().to_owned() });
-        }
     }
 }

@@ -1,4 +1,5 @@
 //! Wiring: clients, watches, the loop, the elector, HTTP, signals. No decisions.
+mod catch_up;
 mod fleet_loop;
 mod http;
 mod metrics;
@@ -54,6 +55,10 @@ pub struct Options {
     /// How often the leader renews.
     #[arg(long, default_value = "2s", value_parser = span)]
     retry_period: Span,
+    /// How long a list or a watch may be silent before it is given up and begun anew. The API server sends a bookmark about
+    /// every minute, so below 80s watches are cut that are well.
+    #[arg(long, default_value = "100s", value_parser = span)]
+    watch_silence: Span,
     /// Where /healthz, /readyz and /metrics are served; port 0 picks a free one, which is logged.
     #[arg(long, default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -172,7 +177,7 @@ async fn assemble(
     metrics: Arc<Metrics>,
     pulse: watch::Sender<Pulse>,
 ) -> Result<FleetLoop, RunError> {
-    let watching = Client::try_from(config.clone())?;
+    let watching = watching_client(config, options.watch_silence.get())?;
     let writing = writing_client(config, timings)?;
     let apis = Apis { service_monitor: serves_service_monitors(&watching).await };
     let sources = Source::all(|_| apis.service_monitor);
@@ -195,6 +200,15 @@ async fn assemble(
 /// A write sent in the last moment of a term must not land after the Lease may be somebody else's.
 fn write_bound(timings: &Timings) -> Duration {
     timings.lease_duration().saturating_sub(timings.renew_deadline()).max(Duration::from_secs(1))
+}
+
+/// Without a bound a list that is never answered would be awaited for ever, and a watch whose connection died in silence
+/// would be believed for five minutes: kube bounds neither lists nor the start of a watch.
+fn watching_client(config: &Config, silence: Duration) -> Result<Client, kube::Error> {
+    let mut config = config.clone();
+    config.read_timeout = Some(silence);
+    config.reset_reader_on_write = true;
+    Client::try_from(config)
 }
 
 /// Writes have a client of their own: no retries behind our back (they would outlive the check of the term), short bounds.

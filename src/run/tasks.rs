@@ -1,10 +1,13 @@
 //! Planned writes → tasks. Each task is one step of one subject; two steps of one subject never run at once.
-use futures::future::BoxFuture;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use futures::{FutureExt, future::BoxFuture};
+
+use super::metrics::Metrics;
 use crate::{
     act::{Answers, Failure, Notices, Writer},
     api::{Grant, Rollout, Tenant},
-    domain::world::{FaultKind, World},
+    domain::world::{FaultKind, Undecodable, World},
     election::Term,
     plan::{
         ReleaseStep,
@@ -165,11 +168,11 @@ impl Tasks {
 
     /// Says on a Tenant that it cannot be decoded.
     #[must_use]
-    pub fn undecodable(&self, term: &Term, name: String, error: String) -> Job {
+    pub fn undecodable(&self, term: &Term, name: String, found: Undecodable) -> Job {
         let subject = Subject::Tenant(name.clone());
         let (tasks, term, about) = (self.clone(), term.clone(), subject.clone());
         let work = async move {
-            let result = tasks.writer.undecodable(&term, &name, &error).await;
+            let result = tasks.writer.undecodable(&term, &name, &found).await;
             done(about, "undecodable", result)
         };
         Job { subject, grant: None, work: Box::pin(work) }
@@ -206,6 +209,19 @@ impl Tasks {
     }
 }
 
+/// The job, with a panic in it turned into a failure: it ends that job only, and is tried again like any other.
+pub async fn unpanicked(job: Job, metrics: Arc<Metrics>) -> Done {
+    match AssertUnwindSafe(job.work).catch_unwind().await {
+        Ok(done) => done,
+        Err(_) => {
+            metrics.panics.inc();
+            let failure =
+                Failure::new(job.subject.name(), FaultKind::Transient, "the write panicked: please report this");
+            Done { failure: Some(failure), ..Done::new(job.subject, "panic") }
+        }
+    }
+}
+
 fn done(subject: Subject, step: &'static str, result: Result<Answers, Failure>) -> Done {
     match result {
         Ok(answers) => Done { answers, ..Done::new(subject, step) },
@@ -219,8 +235,9 @@ fn done(subject: Subject, step: &'static str, result: Result<Answers, Failure>) 
 fn log(tenant: &Tenant, step: &Step, failure: Option<&Failure>) {
     let name = tenant.metadata.name.as_deref().unwrap_or_default();
     let revision = tenant.status.as_ref().and_then(|s| s.granted.as_ref()).map(|g| g.revision.as_str());
-    match failure {
-        Some(failure) => tracing::warn!(tenant = name, revision, step = step.name(), %failure, "write failed"),
-        None => tracing::info!(tenant = name, revision, step = step.name(), "done"),
+    if let Some(failure) = failure {
+        tracing::warn!(tenant = name, revision, step = step.name(), %failure, "write failed");
+    } else {
+        tracing::info!(tenant = name, revision, step = step.name(), "done");
     }
 }

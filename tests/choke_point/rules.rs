@@ -46,7 +46,7 @@ const SAMPLES: &[(RuleId, &str, &str, Change)] = &[
     (
         RuleId::NamespacePodSecurity,
         "Namespace/tenant-foo",
-        "metadata.labels[pod-security.kubernetes.io/enforce]-version",
+        "metadata.labels[pod-security.kubernetes.io/enforce-version]",
         |m, _| {
             set(of(m, "Namespace"), "metadata.labels.pod-security~kubernetes~io/enforce-version", json!("v1.0"));
         },

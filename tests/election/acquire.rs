@@ -25,8 +25,7 @@ fn acquire_no_object_creates_it_with_zero_transitions() {
     assert_eq!(sim.store.spec("leaseTransitions"), 0);
     assert_eq!(sim.store.spec("leaseDurationSeconds"), 15);
     assert_eq!(sim.store.spec("acquireTime"), sim.store.spec("renewTime"));
-    let lease = sim.store.lease.as_ref().expect("created");
-    assert_eq!(lease["metadata"]["annotations"][NONCE_ANNOTATION], "nonce-a.1");
+    assert_eq!(sim.store.raw()["metadata"]["annotations"][NONCE_ANNOTATION], "nonce-a.1");
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn claimant() -> Claimant<'static> {
     Claimant { identity: "a", nonce: "n.1", lease_duration: Duration::from_secs(15) }
 }
 
-fn lease(spec: Value) -> Lease {
+fn lease(spec: &Value) -> Lease {
     Lease::parse(json!({"metadata": {"name": "x", "uid": "u", "resourceVersion": "7"}, "spec": spec})).expect("a Lease")
 }
 
@@ -36,7 +36,7 @@ proptest! {
     #[test]
     fn n21_every_put_carries_uid_and_resource_version(holder: Option<String>, transitions: Option<i64>, duration: Option<i64>) {
         let spec = json!({"holderIdentity": holder, "leaseTransitions": transitions, "leaseDurationSeconds": duration});
-        let base = lease(spec);
+        let base = lease(&spec);
         let now = at("2026-07-08T01:02:03Z");
         for body in [base.acquired(claimant(), now), base.renewed(Duration::from_secs(15), now), base.released(now)] {
             prop_assert_eq!(&body["metadata"]["uid"], "u");

@@ -77,7 +77,6 @@ pub fn verb(request: &Request) -> Verb {
 
 #[derive(Debug, Clone)]
 pub struct Term {
-    pub epoch: Epoch,
     pub until: BootInstant,
     pub open: bool,
 }
@@ -92,10 +91,17 @@ pub struct Candidate {
     pub watching: bool,
     /// Cut off: requests vanish, answers too.
     pub partitioned: bool,
-    paused: Option<Vec<Due>>,
-    alive: bool,
+    life: Life,
     waiting: Option<RequestId>,
     draining: bool,
+}
+
+#[derive(Debug)]
+enum Life {
+    Running,
+    /// With what has come in meanwhile.
+    Paused(Vec<Due>),
+    Dead,
 }
 
 #[derive(Debug, Clone)]
@@ -157,8 +163,7 @@ impl Sim {
             writes: 0,
             watching: true,
             partitioned: false,
-            paused: None,
-            alive: true,
+            life: Life::Running,
             waiting: None,
             draining: false,
         });
@@ -213,11 +218,10 @@ impl Sim {
         if let Due::Arrive(id, request, fate) = due {
             return self.arrive(who, id, &request, &fate);
         }
-        if !candidate.alive || candidate.outcome.is_some() {
-            return;
-        }
-        if let Some(backlog) = &mut candidate.paused {
-            return backlog.push(due);
+        match &mut candidate.life {
+            Life::Running if candidate.outcome.is_none() => {}
+            Life::Running | Life::Dead => return,
+            Life::Paused(backlog) => return backlog.push(due),
         }
         let event = match due {
             Due::Wake => Event::Tick,
@@ -225,14 +229,12 @@ impl Sim {
                 candidate.waiting = None;
                 Event::Answered(id, answer)
             }
-            Due::Answer(..) | Due::Arrive(..) => return,
             Due::Sight(sighting) if candidate.watching && !candidate.partitioned => Event::Watched(sighting),
-            Due::Sight(_) => return,
             Due::Drained if candidate.draining && candidate.writes == 0 => {
                 candidate.draining = false;
                 Event::Drained
             }
-            Due::Drained => return,
+            Due::Answer(..) | Due::Arrive(..) | Due::Sight(_) | Due::Drained => return,
         };
         self.tell(who, event);
     }
@@ -263,7 +265,7 @@ impl Sim {
             }
             Action::OpenTerm { epoch, valid_until, .. } => {
                 assert!(candidate.term.is_none(), "one process, one term");
-                candidate.term = Some(Term { epoch: epoch.clone(), until: valid_until, open: true });
+                candidate.term = Some(Term { until: valid_until, open: true });
                 self.log.push((self.now, Entry::Opened(who, epoch)));
             }
             Action::ExtendTerm { valid_until } => {
@@ -357,25 +359,35 @@ impl Sim {
 
     /// SIGSTOP: time goes on, nothing is seen, nothing is done.
     pub fn pause(&mut self, who: Who) {
-        self.candidates[who].paused.get_or_insert_default();
+        if matches!(self.candidates[who].life, Life::Running) {
+            self.candidates[who].life = Life::Paused(Vec::new());
+        }
     }
 
     /// SIGCONT: everything that came in between is seen now, in order.
     pub fn resume(&mut self, who: Who) {
-        for due in self.candidates[who].paused.take().unwrap_or_default() {
-            self.schedule(Duration::ZERO, who, due);
+        if !matches!(self.candidates[who].life, Life::Paused(_)) {
+            return;
+        }
+        if let Life::Paused(backlog) = std::mem::replace(&mut self.candidates[who].life, Life::Running) {
+            backlog.into_iter().for_each(|due| self.schedule(Duration::ZERO, who, due));
         }
         self.schedule(Duration::ZERO, who, Due::Wake);
     }
 
     /// SIGKILL: what is on the way still arrives.
     pub fn kill(&mut self, who: Who) {
-        self.candidates[who].alive = false;
+        self.candidates[who].life = Life::Dead;
         self.candidates[who].term = None;
     }
 
+    /// Over, one way or the other: a new process has to take its place.
+    pub fn is_over(&self, who: Who) -> bool {
+        matches!(self.candidates[who].life, Life::Dead) || self.candidates[who].outcome.is_some()
+    }
+
     pub fn shutdown(&mut self, who: Who) {
-        if self.candidates[who].outcome.is_none() {
+        if matches!(self.candidates[who].life, Life::Running) && self.candidates[who].outcome.is_none() {
             self.tell(who, Event::Shutdown);
         }
     }
@@ -410,7 +422,7 @@ impl Sim {
     fn check(&self) {
         let busy = |c: &Candidate| {
             let leads = |t: &Term| self.now < t.until && (t.open || (c.writes > 0 && c.outcome.is_none()));
-            c.alive && c.term.as_ref().is_some_and(leads)
+            !matches!(c.life, Life::Dead) && c.term.as_ref().is_some_and(leads)
         };
         let valid = self.candidates.iter().filter(|c| busy(c)).count();
         assert!(valid <= 1, "two valid terms at {:?}\n{:#?}", self.now, self.log);

@@ -1,4 +1,6 @@
 //! The API server's side of a Lease, as seen on 1.36, in a few dozen lines.
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use leasehold::election::{
     core::{Answer, Author, Request, Setup, Sighting},
     record::Lease,
@@ -10,7 +12,7 @@ pub const NAMESPACE: &str = "tenant-acme";
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Store {
-    pub lease: Option<Value>,
+    pub lease: Option<Lease>,
     revision: u64,
     uids: u64,
     /// Broken promises, found while writing.
@@ -20,7 +22,6 @@ pub struct Store {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Ok,
-    NotFound,
     Conflict,
     Invalid,
 }
@@ -38,11 +39,15 @@ impl Store {
     }
 
     pub fn current(&self) -> Option<Lease> {
-        self.lease.clone().map(|raw| Lease::parse(raw).expect("the store holds Leases"))
+        self.lease.clone()
+    }
+
+    pub fn raw(&self) -> &Value {
+        self.lease.as_ref().expect("there is a Lease").raw()
     }
 
     pub fn spec(&self, field: &str) -> &Value {
-        &self.lease.as_ref().expect("there is a Lease")["spec"][field]
+        &self.raw()["spec"][field]
     }
 
     pub fn holder(&self) -> Option<String> {
@@ -74,9 +79,8 @@ impl Store {
         let Some(current) = &self.lease else {
             return if uid.is_empty() { self.post(body) } else { Status::Conflict };
         };
-        let stored_uid = current["metadata"]["uid"].clone();
-        if (!uid.is_empty() && stored_uid != uid.as_str()) || current["metadata"]["resourceVersion"] != version.as_str()
-        {
+        let stored_uid = json!(current.uid());
+        if (!uid.is_empty() && current.uid() != uid) || current.resource_version() != version {
             return Status::Conflict;
         }
         body["metadata"]["uid"] = stored_uid;
@@ -86,15 +90,15 @@ impl Store {
 
     /// Somebody with kubectl.
     pub fn edit(&mut self, change: impl FnOnce(&mut Value)) {
-        let mut body = self.lease.clone().expect("there is a Lease to edit");
+        let mut body = self.raw().clone();
         change(&mut body);
         self.store(body);
     }
 
     pub fn delete(&mut self) -> Option<Lease> {
-        let mut last = self.lease.take()?;
+        let mut last = self.lease.take()?.raw().clone();
         self.revision += 1;
-        last["metadata"]["resourceVersion"] = json!(self.revision.to_string());
+        last["metadata"]["resourceVersion"] = json!((u128::from(self.revision) << 64).to_string());
         Some(Lease::parse(last).expect("the store holds Leases"))
     }
 
@@ -104,10 +108,14 @@ impl Store {
         self.revision = snapshot.revision;
     }
 
+    /// Versions grow, and name their content: explored worlds in which different things were written do not share one.
     fn store(&mut self, mut body: Value) {
+        let mut content = DefaultHasher::new();
+        body.hash(&mut content);
         self.revision += 1;
-        body["metadata"]["resourceVersion"] = json!(self.revision.to_string());
-        self.lease = Some(body);
+        let version = (u128::from(self.revision) << 64) + u128::from(content.finish());
+        body["metadata"]["resourceVersion"] = json!(version.to_string());
+        self.lease = Some(Lease::parse(body).expect("it has a uid and a version"));
     }
 
     /// Carries out a candidate's request, and holds the promises that a store can see.
@@ -128,7 +136,6 @@ impl Store {
                 self.judge(setup, request, before.as_ref());
                 Answer::Found(self.current().expect("just stored"))
             }
-            Status::NotFound => Answer::NotFound,
             Status::Conflict => Answer::Conflict,
             Status::Invalid => Answer::Refused,
         }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use leasehold::{
-    api::{Phase, Rollout, RolloutStatus, RolloutTarget, WavePhase},
-    domain::fleet::{Fleet, Member, Standing},
+    api::{Phase, Rollout, RolloutSpec, RolloutStatus, RolloutTarget, WavePhase},
+    domain::fleet::{Fleet, Health, Member, Standing},
     plan::rollout::{Decisions, GrantOrder},
 };
 
@@ -31,6 +31,7 @@ pub struct Oracle {
     soaks: BTreeMap<(String, usize), Soaked>,
     /// Runs that were recorded as halted, with their generation then.
     halted: BTreeMap<String, i64>,
+    aborted: BTreeSet<String>,
     /// Tenants whose move a person aborted: to what, and in which run.
     stopped: BTreeMap<String, (RolloutTarget, String)>,
 }
@@ -68,7 +69,8 @@ impl Oracle {
         }
         self.plans(look)?;
         waits(look)?;
-        deletions(look)
+        deletions(look)?;
+        deadlines(look)
     }
 
     /// What was really written.
@@ -81,7 +83,7 @@ impl Oracle {
                 Some(_) => drop(self.halted.entry(name.clone()).or_insert(generation)),
                 None => drop(self.halted.remove(name)),
             }
-            if status.phase == Phase::Aborted {
+            if status.phase == Phase::Aborted && self.aborted.insert(name.clone()) {
                 for tenant in rollout.spec.waves.iter().flat_map(|wave| &wave.members) {
                     let wants = look
                         .view
@@ -147,12 +149,13 @@ impl Oracle {
         require(rules::ready(view, &spec.operator, &order.target), 7, tenant, "the release is not ready")?;
         require(!self.halted.contains_key(run) || self.resumed(look, run, rollout), 3, run, "grants while halted")?;
         require(!rules::breached(view, spec), 3, run, "grants with a breached budget")?;
+        require(!overdue(look, run, spec), 3, run, "grants although a deadline has passed")?;
         let wave = spec.waves.iter().position(|wave| wave.name == order.wave && wave.members.contains(&order.tenant));
         let wave = wave.ok_or_else(|| format!("invariant 4: {tenant}: not in the plan of wave {}", order.wave))?;
         let broken = rules::failed(member);
         require(order.broken_before || !broken, 9, tenant, "was broken before, and is charged")?;
         require(
-            broken || !order.broken_before || member.health == leasehold::domain::fleet::Health::Regressed,
+            broken || !order.broken_before || member.health == Health::Regressed,
             9,
             tenant,
             "was well, and is not charged",
@@ -354,10 +357,26 @@ fn anybody(view: &Fleet, rollout: &Rollout, wave: usize) -> bool {
         rules::present(view, spec, tenant).is_some_and(|m| {
             rules::on_target(m, spec)
                 && !spec.skip.contains(tenant)
-                && (rules::wants(m, spec) || m.health != leasehold::domain::fleet::Health::Regressed)
+                && (rules::wants(m, spec) || m.health != Health::Regressed)
         })
     };
     spec.waves[wave].members.iter().any(moved)
+}
+
+/// Whether a tenant that the run granted should have been proven by now.
+fn overdue(look: &Look, run: &str, spec: &RolloutSpec) -> bool {
+    spec.waves.iter().any(|wave| {
+        let late = |tenant: &String| {
+            let member = rules::present(look.view, spec, tenant);
+            let granted = member.filter(|m| m.health == Health::Moving).and_then(|m| m.granted.as_ref());
+            granted.is_some_and(|granted| {
+                let due =
+                    granted.at.as_millisecond() + i64::try_from(wave.progress_deadline.get().as_millis()).unwrap();
+                granted.rollout.as_deref() == Some(run) && look.now.as_millisecond() >= due
+            })
+        };
+        wave.members.iter().any(late)
+    })
 }
 
 fn concurrency(look: &Look) -> Finding {
@@ -385,8 +404,8 @@ fn concurrency(look: &Look) -> Finding {
 fn waits(look: &Look) -> Finding {
     let granted: BTreeSet<&str> = look.decisions.grants.iter().map(|order| &*order.tenant).collect();
     for (tenant, member) in &look.view.members {
-        let on_the_way = member.health == leasehold::domain::fleet::Health::Moving
-            && member.granted.as_ref().is_some_and(|granted| granted.rollout.is_some());
+        let on_the_way =
+            member.health == Health::Moving && member.granted.as_ref().is_some_and(|granted| granted.rollout.is_some());
         let waits = member.wants_to_move()
             && member.standing != Standing::Deleting
             && !on_the_way
@@ -407,6 +426,26 @@ fn deletions(look: &Look) -> Finding {
     for name in &look.decisions.delete {
         let ended = look.view.rollouts.get(name).is_some_and(|rollout| rules::phase(rollout).ended());
         require(ended && rules::moving(look.view, Some(name), None) == 0, 4, name, "deleted before its time")?;
+    }
+    Ok(())
+}
+
+/// Who is overdue is said to have failed, at once; nobody else is.
+fn deadlines(look: &Look) -> Finding {
+    for (name, rollout) in look.view.rollouts.iter().filter(|(_, rollout)| !rules::phase(rollout).ended()) {
+        for tenant in rollout.spec.waves.iter().flat_map(|wave| &wave.members) {
+            let Some(member) = rules::present(look.view, &rollout.spec, tenant) else { continue };
+            let Some(granted) =
+                member.granted.as_ref().filter(|g| member.health == Health::Moving && g.rollout.as_ref() == Some(name))
+            else {
+                continue;
+            };
+            let wave = rollout.spec.waves.iter().find(|wave| granted.wave.as_ref() == Some(&wave.name));
+            let Some(wave) = wave else { continue };
+            let due = granted.at.as_millisecond() + i64::try_from(wave.progress_deadline.get().as_millis()).unwrap();
+            let ordered = look.decisions.failures.iter().any(|(name, _)| name == tenant);
+            require(ordered == (look.now.as_millisecond() >= due), 3, tenant, "its deadline is not what it should be")?;
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::{
     generate,
     oracle::{Look, Oracle},
     rng::Rng,
-    rules::World,
+    rules::{self, World},
     trace,
 };
 
@@ -183,15 +183,19 @@ impl Schedule {
     /// After a crash at any point what was left undone is decided again.
     fn same_again(&self, before: &Decisions, now: Timestamp) -> Result<(), String> {
         let again = decide(&self.cluster.fleet, now);
-        // A run that was made in the same breath may take the last slot of the fleet for a broken tenant.
-        for order in before.grants.iter().filter(|_| before.create.is_empty()) {
+        // Where the fleet's ceiling is reached, a run that has just begun may have got the slot.
+        let taken = rules::moving(&self.cluster.fleet, None, None) + again.grants.len();
+        let room = taken < self.cluster.fleet.max_concurrency as usize;
+        for order in before.grants.iter().filter(|_| room) {
             let member = &self.cluster.fleet.members[&order.tenant];
             let done = member.granted.as_ref().is_some_and(|granted| granted.rollout.as_ref() == Some(&order.rollout));
             if !done && !again.grants.contains(order) {
                 return Err(format!("invariant 10: after a crash {} is not granted any more", order.tenant));
             }
         }
-        for rollout in &before.create {
+        // Where a run has ended meanwhile, the next plan may be a bigger one.
+        let ending = before.status.values().any(|status| status.phase.ended());
+        for rollout in before.create.iter().filter(|_| !ending) {
             let name = rollout.metadata.name.as_ref().unwrap();
             let members = |r: &leasehold::api::Rollout| {
                 let mut members: Vec<String> = r.spec.waves.iter().flat_map(|wave| wave.members.clone()).collect();

@@ -129,6 +129,18 @@ fn an_edit_resumes_only_when_the_budget_holds_again() {
 }
 
 #[test]
+fn a_resume_that_leaves_nothing_to_do_ends_the_run_unhalted() {
+    let mut cluster = Cluster::new(policy(&[wave("rest")])).with(&["a"]);
+    cluster.ask(&[], "1.1.0");
+    cluster.after(10);
+    cluster.fail("a");
+    cluster.settle();
+    cluster.edit(FIRST, |spec| spec.skip = vec!["a".into()]);
+    cluster.settle();
+    assert_eq!((cluster.phase(FIRST), &cluster.status(FIRST).halted), (Phase::Succeeded, &None));
+}
+
+#[test]
 fn a_skip_takes_the_failure_out_of_the_budget() {
     let mut cluster = begun();
     cluster.fail("a");
@@ -150,6 +162,37 @@ fn a_deadline_halts_and_never_advances() {
     assert_eq!(decisions.failures[0].1.reason, "DeadlineExceeded");
     cluster.settle();
     assert_eq!((cluster.phase(FIRST), cluster.granted.len()), (Phase::Halted, 1));
+}
+
+#[test]
+fn nobody_is_granted_in_the_breath_in_which_a_deadline_passes() {
+    let mut rest = wave("rest");
+    (rest.max_concurrency, rest.max_failures) = (Some(Amount::Count(2)), Some(Amount::Count(0)));
+    let mut cluster = Cluster::new(policy(&[rest])).with(&["a", "b", "c"]);
+    cluster.ask(&[], "1.1.0");
+    cluster.after(10);
+    assert_eq!(cluster.moving(), ["a", "b"]);
+    cluster.prove("b");
+    cluster.wait(600);
+    let decisions = cluster.tick();
+    assert_eq!((decisions.failures.len(), decisions.grants.len()), (1, 0), "the failure breaches the budget");
+    cluster.settle();
+    assert_eq!((cluster.phase(FIRST), cluster.version("c")), (Phase::Halted, "1.0.0"));
+}
+
+#[test]
+fn a_failure_from_the_future_is_woken_for_after_the_clock_went_back() {
+    let mut rest = wave("rest");
+    rest.max_failures = Some(Amount::Count(1));
+    let mut policy = policy(&[rest]);
+    policy.limits.max_failures = Amount::Count(1);
+    let mut cluster = Cluster::new(policy).with(&["a"]);
+    cluster.ask(&[], "1.1.0");
+    cluster.after(10);
+    cluster.fail("a");
+    let failed = cluster.now;
+    let decisions = cluster.after(-30);
+    assert_eq!(decisions.wake, Some(failed), "the soak will begin anew then");
 }
 
 #[test]

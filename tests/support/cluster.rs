@@ -86,6 +86,11 @@ impl Cluster {
         self.running.node
     }
 
+    /// Whether local programs can run as real pods: not hollow, and not a cluster that was brought along.
+    pub fn runs_local_programs(&self) -> bool {
+        self.node() == Node::Containers && self.running.program.is_some()
+    }
+
     /// A client of the cluster's admin, of the runtime this is called in; it repeats nothing by itself.
     pub fn client(&self) -> Client {
         Client::try_from(self.config()).expect("the kubeconfig was read before")
@@ -257,6 +262,16 @@ fn cluster_program() -> PathBuf {
     let given = std::env::var_os("LEASEHOLD_CLUSTER").map(PathBuf::from);
     let path = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".build/bin/cluster"));
     assert!(path.exists(), "no {}: `make` builds the cluster program, or set LEASEHOLD_CLUSTER", path.display());
+    path
+}
+
+/// What `make` builds beside the cluster program: `clientgo`, for instance.
+///
+/// # Panics
+/// When it is not there.
+pub fn beside_cluster_program(name: &str) -> PathBuf {
+    let path = cluster_program().with_file_name(name);
+    assert!(path.exists(), "no {}: `make` builds it", path.display());
     path
 }
 

@@ -19,7 +19,7 @@ mod wait;
 
 pub use apply::Manifest;
 pub use audit::Audited;
-pub use cluster::{CRASH_IMAGE, Cluster, FAIL_IMAGE, NEVER_READY_IMAGE, Node, USER_AGENT};
+pub use cluster::{CRASH_IMAGE, Cluster, FAIL_IMAGE, NEVER_READY_IMAGE, Node, USER_AGENT, beside_cluster_program};
 pub use guardian::Guardian;
 pub use process::{Launch, Leasehold, Process, hollow_binary, leasehold_binary};
 pub use wait::{eventually, watch_until};

@@ -7,9 +7,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, WatchEvent, WatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions, WatchEvent, WatchParams};
 use kube::{Api, Client, Config};
 use serde_json::json;
 
@@ -245,12 +245,33 @@ async fn the_real_server_answers_through_the_proxy_and_a_kill_comes_in_between()
     assert!(api.delete("through-the-proxy", &DeleteParams::default()).await.is_err());
     assert!(victim.status().is_some_and(|status| !status.success()));
     assert!(api.get_opt("through-the-proxy").await.unwrap().is_none());
+}
 
-    let mut watch = api.watch(&WatchParams::default(), "0").await.unwrap().boxed();
-    cluster.apply_yaml("{apiVersion: v1, kind: ConfigMap, metadata: {name: seen-through-the-proxy}}").await;
-    let named = |event: &WatchEvent<ConfigMap>| match event {
-        WatchEvent::Added(object) => object.metadata.name.clone(),
+#[tokio::test]
+async fn a_watch_of_the_real_server_is_silent_in_a_partition_and_goes_on_afterwards() {
+    let cluster = Cluster::shared(Node::Hollow).await;
+    cluster.apply_yaml("{apiVersion: v1, kind: Namespace, metadata: {name: watched}}").await;
+    let proxy = cluster.proxy("partitioned");
+    let direct: Api<ConfigMap> = Api::namespaced(cluster.client(), "watched");
+    let (params, through) = (WatchParams::default(), Api::<ConfigMap>::namespaced(proxy.client(), "watched"));
+    let version = direct.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
+    let mut direct_events = direct.watch(&params, &version).await.unwrap().boxed();
+    let mut held_events = through.watch(&params, &version).await.unwrap().boxed();
+    proxy.link(Link::AnswersHeld);
+    for name in ["one", "two"] {
+        direct.create(&PostParams::default(), &config_map(name)).await.unwrap();
+        while soon(added(&mut direct_events)).await.as_deref() != Some(name) {}
+    }
+    // Both have long gone the shorter way: nothing but the partition holds the first back.
+    assert!(added(&mut held_events).now_or_never().is_none());
+    proxy.link(Link::Open);
+    while soon(added(&mut held_events)).await.as_deref() != Some("two") {}
+}
+
+/// The name in the next event, if that says that something was added.
+async fn added(events: &mut (impl Stream<Item = kube::Result<WatchEvent<ConfigMap>>> + Unpin)) -> Option<String> {
+    match events.next().await.expect("the watch goes on").expect("the watch goes on") {
+        WatchEvent::Added(object) => object.metadata.name,
         _ => None,
-    };
-    while named(&soon(watch.next()).await.unwrap().unwrap()).as_deref() != Some("seen-through-the-proxy") {}
+    }
 }

@@ -45,3 +45,19 @@ fn what_a_value_makes_of_a_template_is_bound_too() {
     let twice = render(json!({"wide": [wide]}), "a: '{{values.wide}}'\nb: '{{values.wide}}'\n");
     assert!(twice[0].message.contains("more than 1048576 bytes"), "{}", twice[0]);
 }
+
+/// Tests run on 2 MiB of stack, like the threads of a runtime: the grammar's recursion must fit within the bounds.
+#[test]
+fn what_is_just_within_the_bounds_is_read() {
+    let nested = format!("{}x{}", "{{#if replicas}}".repeat(16), "{{/if}}".repeat(16));
+    let parens = format!("{{{{not {}1{}}}}}", "(not ".repeat(60), ")".repeat(60));
+    let brackets = format!("{{{{len {}1{}}}}}", "[".repeat(60), "]".repeat(60));
+    let deep = format!("{}1{}", "[".repeat(30), "]".repeat(30));
+    let many = "{{image}}".repeat(256);
+    let yaml = format!("{HEAD}a: '{nested}'\nb: '{parens}'\nc: '{brackets}'\nd: {deep}\ne: '{many}'\n");
+    let rendered = compile(&yaml).expect("compiles").render(&context().to_value()).expect("renders");
+    assert_eq!(rendered[0].value["a"], "x");
+    // 61 times not.
+    assert_eq!(rendered[0].value["b"], false);
+    assert_eq!(rendered[0].value["c"], 1);
+}

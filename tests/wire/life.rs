@@ -173,9 +173,12 @@ async fn the_metrics_say_who_leads_since_when_and_how_long() {
     let mut server = Server::start().await;
     let mut config = config();
     config.metrics = Some(metrics);
-    let (_elector, term, watch, stored) = leading(&mut server, config).await;
+    let (elector, term, watch, stored) = leading(&mut server, config).await;
     let name = "{name=\"memcached.cache.example.com\"}";
-    renew(&mut server, 2, &mut 1).await;
+    // The watch shows what was renewed, or it would be taken for dead.
+    for version in 1..3 {
+        watch.send("MODIFIED", &renew(&mut server, 1, &mut { version }).await);
+    }
     let put = server.expect_put().await;
     let text = scrape(&registry);
     assert!(text.contains(&format!("leader_election_master_status{name} 1")), "{text}");
@@ -189,12 +192,13 @@ async fn the_metrics_say_who_leads_since_when_and_how_long() {
     stolen["metadata"]["resourceVersion"] = json!("50");
     watch.send("MODIFIED", &stolen);
     term.cancelled().await;
-    _elector.ended().await;
+    elector.ended().await;
     drop(put);
     let text = scrape(&registry);
     assert!(text.contains(&format!("leader_election_master_status{name} 0")), "{text}");
     assert!(
-        text.contains("leader_election_losses_total{name=\"memcached.cache.example.com\",reason=\"foreign_holder\"} 1")
+        text.contains("leader_election_losses_total{name=\"memcached.cache.example.com\",reason=\"foreign_holder\"} 1"),
+        "{text}"
     );
     assert!(!text.contains("leader_election_validity_seconds{"), "no term, no validity: {text}");
 }

@@ -42,13 +42,15 @@ async fn let_win(server: &mut Server) {
 async fn n29_a_starved_runtime_sets_off_the_watchdog() {
     let mut server = Server::start().await;
     let (barked, bark) = mpsc::channel();
-    let config =
-        ElectorConfig { watchdog: Reaction::new(move |overdue| drop(barked.send(overdue))), ..short(config()) };
+    let config = ElectorConfig {
+        watchdog: Reaction::new(move |overdue| barked.send(overdue).expect("heard")),
+        ..short(config())
+    };
     let address = server.address;
     // Blocks until the watchdog has spoken; with no watchdog, for ever.
     let starved = std::thread::spawn(move || {
         let (report, reported) = mpsc::channel();
-        starve(address, config, move || drop(report.send(bark.recv_timeout(Duration::from_secs(60)))));
+        starve(address, config, move || report.send(bark.recv_timeout(Duration::from_mins(1))).expect("heard"));
         reported.recv().expect("it led")
     });
     let_win(&mut server).await;
@@ -101,7 +103,6 @@ async fn n30_an_elector_whose_runtime_is_gone_ends_its_term() {
     assert_eq!(elector.ended().await, Outcome::Lost(Reason::ElectorDied));
     let last = leadership.borrow().clone();
     assert!(matches!(last, Leadership::Ended { reason: Outcome::Lost(Reason::ElectorDied) }));
-    assert!(!elector.is_running());
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/tenant-acme/le
 pub const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/tenant-acme/leases/memcached.cache.example.com";
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/tenant-acme/events";
 /// A test that waits for a request that never comes fails, not hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One request, waiting for its answer. Dropped unanswered, the connection breaks.
 #[derive(Debug)]

@@ -53,9 +53,12 @@ const ELECTION_ID: &str = "leasehold.dev/leader-election-id";
 pub fn candidate(pod: &Pod) -> Option<Candidate> {
     let annotated = pod.metadata.annotations.as_ref().and_then(|all| all.get(ELECTION_ID)).cloned();
     let lease = annotated.or_else(|| flag(pod, "--leader-election-id"))?;
-    let given = |name: &str| flag(pod, name).and_then(|text| duration(&text).ok());
-    let lease_duration = given("--leader-election-lease-duration").unwrap_or(Duration::from_mins(1));
-    let retry_period = given("--leader-election-retry-period").unwrap_or(Duration::from_secs(10));
+    let given = |name: &str| {
+        let long = flag(pod, &format!("--leader-election-{name}"));
+        long.or_else(|| flag(pod, &format!("--{name}"))).and_then(|text| duration(&text).ok())
+    };
+    let lease_duration = given("lease-duration").unwrap_or(Duration::from_mins(1));
+    let retry_period = given("retry-period").unwrap_or(Duration::from_secs(10));
     Some(Candidate { lease, lease_duration: lease_duration.max(Duration::from_secs(1)), retry_period })
 }
 
@@ -95,6 +98,13 @@ mod tests {
         assert_eq!(of("example.com/slow:1"), Fate::NeverReady);
         assert_eq!(of("example.com/loop:1"), Fate::Crashes);
         assert_eq!(of("example.com/bad-loop:1"), Fate::NotPulled);
+    }
+
+    #[test]
+    fn timings_go_by_their_short_names_too() {
+        let short = candidate(&pod("a", &["--leader-election-id=acme.x", "--lease-duration=15s", "--retry-period", "2s"]));
+        let short = short.unwrap();
+        assert_eq!((short.lease_duration, short.retry_period), (Duration::from_secs(15), Duration::from_secs(2)));
     }
 
     #[test]

@@ -119,18 +119,18 @@ fn has_its_namespace(manifests: &[Manifest], scope: &Scope, findings: &mut Findi
         Some("privileged") => Some(PodSecurity::Privileged),
         _ => None,
     };
-    let field = "metadata.labels[pod-security.kubernetes.io/enforce]";
+    let field = |name: &str| format!("metadata.labels[pod-security.kubernetes.io/{name}]");
     if enforced.is_none_or(|level| level < scope.pod_security) {
         let why = format!(
             "enforces {}, the fleet asks for {}",
             label("enforce").unwrap_or("nothing"),
             level(scope.pod_security)
         );
-        findings.add(RuleId::NamespacePodSecurity, namespace, field, why, "write \"{{podSecurity}}\"");
+        findings.add(RuleId::NamespacePodSecurity, namespace, field("enforce"), why, "write \"{{podSecurity}}\"");
     }
     if let Some(version) = label("enforce-version").filter(|version| *version != "latest") {
         let why = format!("pins the level to {version}, when fewer things were forbidden");
-        findings.add(RuleId::NamespacePodSecurity, namespace, format!("{field}-version"), why, "leave it out");
+        findings.add(RuleId::NamespacePodSecurity, namespace, field("enforce-version"), why, "leave it out");
     }
 }
 

@@ -38,12 +38,14 @@ fn service(manifest: &Manifest, findings: &mut Findings) {
 fn monitor(manifest: &Manifest, scope: &Scope, findings: &mut Findings) {
     let fix = "leave it out: a monitor then selects in its own namespace";
     if let Some(selector) = manifest.value.pointer("/spec/namespaceSelector") {
-        let names = selector.get("matchNames").and_then(Value::as_array);
-        let own =
-            names.is_some_and(|names| names.iter().all(|name| *name == scope.namespace.as_str()) && !names.is_empty());
+        let own = match selector.get("matchNames") {
+            None => true,
+            Some(names) => {
+                names.as_array().is_some_and(|names| names.iter().all(|name| name == scope.namespace.as_str()))
+            }
+        };
         let any = !matches!(selector.get("any"), None | Some(Value::Null | Value::Bool(false)));
-        let empty = selector.as_object().is_some_and(serde_json::Map::is_empty);
-        if any || !(own || empty) {
+        if any || !own {
             let why = "would scrape other namespaces in this tenant's name";
             findings.add(RuleId::MonitorReach, manifest, "spec.namespaceSelector", why, fix);
         }

@@ -127,7 +127,7 @@ fn resources(pod: Pod<'_>, at: &str, container: &Value, findings: &mut Findings)
                     pod.manifest,
                     field,
                     why,
-                    "set it, for instance from {{resources}}",
+                    "set it: spec.resources of the Tenant, which templates take as {{resources}}",
                 );
                 return None;
             };

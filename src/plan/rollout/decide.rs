@@ -19,7 +19,7 @@ pub fn decide(fleet: &Fleet, now: Timestamp) -> Decisions {
         })
         .collect();
     let (failures, overdue) = deadline::overdue(&pass, &outcomes);
-    let grants = grant::grants(&pass, &outcomes);
+    let grants = grant::grants(&pass, &outcomes, &failures);
     let creation = create::creation(&pass);
     let waits = waits::waits(&pass, &outcomes, &creation, &grants);
     let wake = outcomes.iter().map(|outcome| outcome.wake).fold(overdue, clock::earlier);

@@ -3,10 +3,10 @@
 //!
 //! A wave is open when the status that closed its predecessors has been written. Suspension, halt, skips, holds and the
 //! release's readiness are those of this very look.
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use super::{
-    GrantOrder,
+    FailureOrder, GrantOrder,
     judge::Outcome,
     pass::{Pass, in_flight},
     run::Run,
@@ -24,11 +24,17 @@ struct Claim<'p, 'a> {
 
 /// Grants of one pass. The run with the fewest tenants on their way goes next, so that a big run cannot starve a small
 /// one of the fleet's slots.
-pub fn grants(pass: &Pass, outcomes: &[Outcome]) -> Vec<GrantOrder> {
+/// A run with a tenant that is overdue (`failures`) grants nobody until that is recorded: it may breach the budget.
+pub fn grants(pass: &Pass, outcomes: &[Outcome], failures: &[(String, FailureOrder)]) -> Vec<GrantOrder> {
+    let overdue: HashSet<&str> = failures.iter().map(|(tenant, _)| &**tenant).collect();
     let ceiling = pass.known.fleet.max_concurrency as usize;
     let taken = pass.known.fleet.members.values().filter(|member| in_flight(member)).count();
-    let mut claims: Vec<Claim> =
-        pass.runs.iter().zip(outcomes).filter_map(|(run, outcome)| Claim::new(run, outcome)).collect();
+    let sound = |run: &Run| {
+        let on_the_way = run.waves.iter().flat_map(|wave| wave.in_flight.iter().chain(&wave.regressed));
+        overdue.is_empty() || !on_the_way.into_iter().any(|tenant| overdue.contains(tenant))
+    };
+    let runs = pass.runs.iter().zip(outcomes).filter(|(run, _)| sound(run));
+    let mut claims: Vec<Claim> = runs.filter_map(|(run, outcome)| Claim::new(run, outcome)).collect();
     let mut orders = Vec::new();
     while orders.len() < ceiling.saturating_sub(taken) {
         claims.retain_mut(Claim::has_next);

@@ -68,7 +68,7 @@ pub fn ended(status: &RolloutStatus) -> String {
         [(*failed, "failed"), (*skipped, "left out"), (*in_flight, "still in flight"), (left, "not granted")]
     {
         if n > 0 {
-            text += &format!(", {n} {what}");
+            text = format!("{text}, {n} {what}");
         }
     }
     text

@@ -16,6 +16,9 @@ use crate::{
     plan::rollout::GrantOrder,
 };
 
+/// `maxItems` of `status.inventory.entries`; a stack has at most half of it.
+const MOST: usize = 128;
+
 impl Draft<'_> {
     /// A grant that must be written now: the wave engine's, a first install, the tenant's own edit, a recovered one.
     pub(super) fn new_grant(&self, order: Option<&GrantOrder>) -> Option<(Grant, Arc<Rendered>)> {
@@ -75,6 +78,7 @@ impl Draft<'_> {
 }
 
 pub(super) fn inventory(entries: BTreeSet<String>) -> Inventory {
-    let entries: Vec<String> = entries.into_iter().collect();
+    // The bound of the field: a status that the API server refuses would stop the tenant.
+    let entries: Vec<String> = entries.into_iter().take(MOST).collect();
     Inventory { digest: digest::of(&entries), entries }
 }

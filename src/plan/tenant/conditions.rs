@@ -6,6 +6,7 @@ use crate::{
     api::{Condition, Mode, Tenant, TenantStatus, Time},
     domain::{
         fleet::Health,
+        marks,
         report::{Report, Verdict},
     },
 };
@@ -41,6 +42,18 @@ pub fn write(status: &mut TenantStatus, tenant: &Tenant, report: &Report, eviden
         .map(|(kind, holds, reason)| condition(&old, kind, holds, reason, &note, generation, now))
         .collect();
     status.summary = summary(report, status, tenant);
+}
+
+/// Says what somebody changed and is left as it is, because the Tenant asks for a warning only.
+pub fn drifted(status: &mut TenantStatus, tenant: &Tenant, old: &[Condition], drifted: &[String], now: Timestamp) {
+    if drifted.is_empty() {
+        return;
+    }
+    let note =
+        format!("left as it is, because the Tenant is annotated with {}=warn: {}", marks::DRIFT, drifted.join(", "));
+    let note: String = note.chars().take(2000).collect();
+    let generation = tenant.metadata.generation.unwrap_or_default();
+    status.conditions.push(condition(old, "Drifted", true, "Warned".into(), &note, generation, now));
 }
 
 fn condition(

@@ -18,6 +18,12 @@ fn compare(rendered: &Value, live: &Value, path: &str, found: &mut Vec<String>) 
         return;
     }
     match (rendered, live) {
+        // An empty selector means everything; one label in it, and it means almost nothing.
+        (Value::Object(wanted), Value::Object(has)) if wanted.is_empty() && path.ends_with("elector") => {
+            if !has.is_empty() {
+                found.push(path.trim_start_matches('.').to_owned());
+            }
+        }
         (Value::Object(wanted), Value::Object(has)) => {
             for (key, value) in wanted {
                 field(value, has.get(key), &format!("{path}.{key}"), found);
@@ -96,6 +102,16 @@ mod tests {
         let rendered = json!({"rules": [{"verbs": ["get"]}]});
         let live = json!({"rules": [{"verbs": ["get"]}, {"verbs": ["*"]}]});
         assert_eq!(differences(&rendered, &live), ["rules"]);
+    }
+
+    #[test]
+    fn a_label_added_to_an_empty_selector_is_drift() {
+        let rendered = json!({"spec": {"podSelector": {}}});
+        assert_eq!(differences(&rendered, &json!({"spec": {"podSelector": {}}})), Vec::<String>::new());
+        assert_eq!(
+            differences(&rendered, &json!({"spec": {"podSelector": {"matchLabels": {"a": "b"}}}})),
+            ["spec.podSelector"]
+        );
     }
 
     #[test]

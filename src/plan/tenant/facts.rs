@@ -15,7 +15,7 @@ use crate::{
         digest::{self, Revision},
         fleet::{Health, Member, Standing},
         report::{Reason, Report},
-        world::{Apis, TenantSeen},
+        world::{Apis, FaultKind, TenantSeen},
     },
     plan::catalog::{Catalog, Release},
 };
@@ -198,11 +198,32 @@ fn member(
         desired: desired.map(|(target, _)| target.clone()),
         desired_since: seen.desired_since,
         granted: found.granted(),
-        health: evidence.map_or(Health::Moving, |e| e.health.clone()),
+        health: evidence.map_or_else(|| unrendered(tenant, found, now), |e| e.health.clone()),
         standing: standing(tenant, now),
-        blocked: blocked.map(|report| report.note.clone()),
+        blocked: blocked.map(|report| report.note.clone()).or_else(|| refused(seen)),
         rejected: rejected.filter_map(|r| Some(Revision::parse(&r.revision)?.release)).collect(),
     }
+}
+
+/// How a tenant does whose granted revision cannot be rendered any more: a value was edited into nonsense, its release was
+/// deleted. What ran goes on running. What was not proven yet never will be, and must not hold its wave up for ever.
+fn unrendered(tenant: &Tenant, found: &Found, now: Timestamp) -> Health {
+    let Some(grant) = found.grant() else { return Health::Moving };
+    let running = tenant.status.as_ref().and_then(|s| s.running.as_ref());
+    let half = |revision: &str| Revision::parse(revision).map(|r| r.release);
+    if running.is_some_and(|running| half(&running.revision) == half(&grant.revision)) {
+        return Health::Proven;
+    }
+    let message = "what was granted cannot be rendered any more: see the Tenant's Stalled condition".to_owned();
+    Health::Failed { reason: "Refused".into(), message, at: now }
+}
+
+/// A Tenant whose own status the API server refuses can take no grant, and so no slot in a wave. A refused stack is
+/// another matter: what is asked for may be the fix.
+fn refused(seen: &TenantSeen) -> Option<String> {
+    let fault =
+        seen.fault.as_ref().filter(|f| f.is_of_tenant() && matches!(f.kind, FaultKind::Invalid | FaultKind::Denied))?;
+    Some(format!("{}: {}", fault.object, fault.message))
 }
 
 fn standing(tenant: &Tenant, now: Timestamp) -> Standing {

@@ -7,7 +7,7 @@ use super::{
     handover::{self, Before},
     next::Draft,
     stack::{self, Rendered},
-    step::{Step, Target, Why},
+    step::{Apply, Step, Target, Why},
 };
 use crate::domain::{fleet::Health, marks, report::Motion};
 
@@ -21,19 +21,8 @@ impl Draft<'_> {
             self.confirmations.push(report);
             return None;
         }
-        let mut stages = stack::changes(rendered, self.seen, &mut memo.compared);
-        let warn = self
-            .facts
-            .tenant
-            .metadata
-            .annotations
-            .as_ref()
-            .and_then(|a| a.get(marks::DRIFT))
-            .is_some_and(|v| v == "warn");
-        if warn {
-            stages.iter_mut().for_each(|stage| stage.retain(|a| !matches!(a.why, Why::Drift(_))));
-            stages.retain(|stage| !stage.is_empty());
-        }
+        let mut stages = stack::changes(&self.facts.tenant, rendered, self.seen, &mut memo.compared);
+        self.leave_drift(&mut stages);
         if stages.is_empty() {
             return self.prune(rendered);
         }
@@ -66,10 +55,29 @@ impl Draft<'_> {
         (again > self.shared.now).then_some(again)
     }
 
+    /// Drift that the Tenant wants to be told about, not repaired.
+    fn leave_drift(&mut self, stages: &mut Vec<Vec<Apply>>) {
+        let annotations = self.facts.tenant.metadata.annotations.as_ref();
+        if annotations.and_then(|a| a.get(marks::DRIFT)).is_none_or(|value| value != "warn") {
+            return;
+        }
+        let drifted = stages.iter().flatten().filter_map(|apply| match &apply.why {
+            Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
+            Why::Missing | Why::Rendered => None,
+        });
+        self.drifted = drifted.collect();
+        for stage in stages.iter_mut() {
+            stage.retain(|a| !matches!(a.why, Why::Drift(_)));
+        }
+        stages.retain(|stage| !stage.is_empty());
+    }
+
     /// F3: an object that a newer leader wrote is not touched.
     pub(super) fn newer_epoch(&self) -> Option<String> {
+        let uid = self.facts.tenant.metadata.uid.as_deref();
+        let ours = self.seen.objects.iter().filter(|(_, object)| object.tenant_uid.as_deref() == uid);
         let (key, epoch) =
-            self.seen.objects.iter().find_map(|(k, o)| Some((k, o.epoch.filter(|e| *e > self.shared.epoch)?)))?;
+            ours.into_iter().find_map(|(k, o)| Some((k, o.epoch.filter(|e| *e > self.shared.epoch)?)))?;
         (self.shared.epoch > 0)
             .then(|| format!("{} was written in epoch {epoch}, newer than ours ({})", key.spoken(), self.shared.epoch))
     }

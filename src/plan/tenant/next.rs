@@ -13,7 +13,7 @@ use crate::{
     domain::{
         marks,
         report::{Motion, Report, Wait},
-        world::TenantSeen,
+        world::{Fault, TenantSeen},
     },
     plan::rollout::{FailureOrder, GrantOrder},
 };
@@ -59,7 +59,7 @@ pub fn next(facts: &Facts, seen: &TenantSeen, word: Word, shared: &Shared, memo:
     let ends = facts.tenant.spec.holds.iter().filter_map(|hold| hold.until).map(|until| until.0);
     ends.filter(|end| *end > shared.now).for_each(|end| draft.wake_at(end));
     let step = draft.decide(word, memo);
-    draft.finish(word, step, held_back.is_some())
+    draft.finish(word, step, held_back)
 }
 
 /// The answer while it is being worked out.
@@ -71,6 +71,8 @@ pub(super) struct Draft<'a> {
     /// What the stack lacks, for the report.
     pub(super) applying: Option<Motion>,
     pub(super) confirmations: Vec<String>,
+    /// What somebody changed and is left as it is.
+    pub(super) drifted: Vec<String>,
     pub(super) sample: bool,
     /// A grant outside a rollout takes longer than is reasonable.
     pub(super) overdue: bool,
@@ -89,6 +91,7 @@ impl<'a> Draft<'a> {
             status,
             applying: None,
             confirmations: Vec::new(),
+            drifted: Vec::new(),
             sample: false,
             overdue: false,
             wake: None,
@@ -124,8 +127,8 @@ impl<'a> Draft<'a> {
             fault_report(self.seen.fault.as_ref()).unwrap_or_else(|| Report::moving(Motion::Offboarding, note));
         let step = farewell.step.filter(|_| ours && held_back.is_none());
         conditions::write(&mut self.status, tenant, &report, None, self.shared.now);
-        let step =
-            step.or_else(|| status_step(tenant.status.as_ref(), &self.status).filter(|_| ours && held_back.is_none()));
+        let may_say = ours && !held_back.is_some_and(Fault::is_of_tenant);
+        let step = step.or_else(|| status_step(tenant.status.as_ref(), &self.status).filter(|_| may_say));
         Next { step, status: self.status, report, sample: None, wake: self.wake }
     }
 
@@ -146,10 +149,14 @@ impl<'a> Draft<'a> {
         self.stack(&rendered, memo)
     }
 
-    fn finish(mut self, word: Word, step: Option<Step>, held_back: bool) -> Next {
+    fn finish(mut self, word: Word, step: Option<Step>, held_back: Option<&Fault>) -> Next {
         let report = self.report(word);
         let tenant = &self.facts.tenant;
+        let before = tenant.status.clone().unwrap_or_default();
         conditions::write(&mut self.status, tenant, &report, self.facts.evidence.as_ref(), self.shared.now);
+        conditions::drifted(&mut self.status, tenant, &before.conditions, &self.drifted, self.shared.now);
+        // A step that failed waits; the status says meanwhile why, unless it is the Tenant itself that cannot be written.
+        let step = step.filter(|_| held_back.is_none());
         let step = match step {
             // The claim goes out with the conditions of this very moment.
             Some(Step::Status(_)) => Some(Step::Status(Box::new(self.status.clone()))),
@@ -158,7 +165,8 @@ impl<'a> Draft<'a> {
         };
         let name = super::lease_name(&self.facts.parameters.tenant, self.shared.catalog, tenant, &self.status);
         let sample = self.sample.then_some(()).and(name).map(|name| (self.facts.parameters.namespace.clone(), name));
-        Next { step: step.filter(|_| !held_back), status: self.status, report, sample, wake: self.wake }
+        let step = step.filter(|_| !held_back.is_some_and(Fault::is_of_tenant));
+        Next { step, status: self.status, report, sample, wake: self.wake }
     }
 }
 

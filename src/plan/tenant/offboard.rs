@@ -119,10 +119,10 @@ fn remove(seen: &TenantSeen, go: &[(&ObjectKey, &Seen)]) -> Farewell {
 fn blocker(key: &ObjectKey, object: &Seen) -> String {
     let mut text = format!("{} is being deleted", key.spoken());
     if !object.finalizers.is_empty() {
-        text += &format!("; it waits for its finalizers {}", object.finalizers.join(", "));
+        text = format!("{text}; it waits for its finalizers {}", object.finalizers.join(", "));
     }
     if let Some(why) = &object.remaining {
-        text += &format!("; {why}");
+        text = format!("{text}; {why}");
     }
     text.chars().take(500).collect()
 }

@@ -35,7 +35,9 @@ impl Draft<'_> {
             self.patience(grant);
             self.sample = self.facts.tenant.spec.mode == Mode::Active && !self.seen.objects.is_empty();
         }
-        if let Some(order) = word.failure.filter(|_| evidence.failure.is_none()) {
+        // A new leader has not looked at the Lease yet: its first look may be the proof.
+        let looked = !evidence.complete || self.seen.lease.as_ref().is_some_and(|lease| lease.known);
+        if let Some(order) = word.failure.filter(|_| evidence.failure.is_none() && looked) {
             self.status.failure = Some(Failure {
                 revision: grant.revision.clone(),
                 reason: order.reason.clone(),
@@ -48,7 +50,9 @@ impl Draft<'_> {
     /// Outside a rollout no wave's deadline watches a grant, so this one does.
     fn patience(&mut self, grant: &Grant) {
         let Ok(deadline) = grant.at.0.checked_add(PATIENCE) else { return };
-        if grant.rollout.is_some() {
+        // What was proven once and falters now is Recovering, however old its grant.
+        let proven = self.status.running.as_ref().is_some_and(|running| running.revision == grant.revision);
+        if grant.rollout.is_some() || proven {
             return;
         }
         self.overdue = deadline <= self.shared.now;
@@ -83,5 +87,9 @@ impl Draft<'_> {
 }
 
 fn leader(lease: &LeaseSeen) -> Leader {
-    Leader { identity: lease.holder.clone(), transitions: lease.transitions, since: lease.acquired.map(Time::seconds) }
+    Leader {
+        identity: lease.holder.chars().take(500).collect(),
+        transitions: lease.transitions,
+        since: lease.acquired.map(Time::seconds),
+    }
 }

@@ -4,7 +4,7 @@ use crate::{
     api::Mode,
     domain::{
         fleet::Health,
-        report::{Motion, Reason, Report, Verdict, WaitingOn},
+        report::{Motion, Reason, Report, Verdict, Wait, WaitingOn},
         world::{Fault, FaultKind},
     },
 };
@@ -22,7 +22,10 @@ impl Draft<'_> {
                 "spec.mode is Paused: nothing is written; set it to Active to go on",
             );
         }
-        if let Some(Err(report)) = &facts.granted {
+        // A spec that fits what it asks for, and no longer what it has, only waits for its turn.
+        if let Some(Err(report)) =
+            facts.granted.as_ref().filter(|_| facts.candidate.is_err() || !facts.member.wants_to_move())
+        {
             return report.clone();
         }
         if let Err(report) = facts.desired.as_ref().map(|_| ()).and(facts.candidate.as_ref().map(|_| ())) {
@@ -47,6 +50,9 @@ impl Draft<'_> {
                 _ => Reason::DeadlineExceeded,
             };
             return Report::blocked(reason, format!("version {}: {}", grant.version, failure.message));
+        }
+        if let Some((Wait { on: WaitingOn::PathBlocked, .. }, note)) = word.wait {
+            return Report::blocked(Reason::PathBlocked, format!("spec.version {version}: {note}"));
         }
         if let Some((wait, note)) = word.wait {
             return Report { verdict: Verdict::Waiting(wait.clone()), note: note.clone() };

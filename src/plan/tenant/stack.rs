@@ -15,7 +15,7 @@ use crate::{
     api::{Grant, Tenant},
     domain::{
         digest, kinds, marks,
-        object::ObjectKey,
+        object::{ObjectKey, Seen},
         report::{Reason, Report},
         world::TenantSeen,
     },
@@ -147,10 +147,12 @@ fn annotate(value: &mut Value, map: &str, key: &str, text: &str) {
 
 /// What must be applied: what is missing, what is rendered otherwise than before, what somebody changed.
 #[must_use]
-pub fn changes(rendered: &Rendered, seen: &TenantSeen, compared: &mut Compared) -> Vec<Vec<Apply>> {
+pub fn changes(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared: &mut Compared) -> Vec<Vec<Apply>> {
+    // Our label on an object of another Tenant's UID makes it no more ours than no label at all.
+    let ours = |live: &&Seen| live.tenant_uid == tenant.metadata.uid || tenant.spec.adopt.contains(&live.uid);
     let mut stages: BTreeMap<u8, Vec<Apply>> = BTreeMap::new();
     for object in &rendered.objects {
-        let live = seen.objects.get(&object.key);
+        let live = seen.objects.get(&object.key).filter(ours);
         let why = match live {
             None => Why::Missing,
             Some(live) if live.digest.as_deref() != Some(object.digest.as_str()) => Why::Rendered,

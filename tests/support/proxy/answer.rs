@@ -39,6 +39,13 @@ pub(super) fn status(code: u16, retry_after_seconds: Option<u32>) -> Response<Bo
     response.body(whole(body.to_string().into())).expect("a valid status code")
 }
 
+/// The same list without its items.
+pub(super) fn without_items(list: &Bytes) -> Bytes {
+    let mut list: serde_json::Value = serde_json::from_slice(list).unwrap_or_default();
+    list["items"] = json!([]);
+    list.to_string().into()
+}
+
 /// The event with which a watch says that its resourceVersion is too old.
 pub(super) fn expired_event() -> Bytes {
     let status = json!({

@@ -19,7 +19,7 @@ use kube::{Client, Config};
 use tokio::sync::watch;
 
 use super::Link;
-use super::answer::{Body, Broken, status, streamed, whole};
+use super::answer::{Body, Broken, status, streamed, whole, without_items};
 use super::request::Request;
 use super::rule::{Fault, Rules};
 use super::socket::{ResetFlag, Socket};
@@ -72,7 +72,9 @@ pub(super) async fn serve(listener: TcpListener, mut config: Config, shared: Arc
         let upstream = Arc::clone(&upstream);
         let service = service_fn(move |request| {
             let (upstream, reset) = (Arc::clone(&upstream), ResetFlag::clone(&reset));
-            async move { upstream.handle(request, reset).await }
+            // What was sent arrives, and is logged, whatever becomes of its sender meanwhile.
+            let passage = tokio::spawn(async move { upstream.handle(request, reset).await });
+            async move { passage.await.unwrap_or(Err(Broken)) }
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
     }

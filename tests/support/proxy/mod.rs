@@ -137,6 +137,16 @@ impl Proxy {
         self.shared.log.lock().unwrap().clone()
     }
 
+    /// The same without the first `n`.
+    pub fn log_from(&self, n: usize) -> Vec<Request> {
+        self.shared.log.lock().unwrap().get(n..).unwrap_or_default().to_vec()
+    }
+
+    /// How many requests there were so far.
+    pub fn requests(&self) -> usize {
+        self.shared.log.lock().unwrap().len()
+    }
+
     /// The requests that change the cluster, whatever became of them; dry runs and access reviews do not.
     pub fn writes(&self) -> Vec<Request> {
         self.log().into_iter().filter(Request::is_write).collect()

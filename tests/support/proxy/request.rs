@@ -72,6 +72,11 @@ impl Request {
         verbs.contains(&self.target.verb.as_str()) && !self.target.dry_run && !reviews
     }
 
+    /// A write that is about tenants: neither the leader election's own Lease nor an event.
+    pub fn is_work(&self) -> bool {
+        self.is_write() && !["leases", "events"].contains(&self.target.resource.as_str())
+    }
+
     /// Whether the API server took it.
     pub fn succeeded(&self) -> bool {
         self.code.is_some_and(|code| (200..300).contains(&code))

@@ -18,6 +18,7 @@ use super::request::Request;
 pub struct Match {
     verb: Option<String>,
     writes: bool,
+    work: bool,
     resource: Option<String>,
     subresource: Option<String>,
     namespace: Option<String>,
@@ -49,6 +50,11 @@ impl Match {
     /// See [`Request::is_write`].
     pub fn writes() -> Self {
         Self { writes: true, ..Self::default() }
+    }
+
+    /// See [`Request::is_work`].
+    pub fn work() -> Self {
+        Self { work: true, ..Self::default() }
     }
 
     /// The plural, without group: `deployments`. Its subresources included, unless [`Match::subresource`] says.
@@ -105,6 +111,7 @@ impl Match {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         is(&self.verb, &request.verb)
             && (!self.writes || request.is_write())
+            && (!self.work || request.is_work())
             && is(&self.resource, &request.resource)
             && is(&self.subresource, &request.subresource)
             && is(&self.namespace, &request.namespace)
@@ -136,6 +143,8 @@ pub enum Fault {
         code: u16,
         retry_after_seconds: Option<u32>,
     },
+    /// After forwarding, of a list: it is answered as if nothing were there.
+    EmptyList,
     /// SIGKILL to the attached process; nothing goes on.
     Kill,
     /// Called with the request; then it goes on.
@@ -182,6 +191,7 @@ impl fmt::Debug for Fault {
             Self::Hang => f.write_str("hang"),
             Self::Reset => f.write_str("reset"),
             Self::Status { code, .. } => write!(f, "status {code}"),
+            Self::EmptyList => f.write_str("empty list"),
             Self::Kill => f.write_str("kill"),
             Self::Hook(_) => f.write_str("hook"),
             Self::CutWatch { after } => write!(f, "cut watch after {after}"),

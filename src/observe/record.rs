@@ -1,0 +1,136 @@
+//! One observed object → its place in the World. What says nothing new leaves no trace, so that nothing is planned anew.
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::{ResourceExt, api::DynamicObject};
+use serde::de::DeserializeOwned;
+
+use super::{index::Index, reduce, watch::Source};
+use crate::{
+    api::{FleetPolicy, OperatorRelease, Rollout, RolloutPolicy, Tenant},
+    domain::{crd, kinds::StackKind, object::CrdSeen, world::Undecodable},
+};
+
+impl Index {
+    pub(super) fn record(&mut self, source: Source, object: &DynamicObject, now: Timestamp) {
+        let name = object.name_any();
+        match source {
+            Source::Tenants => {
+                if let Some(tenant) = self.decode::<Tenant>(source, object) {
+                    self.record_tenant(&name, tenant, now);
+                }
+            }
+            Source::Releases => {
+                if let Some(release) = self.decode::<OperatorRelease>(source, object) {
+                    self.world.releases.insert(name, Arc::new(release));
+                    self.world.shared_version += 1;
+                }
+            }
+            Source::Policies => {
+                if let Some(policy) = self.decode::<RolloutPolicy>(source, object) {
+                    self.world.policies.insert(name, policy.spec);
+                }
+            }
+            Source::Rollouts => {
+                if let Some(rollout) = self.decode::<Rollout>(source, object) {
+                    self.world.rollouts.insert(name, rollout);
+                }
+            }
+            Source::Fleet => {
+                if let Some(policy) = self.decode::<FleetPolicy>(source, object)
+                    && self.world.fleet != policy.spec
+                {
+                    self.world.fleet = policy.spec;
+                    self.world.shared_version += 1;
+                }
+            }
+            Source::Crds => self.record_crd(&name, object),
+            Source::Pods => {
+                if let Some((name, pod)) = reduce::pod(object)
+                    && self.at_home(&pod.tenant, &pod.namespace)
+                {
+                    let seen = self.tenant(&pod.tenant.clone());
+                    if seen.pods.get(&name) != Some(&pod) {
+                        seen.pods.insert(name, pod);
+                        seen.version += 1;
+                    }
+                }
+            }
+            Source::Stack(kind) => self.record_object(kind, object),
+        }
+    }
+
+    fn record_tenant(&mut self, name: &str, tenant: Tenant, now: Timestamp) {
+        let seen = self.tenant(name);
+        let wanted = |t: &Tenant| (t.spec.version.clone(), t.metadata.uid.clone());
+        if seen.tenant.as_deref().map(wanted) != Some(wanted(&tenant)) {
+            seen.desired_since = now;
+        }
+        // A person's edit deserves a fresh look, whatever failed before.
+        if seen.tenant.as_ref().is_some_and(|old| old.metadata.generation != tenant.metadata.generation) {
+            seen.fault = None;
+        }
+        // What came before the Tenant was taken on its label's word; a label is anybody's to write.
+        let home = tenant.target_namespace();
+        seen.objects.retain(|key, _| key.home() == home);
+        seen.pods.retain(|_, pod| pod.namespace == home);
+        seen.tenant = Some(Arc::new(tenant));
+        seen.version += 1;
+    }
+
+    /// Whether something stands where that tenant's things stand: elsewhere its mark means nothing, and another tenant
+    /// could have written it.
+    fn at_home(&self, tenant: &str, namespace: &str) -> bool {
+        let known = self.world.tenants.get(tenant).and_then(|seen| seen.tenant.as_ref());
+        known.is_none_or(|tenant| tenant.target_namespace() == namespace)
+    }
+
+    fn record_object(&mut self, kind: &StackKind, object: &DynamicObject) {
+        if let Some((key, reduced)) = reduce::object(kind, object)
+            && self.at_home(&reduced.tenant, key.home())
+        {
+            let seen = self.tenant(&reduced.tenant.clone());
+            let same = seen.objects.get(&key).is_some_and(|old| {
+                let mut old = old.clone();
+                old.resource_version.clone_from(&reduced.resource_version);
+                old == reduced
+            });
+            seen.objects.insert(key, reduced);
+            seen.version += u64::from(!same);
+        }
+    }
+
+    fn record_crd(&mut self, name: &str, object: &DynamicObject) {
+        let Ok(definition) = object.clone().try_parse() else { return };
+        let seen = CrdSeen {
+            uid: object.uid().unwrap_or_default(),
+            digest: crd::digest(&definition),
+            established: crd::established(&definition),
+        };
+        if self.world.crds.get(name) != Some(&seen) {
+            self.world.crds.insert(name.to_owned(), seen);
+            self.world.shared_version += 1;
+        }
+    }
+
+    /// One undecodable object must not stop the watch for all (CVE-2022-39272): it is noted, and its last good state stays.
+    fn decode<T: DeserializeOwned + kube::Resource>(&mut self, source: Source, object: &DynamicObject) -> Option<T> {
+        let key = (source.name().to_owned(), object.name_any());
+        match serde_json::to_value(object).and_then(serde_json::from_value::<T>) {
+            Ok(decoded) => {
+                self.world.undecodable.remove(&key);
+                Some(decoded)
+            }
+            Err(error) => {
+                tracing::warn!(kind = key.0, name = key.1, %error, "object cannot be decoded; ignored until it is corrected");
+                let undecodable = Undecodable {
+                    error: error.to_string(),
+                    generation: object.metadata.generation.unwrap_or_default(),
+                    reported: reduce::says_undecodable(object),
+                };
+                self.world.undecodable.insert(key, undecodable);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! K1: the process is killed right after, and right before, each write of a flow, and started again. The end state and how
+//! often each kind was created and deleted equal those of a run that nobody disturbed (I7).
+
+use kube::Api;
+use kube::api::{DeleteParams, DynamicObject, ListParams};
+use leasehold::observe::Source;
+use serde_json::json;
+
+use crate::oracle::{Tally, claims_come_first, deletes_carry_the_uid, tally, the_inventory_comes_first};
+use crate::runner::{ALONE, Runner};
+use crate::scene::{SOON, Scene, names};
+use crate::state::{self, State, Words};
+use crate::support::eventually;
+use crate::support::proxy::{Fault, Match};
+
+/// More writes than any of the flows takes, before and after.
+const MOST: usize = 120;
+
+/// Something that one run does from beginning to end. Each run has tenants or versions of its own.
+#[derive(Clone, Copy, Debug)]
+enum Flow {
+    Onboard,
+    Upgrade,
+    Offboard,
+}
+
+/// How a run ended.
+struct End {
+    killed: bool,
+    state: State,
+    tally: Tally,
+}
+
+#[tokio::test]
+async fn crash_after_every_write_of_an_onboarding_and_of_an_offboarding() {
+    let scene = Scene::begin().await;
+    scene.operator("crash", &[version(0)]).await;
+    let mut runner = Runner::start(&scene, "crash", ALONE);
+    let runs = Flow::Onboard.through_every_write(&scene, &mut runner, MOST).await;
+    // Those very tenants go again, and a few more, because that takes more writes.
+    let all: Vec<String> = (0..runs + 20).flat_map(|run| Flow::Offboard.tenants(run)).collect();
+    for name in &all[runs..] {
+        scene.tenant(name, "crash", &version(0)).await;
+    }
+    scene.until_run(&all, &version(0)).await;
+    Flow::Offboard.through_every_write(&scene, &mut runner, all.len()).await;
+}
+
+#[tokio::test]
+async fn crash_after_every_write_of_an_upgrade_in_two_waves() {
+    let scene = Scene::begin().await;
+    scene.operator("crash", &[]).await;
+    scene.release("crash", &version(0), &stack()).await;
+    let mut runner = Runner::start(&scene, "crash", ALONE);
+    for name in names("up", 3) {
+        scene.tenant(&name, "crash", &version(0)).await;
+    }
+    scene.until_run(&names("up", 3), &version(0)).await;
+    Flow::Upgrade.through_every_write(&scene, &mut runner, MOST - 1).await;
+}
+
+/// All of one length, so that none is part of another.
+fn version(run: usize) -> String {
+    format!("1.0.{}", 100 + run)
+}
+
+/// The standard stack and an object that each version has under another name: an upgrade makes one and prunes one.
+fn stack() -> String {
+    let own = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: notes-{{version}}\n  namespace: \"{{tenant.namespace}}\"\n";
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/standard-v1");
+    let files = std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
+    let standard = files.map(|file| {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        json!({"name": name, "yaml": std::fs::read_to_string(&file).unwrap()})
+    });
+    let all: Vec<_> = standard.chain([json!({"name": "12-notes.yaml", "yaml": own})]).collect();
+    format!("  templates: {}\n", json!(all))
+}
+
+/// Which writes are struck: the first of them and the step to the next. All with `LEASEHOLD_FAULTS=all`, and always all of
+/// an onboarding; else a third, another one from run to run, so that the tests of a change take minutes.
+fn sample(flow: Flow) -> (usize, usize) {
+    let all = std::env::var("LEASEHOLD_FAULTS").is_ok_and(|given| given == "all");
+    if all || matches!(flow, Flow::Onboard) {
+        return (1, 1);
+    }
+    let second = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs() % 3);
+    (1 + usize::try_from(second).unwrap_or(0), 3)
+}
+
+impl Flow {
+    /// Runs the flow once undisturbed, then again and again, killed at write after write, until it is through with fewer.
+    /// Returns how many runs that took; `most` are possible.
+    async fn through_every_write(self, scene: &Scene, runner: &mut Runner<'_>, most: usize) -> usize {
+        let (first, step) = sample(self);
+        println!("{self:?}: write {first} and every {step}. after it");
+        let undisturbed = self.once(scene, runner, 0, None).await;
+        let mut run = 0;
+        for after in [true, false] {
+            let mut killed = 0;
+            for nth in (first..).step_by(step) {
+                run += 1;
+                assert!(run < most, "the flow takes more writes than there are runs");
+                let end = self.once(scene, runner, run, Some((nth, after))).await;
+                let what = format!("killed {} write {nth}", if after { "after" } else { "before" });
+                let differences = state::differences(&undisturbed.state, &end.state);
+                assert!(differences.is_empty(), "{what}: the end differs\n{}", differences.join("\n"));
+                assert_eq!(undisturbed.tally, end.tally, "{what}: created and deleted");
+                if !end.killed {
+                    break;
+                }
+                killed += 1;
+            }
+            println!("{}: killed {killed} times", if after { "after" } else { "before" });
+            assert!(killed > 1, "the flow writes");
+        }
+        run + 1
+    }
+
+    async fn once(self, scene: &Scene, runner: &mut Runner<'_>, run: usize, kill: Option<(usize, bool)>) -> End {
+        if let Self::Upgrade = self {
+            scene.release("crash", &self.target(run), &stack()).await;
+        }
+        runner.until_at_rest().await;
+        let proxy = runner.proxy.clone();
+        let began = proxy.requests();
+        let rule = kill.map(|(nth, after)| {
+            let matching = Match::work().nth(nth);
+            proxy.add(if after { matching.after(Fault::Kill) } else { matching.before(Fault::Kill) })
+        });
+        self.begin(scene, run).await;
+        let what = format!("run {run} is over, or the process killed");
+        let killed = eventually(&what, SOON, async || {
+            let dead = runner.process.status().is_some();
+            (dead || self.over(scene, run).await).then_some(dead)
+        });
+        let mut killed = killed.await;
+        if !killed {
+            // The last writes come after what makes a run be over.
+            tokio::select! {
+                () = runner.until_at_rest() => {}
+                _ = runner.process.wait(SOON) => killed = true,
+            }
+        }
+        if let Some(rule) = rule {
+            proxy.remove(rule);
+        }
+        if killed {
+            runner.restart();
+            eventually(&what, SOON, async || self.over(scene, run).await).await;
+            runner.until_at_rest().await;
+        }
+        let log = proxy.log_from(began);
+        deletes_carry_the_uid(&log);
+        claims_come_first(&proxy.log());
+        the_inventory_comes_first(&proxy.log());
+        let state = state::of(&scene.client(), &self.tenants(run), &self.target(run), &self.words(run)).await;
+        End { killed, state, tally: tally(&log) }
+    }
+
+    fn tenants(self, run: usize) -> Vec<String> {
+        match self {
+            Self::Onboard | Self::Offboard => vec![format!("on-{}", 100 + run)],
+            Self::Upgrade => names("up", 3),
+        }
+    }
+
+    fn target(self, run: usize) -> String {
+        match self {
+            Self::Onboard | Self::Offboard => version(0),
+            Self::Upgrade => version(run + 1),
+        }
+    }
+
+    fn words(self, run: usize) -> Words {
+        match self {
+            Self::Onboard | Self::Offboard => vec![(format!("on-{}", 100 + run), "TENANT")],
+            Self::Upgrade => {
+                let (old, new) = (version(run), version(run + 1));
+                let (name, sequence) = (format!("crash-{new}-{}", run + 1), format!("\"sequence\":{},", run + 1));
+                vec![(name, "ROLLOUT"), (sequence, "SEQUENCE"), (new, "NEW"), (old, "OLD")]
+            }
+        }
+    }
+
+    async fn begin(self, scene: &Scene, run: usize) {
+        let tenants = self.tenants(run);
+        match self {
+            Self::Onboard => scene.tenant(&tenants[0], "crash", &self.target(run)).await,
+            Self::Upgrade => scene.bump(&tenants, &self.target(run)).await,
+            Self::Offboard => {
+                scene.tenants().delete(&tenants[0], &DeleteParams::default()).await.unwrap();
+            }
+        }
+    }
+
+    async fn over(self, scene: &Scene, run: usize) -> bool {
+        let (tenants, target) = (self.tenants(run), self.target(run));
+        match self {
+            Self::Onboard => scene.run(&tenants, &target).await,
+            Self::Upgrade => {
+                scene.run(&tenants, &target).await
+                    && scene.succeeded("crash", &target).await.is_some()
+                    && settled_pods(scene).await
+            }
+            Self::Offboard => scene.tenants().get_opt(&tenants[0]).await.is_ok_and(|tenant| tenant.is_none()),
+        }
+    }
+}
+
+/// Two pods a tenant, none going, none marked.
+async fn settled_pods(scene: &Scene) -> bool {
+    let pods: Api<DynamicObject> = Api::all_with(scene.client(), &Source::Pods.api_resource());
+    let params = ListParams::default().labels("leasehold.dev/tenant in (up-a,up-b,up-c)");
+    let Ok(pods) = pods.list(&params).await else { return false };
+    let settled = |pod: &DynamicObject| {
+        let marked = pod.metadata.annotations.as_ref();
+        let marked = marked.is_some_and(|a| a.contains_key("controller.kubernetes.io/pod-deletion-cost"));
+        pod.metadata.deletion_timestamp.is_none() && !marked
+    };
+    pods.items.len() == 6 && pods.items.iter().all(settled)
+}
