@@ -1,5 +1,5 @@
 //! The live cluster → World, Plan, and what to show of them: the operator's own watches and planner, without its writes.
-//! Never writes, and never asks for the operator's Lease.
+//! Never writes, and never competes for the operator's Lease.
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;

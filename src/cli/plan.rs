@@ -97,7 +97,7 @@ pub struct PlannedTenant {
     pub row: TenantRow,
     /// Kind of the next write, one word.
     pub step: Option<&'static str>,
-    /// The next write, in words.
+    /// The next write in words, unless it only writes down what is seen.
     pub next_step: Option<String>,
 }
 
@@ -131,7 +131,7 @@ impl PlanView {
         let step = |row: TenantRow| {
             let step = planner.next(&row.name).and_then(|next| next.step.as_ref());
             let tenant = world.tenants.get(&row.name).and_then(|seen| seen.tenant.as_deref());
-            let next_step = step.zip(tenant).map(|(step, tenant)| steps::describe(step, tenant));
+            let next_step = step.zip(tenant).and_then(|(step, tenant)| steps::describe(step, tenant));
             PlannedTenant { step: step.map(crate::plan::tenant::Step::name), next_step, row }
         };
         let created = plan.releases.iter().filter_map(|step| match step {

@@ -7,17 +7,17 @@ use crate::{
 /// Objects that are named before the rest is counted.
 const NAMED: usize = 3;
 
-/// What the step would do to that Tenant.
+/// What the step would do to that Tenant; `None` when it only writes down what is seen.
 #[must_use]
-pub fn describe(step: &Step, tenant: &Tenant) -> String {
-    match step {
+pub fn describe(step: &Step, tenant: &Tenant) -> Option<String> {
+    Some(match step {
         Step::AddFinalizer => "put the finalizer on the Tenant, before anything is made for it".into(),
         Step::RemoveFinalizer => "take the finalizer off: nothing of the stack is left".into(),
         Step::Status(status) => {
             let old = tenant.status.as_ref().and_then(|s| s.granted.as_ref());
             match &status.granted {
                 Some(grant) if Some(grant) != old => granting(grant, old),
-                _ => format!("write the status: {}", status.summary),
+                _ => return None,
             }
         }
         Step::Apply(stages) => applying(&stages.iter().flatten().collect::<Vec<_>>()),
@@ -31,7 +31,7 @@ pub fn describe(step: &Step, tenant: &Tenant) -> String {
         Step::Scale(targets) => format!("scale to zero: {}", names(targets)),
         Step::Delete(targets) => format!("delete {}", names(targets)),
         Step::Unmark(targets) => format!("take Leasehold's marks off {}", names(targets)),
-    }
+    })
 }
 
 fn granting(grant: &Grant, old: Option<&Grant>) -> String {

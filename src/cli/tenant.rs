@@ -53,7 +53,7 @@ impl TenantView {
         let object = |key: ObjectKey| ObjectView { state: object_state(&key, seen, next.is_some()), key };
         Some(Self {
             row,
-            next_step: next.and_then(|next| Some(steps::describe(next.step.as_ref()?, tenant))),
+            next_step: next.and_then(|next| steps::describe(next.step.as_ref()?, tenant)),
             holds: tenant.spec.holds.clone(),
             objects: keys.map(object).collect(),
             full_status: status,
