@@ -20,7 +20,10 @@ const PLURALS: [&str; 5] = ["fleetpolicies", "operatorreleases", "rolloutpolicie
 fn schemas() -> Vec<(String, Value)> {
     let schema = |crd: CustomResourceDefinition| {
         let crd = serde_json::to_value(crd).unwrap();
-        (crd["spec"]["names"]["kind"].as_str().unwrap().to_owned(), crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone())
+        (
+            crd["spec"]["names"]["kind"].as_str().unwrap().to_owned(),
+            crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone(),
+        )
     };
     api::crds().into_iter().map(schema).collect()
 }
@@ -46,12 +49,14 @@ fn the_files_are_not_stale() {
     let generate = ["crds", "generate", "--dir", fresh.path().to_str().unwrap()];
     assert!(Command::new(leasehold_binary()).args(generate).status().unwrap().success());
     for dir in ["crds", "charts/leasehold-crds/files"] {
-        let files = std::fs::read_dir(root.join(dir)).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        let files =
+            std::fs::read_dir(root.join(dir)).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
         let mut found: Vec<String> = files.filter(|file| !file.starts_with('.')).collect();
         found.sort();
         assert_eq!(found, PLURALS.map(|plural| format!("{plural}.yaml")), "{dir}");
         for file in found {
-            let [ours, theirs] = [root.join(dir), fresh.path().to_owned()].map(|dir| std::fs::read_to_string(dir.join(&file)).unwrap());
+            let [ours, theirs] =
+                [root.join(dir), fresh.path().to_owned()].map(|dir| std::fs::read_to_string(dir.join(&file)).unwrap());
             assert!(ours == theirs, "{dir}/{file} is stale: run `make crds`");
         }
     }
@@ -130,7 +135,8 @@ fn kind(client: &Client, kind: &str) -> Api<DynamicObject> {
 }
 
 fn object(kind: &str, name: &str, spec: &Value) -> DynamicObject {
-    let object = json!({"apiVersion": "leasehold.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec});
+    let object =
+        json!({"apiVersion": "leasehold.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec});
     serde_json::from_value(object).unwrap()
 }
 
@@ -170,7 +176,9 @@ fn wrong() -> Vec<(&'static str, &'static str, Value, &'static str)> {
     let policy = |change: Value| changed(policy(), &change);
     let wave = |wave: Value| policy(json!({"waves": [wave]}));
     let selector = |operator: &str, values: Value| {
-        wave(json!({"name": "a", "selector": {"matchExpressions": [{"key": "ring", "operator": operator, "values": values}]}}))
+        wave(
+            json!({"name": "a", "selector": {"matchExpressions": [{"key": "ring", "operator": operator, "values": values}]}}),
+        )
     };
     let order = "retryPeriod < renewDeadline < leaseDuration";
     let long = "a".repeat(51);
@@ -189,7 +197,12 @@ fn wrong() -> Vec<(&'static str, &'static str, Value, &'static str)> {
         ("Tenant", "a", tenant(json!({"deletionPolicy": "Maybe"})), "spec.deletionPolicy"),
         ("Tenant", "a", tenant(json!({"quota": {"hard": {"pods": "lots"}}})), "spec.quota.hard.pods"),
         ("Tenant", "a", tenant(json!({"resources": {"limits": {"cpu": "-1"}}})), "spec.resources.limits.cpu"),
-        ("Tenant", "a", tenant(json!({"holds": [{"name": "a", "reason": "b"}, {"name": "a", "reason": "c"}]})), "duplicate entries"),
+        (
+            "Tenant",
+            "a",
+            tenant(json!({"holds": [{"name": "a", "reason": "b"}, {"name": "a", "reason": "c"}]})),
+            "duplicate entries",
+        ),
         ("Tenant", "a", timings("60s", "60s", "10s"), order),
         ("Tenant", "a", timings("60s", "40s", "40s"), order),
         ("Tenant", "a", timings("10s", "40s", "60s"), order),
@@ -216,7 +229,12 @@ fn wrong() -> Vec<(&'static str, &'static str, Value, &'static str)> {
         ("RolloutPolicy", "a", wave(json!({"name": "a", "maxConcurrency": "101%"})), "maxConcurrency"),
         ("RolloutPolicy", "a", wave(json!({"name": "a", "maxFailures": -1})), "maxFailures"),
         ("RolloutPolicy", "a", wave(json!({"name": "a", "soak": {"duration": "9000h"}})), "longer than a year"),
-        ("RolloutPolicy", "a", policy(json!({"coalesce": {"quietPeriod": "2m", "maxWait": "1m"}})), "quietPeriod <= maxWait"),
+        (
+            "RolloutPolicy",
+            "a",
+            policy(json!({"coalesce": {"quietPeriod": "2m", "maxWait": "1m"}})),
+            "quietPeriod <= maxWait",
+        ),
         ("RolloutPolicy", "a", policy(json!({"waves": []})), "spec.waves"),
         ("RolloutPolicy", "a", policy(json!({"waves": [{"name": "a"}, {"name": "a"}]})), "duplicate entries"),
         ("RolloutPolicy", "a", selector("In", json!([])), "In and NotIn need values"),
@@ -284,7 +302,8 @@ async fn what_must_never_change_never_changes() {
     ];
     changes(&tenants, "bare", &refused, &taken).await;
     create("Tenant", "placed", changed(tenant(), &json!({"namespace": "here"}))).await;
-    let refused = [json!({"namespace": "elsewhere"}), json!({"namespace": null})].map(|spec| (spec, "namespace is immutable"));
+    let refused =
+        [json!({"namespace": "elsewhere"}), json!({"namespace": null})].map(|spec| (spec, "namespace is immutable"));
     changes(&tenants, "placed", &refused, &taken).await;
 
     let releases = create("OperatorRelease", "fixed", release()).await;
@@ -308,7 +327,12 @@ async fn what_must_never_change_never_changes() {
         json!({"unmatched": 1}),
         json!({"waves": [longer]}),
     ];
-    let taken = [json!({"suspend": true}), json!({"suspend": false}), json!({"skip": ["acme"]}), json!({"additionalFailures": 2})];
+    let taken = [
+        json!({"suspend": true}),
+        json!({"suspend": false}),
+        json!({"skip": ["acme"]}),
+        json!({"additionalFailures": 2}),
+    ];
     changes(&rollouts, "frozen", &refused.map(|spec| (spec, "frozen")), &taken).await;
     changes(&rollouts, "frozen", &[], &[json!({"abort": true})]).await;
     changes(&rollouts, "frozen", &[(json!({"abort": false}), "cannot be taken back")], &[]).await;

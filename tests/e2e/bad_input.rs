@@ -98,7 +98,8 @@ async fn bad_input_illegal_path() {
 async fn bad_input_values_against_the_schema() {
     let fleet = Fleet::shared("values").await;
     fleet.release("1.0.0").await;
-    let schema = json!({"type": "object", "required": ["size"], "properties": {"size": {"type": "integer", "maximum": 5}}});
+    let schema =
+        json!({"type": "object", "required": ["size"], "properties": {"size": {"type": "integer", "maximum": 5}}});
     fleet
         .release_with("1.0.1", |spec| {
             spec["valuesSchema"] = schema;
@@ -186,7 +187,13 @@ async fn bad_input_refused_at_the_choke_point() {
         fleet.tenant(&name, "1.0.0", json!({})).await;
         fleet.runs(&name, "1.0.0").await;
     }
-    fleet.tenant("refused-limits", "1.0.0", json!({"resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {}}})).await;
+    fleet
+        .tenant(
+            "refused-limits",
+            "1.0.0",
+            json!({"resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {}}}),
+        )
+        .await;
     let words = ["resources-missing", "Deployment/refused-operator", "limits", "spec.resources"];
     stalled(&fleet, &beside, "refused-limits", "Refused", &words).await;
     fleet.tenant("refused-limits", "1.0.0", json!({})).await;
@@ -201,7 +208,8 @@ async fn bad_input_quota_too_small_for_the_surge() {
     // Two replicas of 50m fit; the third of a rollout does not.
     let hard = |cpu: &str| json!({"quota": {"hard": {"requests.cpu": cpu, "requests.memory": "1Gi", "limits.cpu": "2", "limits.memory": "1Gi"}}});
     fleet.tenant("quota-acme", "1.0.0", hard("100m")).await;
-    let words = ["quota-too-small", "ResourceQuota/quota-operator", "spec.hard.requests.cpu", "150m", "spec.quota.hard"];
+    let words =
+        ["quota-too-small", "ResourceQuota/quota-operator", "spec.hard.requests.cpu", "150m", "spec.quota.hard"];
     stalled(&fleet, &beside, "quota-acme", "QuotaTooSmall", &words).await;
     fleet.tenant("quota-acme", "1.0.0", hard("150m")).await;
     fleet.runs("quota-acme", "1.0.0").await;
@@ -293,7 +301,14 @@ async fn bad_input_a_tenant_that_cannot_be_decoded() {
     let file = fleet.cluster.dir().join("undecodable.json");
     let typed = json!({"apiVersion": "leasehold.dev/v1alpha1", "kind": "Tenant", "metadata": typed["metadata"], "spec": typed["spec"]});
     std::fs::write(&file, typed.to_string()).unwrap();
-    fleet.cluster.kubectl(&["apply", "--server-side", "--force-conflicts", "--field-manager=user", "-f", file.to_str().unwrap()]);
+    fleet.cluster.kubectl(&[
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--field-manager=user",
+        "-f",
+        file.to_str().unwrap(),
+    ]);
 
     let read = || {
         let raw = fleet.cluster.kubectl(&["get", "tenant", "decode-acme", "-o", "json"]);

@@ -36,7 +36,8 @@ async fn offboard_delete() {
 
     fleet.tenants().delete("gone-acme", &DeleteParams::default()).await.unwrap();
     // What blocks it is in the status, by name.
-    let blocked = |blocker: &String| blocker.contains("Namespace/tenant-gone-acme") && blocker.contains("example.com/hold");
+    let blocked =
+        |blocker: &String| blocker.contains("Namespace/tenant-gone-acme") && blocker.contains("example.com/hold");
     let what = "the blocker is named";
     fleet.until("gone-acme", what, |tenant| tenant.status.iter().any(|s| s.blockers.iter().any(blocked))).await;
     let rest = marked(&fleet, "gone-acme").await;
