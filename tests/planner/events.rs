@@ -13,8 +13,8 @@ impl Schedule {
     /// Something happens, or not.
     pub fn event(&mut self) {
         match self.rng.below(100) {
-            0..14 => self.bump_many(),
-            14..22 => self.bump_one(),
+            0..8 => self.bump_many(),
+            8..12 => self.bump_one(),
             22..26 => self.join(),
             26..30 => self.leave(),
             30..38 => self.standing(),
@@ -49,7 +49,7 @@ impl Schedule {
     }
 
     /// One commit: all tenants, or a part of them, go to one version.
-    fn bump_many(&mut self) {
+    pub fn bump_many(&mut self) {
         let minor = self.rng.below(5);
         let share = if self.rng.percent(60) { 100 } else { 50 };
         let names: Vec<String> = self.cluster.fleet.members.keys().cloned().collect();

@@ -1,12 +1,18 @@
 //! The random schedules themselves.
 use std::{
+    collections::BTreeMap,
     env,
     panic::{self, AssertUnwindSafe},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
 };
 
 use crate::schedule::Schedule;
+
+type Seen = BTreeMap<String, u64>;
 
 /// Schedules in a default run.
 const SCHEDULES: u64 = 10_000;
@@ -17,12 +23,41 @@ fn number(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
 }
 
-/// Runs one schedule; how often the engine looked, or what went wrong.
-fn run(seed: u64, told: bool) -> Result<u64, String> {
+/// What must happen now and then in that many schedules, or they prove nothing.
+const MUST_HAPPEN: [&str; 24] = [
+    "Grant",
+    "GrantToBroken",
+    "DeadlineExceeded",
+    "RolloutStarted",
+    "WaveStarted",
+    "WaveSoakRestarted",
+    "WavePromoted",
+    "WaveHalted",
+    "RolloutSuspended",
+    "RolloutResumed",
+    "RolloutSucceeded",
+    "RolloutAborted",
+    "RolloutSuperseded",
+    "WaitingOnSoak",
+    "WaitingOnHold",
+    "WaitingOnBudget",
+    "WaitingOnConcurrency",
+    "WaitingOnPriorWave",
+    "WaitingOnCrdReady",
+    "WaitingOnPathBlocked",
+    "WaitingOnSuspended",
+    "WaitingOnCoalescing",
+    "WaitingOnQueued",
+    "WaitingOnPaused",
+];
+
+/// Runs one schedule; what happened in it, or what went wrong.
+fn run(seed: u64, told: bool) -> Result<Seen, String> {
     let mut schedule = Schedule::new(seed);
     schedule.told = told;
     let result = panic::catch_unwind(AssertUnwindSafe(|| {
         let steps = schedule.rng.u32(10, 45);
+        schedule.bump_many();
         for step in 0..steps {
             let millis = if schedule.rng.percent(70) { 8_000 } else { 60_000 };
             let millis = i64::try_from(schedule.rng.below(millis)).unwrap();
@@ -33,7 +68,10 @@ fn run(seed: u64, told: bool) -> Result<u64, String> {
         schedule.come_to_rest()
     }));
     match result {
-        Ok(Ok(())) => Ok(schedule.ticks),
+        Ok(Ok(())) => {
+            schedule.seen.insert("Look".into(), schedule.ticks);
+            Ok(schedule.seen)
+        }
         Ok(Err(why)) => Err(why),
         Err(_) => Err("it panicked".into()),
     }
@@ -47,7 +85,7 @@ fn random_schedules_break_no_invariant() {
         return;
     }
     let count = number("LEASEHOLD_SCHEDULES").unwrap_or(SCHEDULES);
-    let (next, looks) = (AtomicU64::new(FIRST), AtomicU64::new(0));
+    let (next, seen) = (AtomicU64::new(FIRST), Mutex::new(Seen::new()));
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -55,12 +93,15 @@ fn random_schedules_break_no_invariant() {
                 return None;
             }
             match run(seed, false) {
-                Ok(ticks) => looks.fetch_add(ticks, Ordering::Relaxed),
+                Ok(of_this) => {
+                    let mut seen = seen.lock().expect("nobody panics with it");
+                    of_this.into_iter().for_each(|(word, times)| *seen.entry(word).or_default() += times);
+                }
                 Err(why) => {
                     next.store(FIRST + count, Ordering::Relaxed);
                     return Some((seed, why));
                 }
-            };
+            }
         }
     };
     let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -71,5 +112,8 @@ fn random_schedules_break_no_invariant() {
     if let Some((seed, why)) = failures.into_iter().min() {
         report(seed, &why);
     }
-    println!("{count} schedules, {} looks of the engine, no violation", looks.into_inner());
+    let seen = seen.into_inner().expect("nobody panics with it");
+    println!("{count} schedules, no violation: {seen:?}");
+    let missing: Vec<&str> = MUST_HAPPEN.into_iter().filter(|word| !seen.contains_key(*word)).collect();
+    assert!(count < SCHEDULES || missing.is_empty(), "never happened: {missing:?}");
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use leasehold::{
+    api::Rollout,
     domain::fleet::{Fleet, Granted, Health},
     plan::rollout::{Decisions, decide, invariants},
 };
@@ -47,6 +48,8 @@ pub struct Schedule {
     /// Milliseconds by which the engine's clock was put forward since its last look.
     pub forward: i64,
     pub ticks: u64,
+    /// How often each thing was told of, and tenants were granted in and out of turn: shows that schedules get anywhere.
+    pub seen: BTreeMap<String, u64>,
     /// Whether every look is printed.
     pub told: bool,
     due: BTreeMap<String, Due>,
@@ -68,6 +71,7 @@ impl Schedule {
             real: 0,
             forward: 0,
             ticks: 0,
+            seen: BTreeMap::new(),
             told: false,
             due: BTreeMap::new(),
             fates: BTreeMap::new(),
@@ -166,6 +170,7 @@ impl Schedule {
             return Err("invariant 10: the same fleet gave other decisions".into());
         }
         self.oracle.written(&look, &list, !crash);
+        self.count(&decisions);
         self.forward = 0;
         let seen = stale.cloned();
         self.cluster.fleet = fleet;
@@ -178,6 +183,16 @@ impl Schedule {
             self.same_again(&decisions, now)?;
         }
         Ok(decisions)
+    }
+
+    fn count(&mut self, decisions: &Decisions) {
+        let told = decisions.events.iter().map(|event| event.reason.to_string());
+        let grants = decisions.grants.iter().map(|order| if order.broken_before { "GrantToBroken" } else { "Grant" });
+        let failures = decisions.failures.iter().map(|(_, order)| &*order.reason);
+        let waits = decisions.waits.values().map(|(wait, _)| format!("WaitingOn{}", wait.on));
+        for word in told.chain(grants.chain(failures).map(str::to_owned)).chain(waits) {
+            *self.seen.entry(word).or_default() += 1;
+        }
     }
 
     /// After a crash at any point what was left undone is decided again.
@@ -193,17 +208,20 @@ impl Schedule {
                 return Err(format!("invariant 10: after a crash {} is not granted any more", order.tenant));
             }
         }
-        // Where a run has ended meanwhile, the next plan may be a bigger one.
-        let ending = before.status.values().any(|status| status.phase.ended());
+        // Where a run has ended or was made meanwhile, the next plan may be a bigger one, or its turn has not come.
+        let there = |rollout: &Rollout| {
+            rollout.metadata.name.as_ref().is_some_and(|name| self.cluster.fleet.rollouts.contains_key(name))
+        };
+        let ending = before.status.values().any(|status| status.phase.ended()) || before.create.iter().any(there);
         for rollout in before.create.iter().filter(|_| !ending) {
-            let name = rollout.metadata.name.as_ref().unwrap();
-            let members = |r: &leasehold::api::Rollout| {
+            let name = rollout.metadata.name.as_deref().unwrap_or_default();
+            let members = |r: &Rollout| {
                 let mut members: Vec<String> = r.spec.waves.iter().flat_map(|wave| wave.members.clone()).collect();
                 members.sort();
                 members
             };
             let again = again.create.iter().any(|other| members(other) == members(rollout));
-            if !self.cluster.fleet.rollouts.contains_key(name) && !again {
+            if !again {
                 return Err(format!("invariant 10: after a crash {name} is not made any more"));
             }
         }

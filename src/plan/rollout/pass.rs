@@ -10,7 +10,7 @@ use super::{
     barred,
     path::Releases,
     run::{Place, Run},
-    wish::Wish,
+    wish::{Steps, Wish},
 };
 use crate::{
     api::{Phase, PolicySpec},
@@ -42,7 +42,8 @@ pub struct Pass<'a> {
 impl<'a> Known<'a> {
     fn new(fleet: &'a Fleet, now: Timestamp) -> Self {
         let releases = Releases::new(fleet);
-        let wish = |(name, member): (&'a String, &'a Member)| Some((&**name, Wish::of(&releases, member)?));
+        let mut steps = Steps::new(&releases);
+        let wish = |(name, member): (&'a String, &'a Member)| Some((&**name, Wish::of(&mut steps, member)?));
         let wishes = fleet.members.iter().filter_map(wish).collect();
         let barred = barred::barred(fleet, &wishes);
         Self { fleet, now, releases, wishes, barred }

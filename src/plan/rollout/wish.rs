@@ -1,4 +1,6 @@
 //! What a tenant asks for that it was not granted yet, and what about the tenant itself stands in the way.
+use std::collections::HashMap;
+
 use super::path::Releases;
 use crate::{
     api::RolloutTarget,
@@ -16,6 +18,7 @@ pub struct Wish<'a> {
 }
 
 /// Why this tenant cannot be granted its wish, whatever any run says.
+#[derive(Clone)]
 pub struct Refusal {
     pub kind: Kind,
     pub on: WaitingOn,
@@ -35,12 +38,12 @@ pub enum Kind {
 
 impl<'a> Wish<'a> {
     /// The tenant's wish, if it has one. A tenant that is being deleted wants nothing.
-    pub fn of(releases: &Releases, member: &'a Member) -> Option<Self> {
+    pub fn of(steps: &mut Steps<'_, 'a>, member: &'a Member) -> Option<Self> {
         if !member.wants_to_move() || member.standing == Standing::Deleting {
             return None;
         }
         let (target, granted) = (member.desired.as_ref()?, member.granted.as_ref()?);
-        Some(Self { member, target, refusal: refusal(releases, member, &granted.target, target) })
+        Some(Self { member, target, refusal: refusal(steps, member, &granted.target, target) })
     }
 
     /// Whether what the tenant has now is known to have failed: it may take a fix out of turn.
@@ -64,9 +67,37 @@ impl<'a> Wish<'a> {
     }
 }
 
-fn refusal(releases: &Releases, member: &Member, from: &RolloutTarget, to: &RolloutTarget) -> Option<Refusal> {
+/// Verdicts on steps, worked out once for all the tenants that would take the same one.
+pub struct Steps<'r, 'a> {
+    releases: &'r Releases<'a>,
+    known: HashMap<(&'a str, &'a RolloutTarget, &'a RolloutTarget), Option<Refusal>>,
+}
+
+impl<'r, 'a> Steps<'r, 'a> {
+    pub fn new(releases: &'r Releases<'a>) -> Self {
+        Self { releases, known: HashMap::new() }
+    }
+
+    fn refusal(&mut self, operator: &'a str, from: &'a RolloutTarget, to: &'a RolloutTarget) -> Option<Refusal> {
+        let releases = self.releases;
+        let verdict = self.known.entry((operator, from, to)).or_insert_with(|| {
+            if let Some(note) = releases.illegal(operator, from, to) {
+                return Some(Refusal { kind: Kind::Never, on: WaitingOn::PathBlocked, note });
+            }
+            let note = releases.not_ready(operator, to)?;
+            Some(Refusal { kind: Kind::Release, on: WaitingOn::CrdReady, note })
+        });
+        verdict.clone()
+    }
+}
+
+fn refusal<'a>(
+    steps: &mut Steps<'_, 'a>,
+    member: &'a Member,
+    from: &'a RolloutTarget,
+    to: &'a RolloutTarget,
+) -> Option<Refusal> {
     let refuse = |kind, on, note| Some(Refusal { kind, on, note });
-    let operator = &*member.operator;
     if member.rejected.contains(&to.digest) {
         let note = format!(
             "{} failed here and is not granted again by itself; clear `status.rejected` or ask for another version",
@@ -74,11 +105,8 @@ fn refusal(releases: &Releases, member: &Member, from: &RolloutTarget, to: &Roll
         );
         return refuse(Kind::Never, WaitingOn::PathBlocked, note);
     }
-    if let Some(why) = releases.illegal(operator, from, to) {
-        return refuse(Kind::Never, WaitingOn::PathBlocked, why);
-    }
-    if let Some(why) = releases.not_ready(operator, to) {
-        return refuse(Kind::Release, WaitingOn::CrdReady, why);
+    if let Some(refusal) = steps.refusal(&member.operator, from, to) {
+        return Some(refusal);
     }
     if let Some(why) = &member.blocked {
         return refuse(Kind::Now, WaitingOn::Inconclusive, why.clone());
