@@ -216,6 +216,8 @@ fn writing_client(config: &Config, timings: &Timings) -> Result<Client, kube::Er
     let mut config = config.clone();
     config.default_retry = false;
     config.read_timeout = Some(write_bound(timings));
+    // Counted from the request, not from when its pooled connection fell idle: else a write that was taken seems lost.
+    config.reset_reader_on_write = true;
     config.connect_timeout = Some(write_bound(timings));
     Client::try_from(config)
 }
