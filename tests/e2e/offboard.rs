@@ -59,6 +59,29 @@ async fn offboard_delete() {
 }
 
 #[tokio::test]
+async fn offboard_lets_custom_resources_finalize_while_their_operator_runs() {
+    let fleet = Fleet::shared("finalize").await;
+    fleet.release("1.0.0").await;
+    fleet.onboarded("finalize-acme", "1.0.0").await;
+    let cache = "{apiVersion: cache.example.com/v1alpha1, kind: Memcached, spec: {size: 1},
+        metadata: {name: sessions, namespace: tenant-finalize-acme, finalizers: [example.com/hold]}}";
+    let caches = fleet.cluster.api_of(&fleet.cluster.apply_yaml(cache).await[0]).await;
+    let pods = fleet.images("finalize-acme").await;
+
+    fleet.tenants().delete("finalize-acme", &DeleteParams::default()).await.unwrap();
+    let named = |blocker: &String| blocker.contains("sessions") && blocker.contains("finalized");
+    let what = "it is named as what blocks";
+    fleet.until("finalize-acme", what, |tenant| tenant.status.iter().any(|s| s.blockers.iter().any(named))).await;
+    assert!(caches.get("sessions").await.unwrap().metadata.deletion_timestamp.is_some(), "it was asked to go");
+    assert_eq!(fleet.images("finalize-acme").await, pods, "its operator runs");
+
+    let release_it = json!({"metadata": {"finalizers": []}});
+    caches.patch("sessions", &PatchParams::default(), &Patch::Merge(&release_it)).await.unwrap();
+    watch_until(&fleet.tenants(), "finalize-acme", "gone", PATIENCE, |tenant| tenant.is_none()).await;
+    assert_eq!(marked(&fleet, "finalize-acme").await, [] as [&str; 0]);
+}
+
+#[tokio::test]
 async fn offboard_orphan() {
     let fleet = Fleet::shared("orphan").await;
     fleet.release("1.0.0").await;
@@ -72,7 +95,7 @@ async fn offboard_orphan() {
     assert_eq!(marked(&fleet, "orphan-acme").await, [] as [&str; 0]);
     let after = deployments.get("orphan-operator").await.unwrap();
     assert_eq!(after.data["spec"], before.data["spec"], "only marks are removed");
-    for mark in ["leasehold.dev/tenant-uid", "leasehold.dev/digest", "leasehold.dev/grant"] {
+    for mark in ["leasehold.dev/tenant-uid", "leasehold.dev/digest", "leasehold.dev/grant", "leasehold.dev/epoch"] {
         assert!(before.annotations().contains_key(mark) && !after.annotations().contains_key(mark), "{mark}");
     }
     let namespace = fleet.objects("orphan-acme", "v1", "Namespace").get("tenant-orphan-acme").await.unwrap();
