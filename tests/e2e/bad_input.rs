@@ -1,14 +1,14 @@
 //! Everything that a user can type wrong: refused where it is typed, or a Stalled condition that names the object, the
 //! field, why, and what to do. The tenant beside it goes on, and undoing the mistake heals it.
 
+mod releases;
+
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams};
-use leasehold::api::OperatorRelease;
+use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, PATIENCE, UNPULLABLE};
+use crate::fleet::{Fleet, PATIENCE};
 use crate::looks::{KStatus, Looks, kstatus};
-use crate::prune::templates;
 use crate::support::{eventually, watch_until};
 
 /// The tenant beside: onboarded before the mistake, and edited after it.
@@ -28,11 +28,11 @@ impl<'a> Beside<'a> {
         let quotas = fleet.objects(name, "v1", "ResourceQuota");
         let quota = format!("{}-operator", fleet.operator);
         let before = &quotas.get(&quota).await.unwrap().data["spec"]["hard"]["pods"];
-        let pods = before.as_str().and_then(|pods| pods.parse::<u32>().ok()).unwrap() + 1;
-        let hard = json!({"pods": pods.to_string(), "requests.cpu": "3", "requests.memory": "3Gi", "limits.cpu": "5", "limits.memory": "5Gi"});
+        let pods = (before.as_str().and_then(|pods| pods.parse::<u32>().ok()).unwrap() + 1).to_string();
+        let hard = json!({"pods": pods, "requests.cpu": "3", "requests.memory": "3Gi", "limits.cpu": "5", "limits.memory": "5Gi"});
         fleet.tenant(name, "1.0.0", json!({"quota": {"hard": hard}})).await;
         let applied = |live: Option<&kube::api::DynamicObject>| {
-            live.is_some_and(|live| live.data["spec"]["hard"]["pods"] == pods.to_string())
+            live.is_some_and(|live| live.data["spec"]["hard"]["pods"] == *pods)
         };
         watch_until(&quotas, &quota, "the tenant beside is edited", PATIENCE, applied).await;
         fleet.runs(name, "1.0.0").await;
@@ -130,77 +130,6 @@ async fn bad_input_values_against_the_schema() {
     fleet.end().await;
 }
 
-/// A release with templates of its own, one of them wrong.
-fn wrong_template(spec: &mut Value, yaml: &str) {
-    let wrong = json!({"name": "20-extra.yaml", "yaml": yaml});
-    spec["templates"] = templates().into_iter().chain([wrong]).collect();
-}
-
-#[tokio::test]
-async fn bad_input_template_typo() {
-    let fleet = Fleet::shared("typo").await;
-    let beside = Beside::onboarded(&fleet).await;
-    let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: extra\n  namespace: \"{{tenant.nmaespace}}\"\n";
-    let release = fleet.release_with("1.0.1", |spec| wrong_template(spec, yaml)).await;
-    fleet.tenant("typo-acme", "1.0.1", json!({})).await;
-    let words = ["typo-1.0.1", "20-extra.yaml:5:14", "nmaespace", "namespace"];
-    stalled(&fleet, &beside, "typo-acme", "ReleaseInvalid", &words).await;
-    // The release says it of itself, to whoever wrote it.
-    let releases: Api<OperatorRelease> = Api::all(fleet.client.clone());
-    let said = |release: Option<&OperatorRelease>| {
-        let conditions = release.and_then(|release| release.status.as_ref()).map(|status| status.conditions.clone());
-        let stalled = conditions.into_iter().flatten().find(|c| c.type_ == "Stalled" && c.status == "True");
-        stalled.is_some_and(|stalled| stalled.message.contains("20-extra.yaml:5:14"))
-    };
-    watch_until(&releases, &release, "the release is Stalled", PATIENCE, said).await;
-
-    releases.delete(&release, &DeleteParams::default()).await.unwrap();
-    let right = yaml.replace("nmaespace", "namespace");
-    fleet.release_with("1.0.1", |spec| wrong_template(spec, &right)).await;
-    fleet.runs("typo-acme", "1.0.1").await;
-    fleet.end().await;
-}
-
-#[tokio::test]
-async fn bad_input_refused_at_the_choke_point() {
-    let fleet = Fleet::shared("refused").await;
-    let beside = Beside::onboarded(&fleet).await;
-    let escaping = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra, namespace: kube-system}\n";
-    fleet.release_with("1.0.1", |spec| wrong_template(spec, escaping)).await;
-    fleet
-        .release_with("1.0.2", |spec| {
-            spec["rules"] = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]);
-        })
-        .await;
-    let cluster_wide = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: extra}\n";
-    fleet.release_with("1.0.3", |spec| wrong_template(spec, cluster_wide)).await;
-    for (version, words) in [
-        ("1.0.1", ["wrong-namespace", "ConfigMap/extra", "metadata.namespace", "kube-system"]),
-        ("1.0.2", ["role-wildcard", "Role/refused-operator", "rules[2]", "*"]),
-        ("1.0.3", ["kind-not-allowed", "ClusterRole/extra", "kind", "refused-1.0.3"]),
-    ] {
-        let name = format!("refused-{}", version.replace('.', "-"));
-        fleet.tenant(&name, version, json!({})).await;
-        stalled(&fleet, &beside, &name, "Refused", &words).await;
-        let namespaces = fleet.objects(&name, "v1", "Namespace");
-        assert!(namespaces.get_opt(&format!("tenant-{name}")).await.unwrap().is_none(), "nothing was made");
-        fleet.tenant(&name, "1.0.0", json!({})).await;
-        fleet.runs(&name, "1.0.0").await;
-    }
-    fleet
-        .tenant(
-            "refused-limits",
-            "1.0.0",
-            json!({"resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {}}}),
-        )
-        .await;
-    let words = ["resources-missing", "Deployment/refused-operator", "limits", "spec.resources"];
-    stalled(&fleet, &beside, "refused-limits", "Refused", &words).await;
-    fleet.tenant("refused-limits", "1.0.0", json!({})).await;
-    fleet.runs("refused-limits", "1.0.0").await;
-    fleet.end().await;
-}
-
 #[tokio::test]
 async fn bad_input_quota_too_small_for_the_surge() {
     let fleet = Fleet::shared("quota").await;
@@ -242,50 +171,6 @@ async fn bad_input_namespaces() {
     let words = ["kube-public", "kube-*", "spec.namespace", "FleetPolicy default"];
     stalled(&fleet, &beside, "claim-system", "NamespaceProtected", &words).await;
     fleet.offboarded("claim-system").await;
-    fleet.end().await;
-}
-
-#[tokio::test]
-async fn bad_input_release_deleted_while_in_use() {
-    let fleet = Fleet::shared("unused").await;
-    let beside = Beside::onboarded(&fleet).await;
-    let release = fleet.release("1.0.1").await;
-    fleet.onboarded("unused-acme", "1.0.1").await;
-    let pods = fleet.images("unused-acme").await;
-    let releases: Api<OperatorRelease> = Api::all(fleet.client.clone());
-    releases.delete(&release, &DeleteParams::default()).await.unwrap();
-    let words = ["unused", "1.0.1", "the running stack is left as it is", "create it"];
-    stalled(&fleet, &beside, "unused-acme", "ReleaseNotFound", &words).await;
-    assert_eq!(fleet.images("unused-acme").await, pods);
-    fleet.release("1.0.1").await;
-    let healed = fleet.runs("unused-acme", "1.0.1").await;
-    assert!(healed.condition("Stalled").is_none());
-    assert_eq!(fleet.images("unused-acme").await, pods);
-    fleet.end().await;
-}
-
-#[tokio::test]
-async fn bad_input_image_that_cannot_be_pulled() {
-    let fleet = Fleet::shared("pull").await;
-    let beside = Beside::onboarded(&fleet).await;
-    fleet.release_with("1.0.1", |spec| spec["image"] = json!(UNPULLABLE)).await;
-    fleet.tenant("pull-acme", "1.0.1", json!({})).await;
-    stalled(&fleet, &beside, "pull-acme", "ImagePull", &["version 1.0.1", "pod pull-operator-", "unpullable"]).await;
-    // A broken tenant can always take the fix.
-    fleet.tenant("pull-acme", "1.0.0", json!({})).await;
-    fleet.runs("pull-acme", "1.0.0").await;
-    fleet.end().await;
-}
-
-#[tokio::test]
-async fn bad_input_operator_that_crashes() {
-    let fleet = Fleet::shared("crashes").await;
-    let beside = Beside::onboarded(&fleet).await;
-    fleet.release_with("1.0.1", |spec| fleet.crashing(spec)).await;
-    fleet.tenant("crashes-acme", "1.0.1", json!({})).await;
-    stalled(&fleet, &beside, "crashes-acme", "CrashLoop", &["version 1.0.1", "pod crashes-operator-"]).await;
-    fleet.tenant("crashes-acme", "1.0.0", json!({})).await;
-    fleet.runs("crashes-acme", "1.0.0").await;
     fleet.end().await;
 }
 

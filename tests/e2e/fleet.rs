@@ -219,9 +219,12 @@ impl Fleet {
 
     /// Deletes the tenants of a test that is done, so that a node has room for those of the next. Nobody waits for it.
     pub async fn end(self) {
-        let all = self.tenants().list(&ListParams::default()).await.expect("Tenants can be listed");
-        for tenant in all.items.iter().filter(|tenant| tenant.spec.operator == self.operator) {
-            let _ = self.tenants().delete(&tenant.name_any(), &DeleteParams::default()).await;
+        // Another test's Tenant may be one that cannot be decoded.
+        let tenants: Api<DynamicObject> = Api::all_with(self.client.clone(), &ApiResource::erase::<Tenant>(&()));
+        let all = tenants.list(&ListParams::default()).await.expect("Tenants can be listed");
+        for tenant in all.items.iter().filter(|tenant| tenant.data["spec"]["operator"] == *self.operator) {
+            // A Tenant that has gone meanwhile is what is wanted.
+            let _ = tenants.delete(&tenant.name_any(), &DeleteParams::default()).await;
         }
     }
 

@@ -10,7 +10,7 @@ use crate::fleet::{Fleet, PATIENCE};
 use crate::support::{eventually, watch_until};
 
 /// Everything that carries the tenant's label, as `Kind/name`.
-async fn marked(fleet: &Fleet, tenant: &str) -> Vec<String> {
+fn marked(fleet: &Fleet, tenant: &str) -> Vec<String> {
     let mut found = Vec::new();
     for kind in STACK_KINDS {
         let resource = format!("{}.{}", kind.plural, kind.group);
@@ -27,7 +27,7 @@ async fn offboard_delete() {
     let release = fleet.release("1.0.0").await;
     fleet.onboarded("gone-acme", "1.0.0").await;
     fleet.onboarded("gone-acme-too", "1.0.0").await;
-    assert_eq!(marked(&fleet, "gone-acme").await.len(), 10);
+    assert_eq!(marked(&fleet, "gone-acme").len(), 10);
     // From the inventory, never by rendering: it works when the release is gone.
     let releases: Api<OperatorRelease> = Api::all(fleet.client.clone());
     releases.delete(&release, &DeleteParams::default()).await.unwrap();
@@ -40,22 +40,45 @@ async fn offboard_delete() {
         |blocker: &String| blocker.contains("Namespace/tenant-gone-acme") && blocker.contains("example.com/hold");
     let what = "the blocker is named";
     fleet.until("gone-acme", what, |tenant| tenant.status.iter().any(|s| s.blockers.iter().any(blocked))).await;
-    let rest = marked(&fleet, "gone-acme").await;
+    let rest = marked(&fleet, "gone-acme");
     assert_eq!(rest, ["namespace/tenant-gone-acme"], "the Namespace goes last");
     let maps = fleet.objects("gone-acme", "v1", "ConfigMap");
     let release_it = json!({"metadata": {"finalizers": []}});
     maps.patch("held", &PatchParams::default(), &Patch::Merge(&release_it)).await.unwrap();
 
     watch_until(&fleet.tenants(), "gone-acme", "gone", PATIENCE, |tenant| tenant.is_none()).await;
-    assert_eq!(marked(&fleet, "gone-acme").await, [] as [&str; 0]);
+    assert_eq!(marked(&fleet, "gone-acme"), [] as [&str; 0]);
     let namespaces = fleet.objects("gone-acme", "v1", "Namespace");
     assert!(namespaces.get_opt("tenant-gone-acme").await.unwrap().is_none());
     let deletes = fleet.writes("gone-acme").into_iter().filter(|write| write.verb == "delete").collect::<Vec<_>>();
     assert!(deletes.len() == 10 && deletes.iter().all(|delete| delete.uid.is_some()), "{deletes:?}");
     // A neighbour whose name begins alike is another tenant.
-    assert_eq!(marked(&fleet, "gone-acme-too").await.len(), 10);
+    assert_eq!(marked(&fleet, "gone-acme-too").len(), 10);
     assert_eq!(fleet.images("gone-acme-too").await.len(), 2);
     fleet.end().await;
+}
+
+#[tokio::test]
+async fn offboard_lets_custom_resources_finalize_while_their_operator_runs() {
+    let fleet = Fleet::shared("finalize").await;
+    fleet.release("1.0.0").await;
+    fleet.onboarded("finalize-acme", "1.0.0").await;
+    let cache = "{apiVersion: cache.example.com/v1alpha1, kind: Memcached, spec: {size: 1},
+        metadata: {name: sessions, namespace: tenant-finalize-acme, finalizers: [example.com/hold]}}";
+    let caches = fleet.cluster.api_of(&fleet.cluster.apply_yaml(cache).await[0]).await;
+    let pods = fleet.images("finalize-acme").await;
+
+    fleet.tenants().delete("finalize-acme", &DeleteParams::default()).await.unwrap();
+    let named = |blocker: &String| blocker.contains("sessions") && blocker.contains("finalized");
+    let what = "it is named as what blocks";
+    fleet.until("finalize-acme", what, |tenant| tenant.status.iter().any(|s| s.blockers.iter().any(named))).await;
+    assert!(caches.get("sessions").await.unwrap().metadata.deletion_timestamp.is_some(), "it was asked to go");
+    assert_eq!(fleet.images("finalize-acme").await, pods, "its operator runs");
+
+    let release_it = json!({"metadata": {"finalizers": []}});
+    caches.patch("sessions", &PatchParams::default(), &Patch::Merge(&release_it)).await.unwrap();
+    watch_until(&fleet.tenants(), "finalize-acme", "gone", PATIENCE, |tenant| tenant.is_none()).await;
+    assert_eq!(marked(&fleet, "finalize-acme"), [] as [&str; 0]);
 }
 
 #[tokio::test]
@@ -69,10 +92,10 @@ async fn offboard_orphan() {
     fleet.tenant("orphan-acme", "1.0.0", json!({"deletionPolicy": "Orphan"})).await;
     fleet.offboarded("orphan-acme").await;
 
-    assert_eq!(marked(&fleet, "orphan-acme").await, [] as [&str; 0]);
+    assert_eq!(marked(&fleet, "orphan-acme"), [] as [&str; 0]);
     let after = deployments.get("orphan-operator").await.unwrap();
     assert_eq!(after.data["spec"], before.data["spec"], "only marks are removed");
-    for mark in ["leasehold.dev/tenant-uid", "leasehold.dev/digest", "leasehold.dev/grant"] {
+    for mark in ["leasehold.dev/tenant-uid", "leasehold.dev/digest", "leasehold.dev/grant", "leasehold.dev/epoch"] {
         assert!(before.annotations().contains_key(mark) && !after.annotations().contains_key(mark), "{mark}");
     }
     let namespace = fleet.objects("orphan-acme", "v1", "Namespace").get("tenant-orphan-acme").await.unwrap();
@@ -91,7 +114,7 @@ async fn offboard_retain() {
     fleet.tenant("retain-acme", "1.0.0", json!({"deletionPolicy": "Retain"})).await;
     fleet.offboarded("retain-acme").await;
 
-    assert_eq!(marked(&fleet, "retain-acme").await, [] as [&str; 0], "what stays is nobody's any more");
+    assert_eq!(marked(&fleet, "retain-acme"), [] as [&str; 0], "what stays is nobody's any more");
     let there = async |api_version: &str, kind: &str, name: &str| -> Option<DynamicObject> {
         fleet.objects("retain-acme", api_version, kind).get_opt(name).await.unwrap()
     };

@@ -154,7 +154,8 @@ async fn wave_halts_at_canary() {
 #[tokio::test]
 async fn wave_survives_leader_kill() {
     let fleet = Fleet::alone("killed").await;
-    let election = ["--lease-duration=3s", "--renew-deadline=2s", "--retry-period=1s"];
+    // Long enough that a busy machine changes no hands, short enough to wait for.
+    let election = ["--lease-duration=9s", "--renew-deadline=7s", "--retry-period=1s"];
     let proxy = fleet.cluster.proxy("first");
     let first = fleet.run(proxy.kubeconfig(), "leasehold-0", &election);
     proxy.attach(&first);
@@ -173,7 +174,8 @@ async fn wave_survives_leader_kill() {
     bump(&fleet, "1.0.0").await;
     all_run(&fleet, "1.0.0").await;
 
-    // Granted, on record, and not yet acted on: the worst moment. First the canary's claim and its proof, then the next's.
+    // Granted, on record, and not yet acted on: the worst moment. The canary is proven; the claim of the next is the last
+    // that the first leader writes.
     let statuses = Match::verb("update").resource("tenants").subresource("status");
     let canary = format!("{}-a", fleet.operator);
     bump(&fleet, "1.1.0").await;
