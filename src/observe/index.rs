@@ -1,6 +1,6 @@
 //! [`Change`]s and the answers to our own writes → the [`World`]. Newer wins: an answer that overtakes the watch is not
 //! undone by the watch's older event.
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use jiff::Timestamp;
 use kube::{ResourceExt, api::DynamicObject};
@@ -20,7 +20,12 @@ pub struct Index {
     /// What a list that is under way has shown so far.
     listing: HashMap<Source, HashSet<String>>,
     synced: HashSet<Source>,
+    /// UIDs of the objects that went last: an answer that the watch has overtaken must not bring one back.
+    buried: VecDeque<String>,
 }
+
+/// How many of them are remembered: more than go in the seconds that an answer takes.
+const BURIED: usize = 4096;
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -76,6 +81,9 @@ impl Index {
 
     /// Takes the answer to one of our own writes in.
     pub fn answer(&mut self, source: Source, object: &DynamicObject, now: Timestamp) {
+        if object.uid().is_some_and(|uid| self.buried.contains(&uid)) {
+            return;
+        }
         // Only the watch can go back.
         let _ = self.put(source, object, false, now);
     }
@@ -187,6 +195,10 @@ impl Index {
 
     fn remove(&mut self, source: Source, key: &str) {
         if let Some(known) = self.known.get_mut(&source).and_then(|known| known.remove(key)) {
+            self.buried.push_back(known.uid.clone());
+            if self.buried.len() > BURIED {
+                self.buried.pop_front();
+            }
             self.forget(source, key, &known.tenant);
         }
     }
@@ -239,5 +251,46 @@ fn tenant_of(source: Source, object: &DynamicObject) -> String {
     match source {
         Source::Tenants => object.name_any(),
         _ => object.labels().get(crate::domain::marks::TENANT).cloned().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant(version: &str) -> DynamicObject {
+        let object = serde_json::json!({
+            "apiVersion": "leasehold.dev/v1alpha1", "kind": "Tenant",
+            "metadata": {"name": "acme", "uid": "u1", "resourceVersion": version},
+            "spec": {"operator": "memcached", "version": "1.0.0"},
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn an_answer_that_the_watch_overtook_brings_nobody_back() {
+        let (mut index, now) = (Index::default(), Timestamp::UNIX_EPOCH);
+        let change = |step| Change { source: Source::Tenants, step };
+        index.apply(change(Step::Put(Box::new(tenant("5")))), now).unwrap();
+        index.apply(change(Step::Gone(Box::new(tenant("7")))), now).unwrap();
+        index.answer(Source::Tenants, &tenant("6"), now);
+        assert!(index.world().tenants.is_empty());
+    }
+
+    #[test]
+    fn an_older_event_does_not_undo_a_newer_answer() {
+        let (mut index, now) = (Index::default(), Timestamp::UNIX_EPOCH);
+        index.answer(Source::Tenants, &tenant("9"), now);
+        index.apply(Change { source: Source::Tenants, step: Step::Put(Box::new(tenant("8"))) }, now).unwrap();
+        let version = index.world().tenants["acme"].tenant.as_ref().unwrap().metadata.resource_version.clone();
+        assert_eq!(version.as_deref(), Some("9"));
+    }
+
+    #[test]
+    fn a_watch_that_goes_back_is_noticed() {
+        let (mut index, now) = (Index::default(), Timestamp::UNIX_EPOCH);
+        let put = |version| Change { source: Source::Tenants, step: Step::Put(Box::new(tenant(version))) };
+        index.apply(put("9"), now).unwrap();
+        assert_eq!(index.apply(put("3"), now).unwrap_err(), WentBack { object: "tenants acme".into(), had: 9, got: 3 });
     }
 }

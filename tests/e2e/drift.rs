@@ -112,8 +112,10 @@ async fn a_mark_that_is_taken_off_does_not_unmanage() {
 async fn drift_is_only_reported_where_the_tenant_says_warn() {
     let fleet = Fleet::shared("warned").await;
     fleet.release("1.0.0").await;
-    fleet.onboarded("warned-acme", "1.0.0").await;
+    // Annotated before it runs: the status that says so was written on the annotated object, so Leasehold has seen it.
+    fleet.tenant("warned-acme", "1.0.0", json!({})).await;
     fleet.patch("warned-acme", json!({"metadata": {"annotations": {"leasehold.dev/drift": "warn"}}})).await;
+    fleet.runs("warned-acme", "1.0.0").await;
     let quotas = fleet.objects("warned-acme", "v1", "ResourceQuota");
     let patch = json!({"spec": {"hard": {"pods": "999"}}});
     let edited = quotas.patch("warned-operator", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();

@@ -9,8 +9,16 @@ use crate::support::beside_cluster_program;
 use crate::waves::reached;
 
 const IMAGE: &str = "example.com/clientgo-operator:dev";
-/// A standby that sleeps looks again after one to 2.2 of these. Leader last, every upgrade would wait for that.
-const RETRY_PERIOD: i64 = 10_000;
+
+/// By the API server's own record: first the mark on a pod, then the new template.
+fn the_leader_was_marked_before_the_pods_changed(fleet: &Fleet) {
+    let patches = fleet.cluster.requests(|r| {
+        r.namespace == "tenant-polling-acme" && r.verb == "patch" && r.subresource.is_empty() && r.code < 300
+    });
+    let last = |resource: &str| patches.iter().rfind(|r| r.resource == resource).map(|r| r.received.clone());
+    let (marked, changed) = (last("pods"), last("deployments"));
+    assert!(marked.is_some() && marked < changed, "marked at {marked:?}, changed at {changed:?}");
+}
 
 fn clientgo(spec: &mut Value) {
     let example: Value = serde_saphyr::from_str(include_str!("../../examples/memcached/clientgo-1.0.0.yaml")).unwrap();
@@ -23,7 +31,7 @@ fn clientgo(spec: &mut Value) {
 }
 
 #[tokio::test]
-async fn an_upgrade_of_polling_standbys_hands_over_once() {
+async fn an_upgrade_of_polling_standbys_frees_the_leader_first() {
     let fleet = Fleet::shared("polling").await;
     if !fleet.has_real_pods() {
         eprintln!("nothing is measured here: client-go's elector needs real pods");
@@ -42,9 +50,11 @@ async fn an_upgrade_of_polling_standbys_hands_over_once() {
     reached(&fleet, "1.1.0", Phase::Succeeded).await;
     let tenant = fleet.runs("polling-acme", "1.1.0").await;
     let upgrade = tenant.status.unwrap().last_upgrade.expect("the upgrade was measured");
-    assert_eq!((upgrade.from.as_str(), upgrade.to.as_str(), upgrade.handovers), ("1.0.0", "1.1.0", Some(1)));
+    assert_eq!((upgrade.from.as_str(), upgrade.to.as_str()), ("1.0.0", "1.1.0"));
+    // How often and how long is a matter of when the other old pod happens to look; what is ours is the order.
+    assert!(upgrade.handovers >= Some(1), "{upgrade:?}");
     let leaderless = upgrade.leaderless_milliseconds.expect("the Lease was watched throughout");
-    assert!(leaderless < RETRY_PERIOD, "nobody led for {leaderless} ms: the leader's pod did not go first");
+    the_leader_was_marked_before_the_pods_changed(&fleet);
     // What it was is said where everybody looks.
     fleet.told("polling-acme", &["TenantUpgraded", &format!("{leaderless} ms")]).await;
     fleet.end().await;
