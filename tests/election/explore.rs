@@ -9,6 +9,7 @@ use std::{
     collections::HashSet,
     hash::{DefaultHasher, Hash, Hasher},
     rc::Rc,
+    thread,
     time::Duration,
 };
 
@@ -373,15 +374,19 @@ impl Search {
     }
 }
 
-fn explore(name: &str, bounds: Bounds) {
-    let search = Search::run(bounds);
-    println!("{name}: {} states, {} steps, up to {} handovers", search.seen.len(), search.steps, search.handovers);
-    assert!(search.handovers >= 1, "the bounds must leave room for a successor");
+/// As tight as three steps can be told apart: a renewal every two, a term of three, a Lease of four.
+fn bounds(candidates: usize, horizon: f64, faults: u8) -> Bounds {
+    let (timings, quantum) = (timings(4, 3.0, 2.0), seconds(1.0));
+    Bounds { candidates, timings, quantum, horizon: seconds(horizon), faults, shutdowns: false, watches: false }
 }
 
-/// As tight as three steps can be told apart: a renewal every two, a term of three, a Lease of four.
-fn tight() -> Timings {
-    timings(4, 3.0, 2.0)
+/// Prints what was searched; `cargo test --test election explore -- --nocapture` shows it.
+fn explore(what: &str, bounds: Bounds) {
+    // The search recurses once per event of a schedule.
+    let search = thread::Builder::new().stack_size(256 << 20).spawn(|| Search::run(bounds));
+    let search = search.expect("a thread").join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    println!("{what}: {} states, {} steps, up to {} handovers", search.seen.len(), search.steps, search.handovers);
+    assert!(search.handovers >= 1, "the bounds must leave room for a successor");
 }
 
 /// `ELECTION_DEPTH=1` searches further, for minutes.
@@ -390,21 +395,32 @@ fn deeper() -> bool {
 }
 
 #[test]
-fn n44_two_candidates_every_order() {
-    let h = std::env::var("HH").ok().and_then(|h| h.parse().ok()).unwrap_or(7.0);
-    let f = std::env::var("FF").ok().and_then(|h| h.parse().ok()).unwrap_or(1);
-    let c = std::env::var("CC").ok().and_then(|h| h.parse().ok()).unwrap_or(2);
-    let sh = std::env::var("SS").is_ok();
-    explore(
-        "two candidates",
-        Bounds {
-            candidates: c,
-            timings: tight(),
-            quantum: seconds(1.0),
-            horizon: seconds(h),
-            faults: f,
-            shutdowns: sh,
-            watches: std::env::var("NOWATCH").is_err(),
-        },
-    );
+fn n44_two_candidates_that_watch_one_fault() {
+    let horizon = if deeper() { 10.0 } else { 8.0 };
+    explore("two that watch, one fault", Bounds { watches: true, ..bounds(2, horizon, 1) });
+}
+
+#[test]
+fn n44_two_candidates_that_watch_and_are_told_to_stop_one_fault() {
+    let horizon = if deeper() { 6.0 } else { 4.0 };
+    let bounds = Bounds { watches: true, shutdowns: true, ..bounds(2, horizon, 1) };
+    explore("two that watch and are told to stop, one fault", bounds);
+}
+
+#[test]
+fn n44_two_candidates_that_poll_and_are_told_to_stop_two_faults() {
+    let horizon = if deeper() { 8.0 } else { 5.0 };
+    explore("two that poll and are told to stop, two faults", Bounds { shutdowns: true, ..bounds(2, horizon, 2) });
+}
+
+#[test]
+fn n44_three_candidates_that_poll_one_fault() {
+    let horizon = if deeper() { 9.0 } else { 6.0 };
+    explore("three that poll and are told to stop, one fault", Bounds { shutdowns: true, ..bounds(3, horizon, 1) });
+}
+
+#[test]
+fn n44_two_candidates_that_poll_more_faults() {
+    let (horizon, faults) = if deeper() { (8.0, 3) } else { (7.0, 2) };
+    explore("two that poll, more faults", bounds(2, horizon, faults));
 }
