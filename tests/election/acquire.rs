@@ -139,6 +139,19 @@ fn a_refused_try_is_repeated_once_per_retry_period() {
 }
 
 #[test]
+fn a_failed_try_does_not_make_it_read_in_a_loop_once_the_watch_has_named_a_holder() {
+    let mut sim = alone(Store::default());
+    sim.fault(0, Verb::Create, Fate::Lost);
+    sim.run_until("the try", |s| s.sent(0).contains(&Verb::Create));
+    sim.store = Store::held_by("faster", 15);
+    sim.broadcast();
+    sim.run_for(seconds(14.0));
+    let sent = sim.sent(0).len();
+    assert!(sent < 14, "{sent} requests");
+    assert_eq!(sim.leader(), None);
+}
+
+#[test]
 fn n22_twenty_standbys_one_free_lease_one_winner_few_requests() {
     let names: Vec<_> = (0..20).map(|i| format!("candidate-{i}")).collect();
     let mut sim = Sim::new(Store::held_by("x", 15), names.iter().map(|n| setup(n, Timings::default())));

@@ -9,6 +9,7 @@ use std::{
     collections::HashSet,
     hash::{DefaultHasher, Hash, Hasher},
     rc::Rc,
+    thread,
     time::Duration,
 };
 
@@ -23,7 +24,7 @@ use crate::{
     store::Store,
 };
 
-#[derive(Clone, Hash)]
+#[derive(Clone)]
 struct World {
     now: BootInstant,
     store: Store,
@@ -34,6 +35,8 @@ struct World {
     /// What a watch may still show although it is over.
     past: Option<Lease>,
     newest_epoch: i32,
+    /// How much has happened in this very instant: two machines that answer each other at once would never end.
+    busy: u16,
     faults_left: u8,
     restarts: u8,
 }
@@ -72,6 +75,7 @@ struct Bounds {
     horizon: Duration,
     faults: u8,
     shutdowns: bool,
+    watches: bool,
 }
 
 struct Search {
@@ -81,6 +85,7 @@ struct Search {
     handovers: u64,
 }
 
+const MOST_PER_INSTANT: u16 = 60;
 const START: BootInstant = BootInstant::from_nanos(1_000_000_000);
 
 fn node(name: &str, bounds: &Bounds, now: BootInstant) -> Node {
@@ -111,18 +116,24 @@ impl World {
             answers: Vec::new(),
             past: None,
             newest_epoch: -1,
+            busy: 0,
             faults_left: bounds.faults,
             restarts: 0,
         }
     }
 
+    /// By what can still matter: how busy this instant was does not.
     fn fingerprint(&self) -> u64 {
+        let Self { now, store, nodes, requests, answers, past, newest_epoch, busy: _, faults_left, restarts } = self;
         let mut hasher = DefaultHasher::new();
-        self.hash(&mut hasher);
+        (now, store, nodes, requests, answers).hash(&mut hasher);
+        (past, newest_epoch, faults_left, restarts).hash(&mut hasher);
         hasher.finish()
     }
 
     fn tell(&mut self, who: usize, event: Event) {
+        self.busy += 1;
+        assert!(self.busy < MOST_PER_INSTANT, "no end of it at {:?}: {:#?}", self.now, self.nodes[who].state.phase());
         for action in step(&mut self.nodes[who].state, event, self.now) {
             match action {
                 Action::Send { id, request, deadline } => {
@@ -267,7 +278,10 @@ impl Search {
         }
         if due.is_empty() && world.is_settled() && world.now < START + self.bounds.horizon {
             let quantum = self.bounds.quantum;
-            self.branch(world, |w| w.now = w.now + quantum);
+            self.branch(world, |w| {
+                w.now = w.now + quantum;
+                w.busy = 0;
+            });
         }
         for who in 0..world.nodes.len() {
             let node = &world.nodes[who];
@@ -283,6 +297,9 @@ impl Search {
 
     /// The watch shows the present at any time, and, as a fault, the past.
     fn news(&mut self, world: &World) {
+        if !self.bounds.watches {
+            return;
+        }
         let stale = world.past.as_ref().filter(|_| world.faults_left > 0);
         for who in 0..world.nodes.len() {
             if world.nodes[who].paused {
@@ -357,15 +374,19 @@ impl Search {
     }
 }
 
-fn explore(name: &str, bounds: Bounds) {
-    let search = Search::run(bounds);
-    println!("{name}: {} states, {} steps, up to {} handovers", search.seen.len(), search.steps, search.handovers);
-    assert!(search.handovers >= 1, "the bounds must leave room for a successor");
+/// As tight as three steps can be told apart: a renewal every two, a term of three, a Lease of four.
+fn bounds(candidates: usize, horizon: f64, faults: u8) -> Bounds {
+    let (timings, quantum) = (timings(4, 3.0, 2.0), seconds(1.0));
+    Bounds { candidates, timings, quantum, horizon: seconds(horizon), faults, shutdowns: false, watches: false }
 }
 
-/// As tight as three steps can be told apart: a renewal every two, a term of three, a Lease of four.
-fn tight() -> Timings {
-    timings(4, 3.0, 2.0)
+/// Prints what was searched; `cargo test --test election explore -- --nocapture` shows it.
+fn explore(what: &str, bounds: Bounds) {
+    // The search recurses once per event of a schedule.
+    let search = thread::Builder::new().stack_size(256 << 20).spawn(|| Search::run(bounds));
+    let search = search.expect("a thread").join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    println!("{what}: {} states, {} steps, up to {} handovers", search.seen.len(), search.steps, search.handovers);
+    assert!(search.handovers >= 1, "the bounds must leave room for a successor");
 }
 
 /// `ELECTION_DEPTH=1` searches further, for minutes.
@@ -374,20 +395,32 @@ fn deeper() -> bool {
 }
 
 #[test]
-fn n44_two_candidates_every_order() {
-    let h = std::env::var("HH").ok().and_then(|h| h.parse().ok()).unwrap_or(7.0);
-    let f = std::env::var("FF").ok().and_then(|h| h.parse().ok()).unwrap_or(1);
-    let c = std::env::var("CC").ok().and_then(|h| h.parse().ok()).unwrap_or(2);
-    let sh = std::env::var("SS").is_ok();
-    explore(
-        "two candidates",
-        Bounds {
-            candidates: c,
-            timings: tight(),
-            quantum: seconds(1.0),
-            horizon: seconds(h),
-            faults: f,
-            shutdowns: sh,
-        },
-    );
+fn n44_two_candidates_that_watch_one_fault() {
+    let horizon = if deeper() { 10.0 } else { 8.0 };
+    explore("two that watch, one fault", Bounds { watches: true, ..bounds(2, horizon, 1) });
+}
+
+#[test]
+fn n44_two_candidates_that_watch_and_are_told_to_stop_one_fault() {
+    let horizon = if deeper() { 6.0 } else { 4.0 };
+    let bounds = Bounds { watches: true, shutdowns: true, ..bounds(2, horizon, 1) };
+    explore("two that watch and are told to stop, one fault", bounds);
+}
+
+#[test]
+fn n44_two_candidates_that_poll_and_are_told_to_stop_two_faults() {
+    let horizon = if deeper() { 8.0 } else { 5.0 };
+    explore("two that poll and are told to stop, two faults", Bounds { shutdowns: true, ..bounds(2, horizon, 2) });
+}
+
+#[test]
+fn n44_three_candidates_that_poll_one_fault() {
+    let horizon = if deeper() { 9.0 } else { 6.0 };
+    explore("three that poll and are told to stop, one fault", Bounds { shutdowns: true, ..bounds(3, horizon, 1) });
+}
+
+#[test]
+fn n44_two_candidates_that_poll_more_faults() {
+    let (horizon, faults) = if deeper() { (8.0, 3) } else { (7.0, 2) };
+    explore("two that poll, more faults", bounds(2, horizon, faults));
 }

@@ -26,6 +26,9 @@ fn n20_micro_time_has_exactly_six_fractional_digits() {
 }
 
 proptest! {
+    // No files beside the sources: a failing input is printed, and becomes a test of its own.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn n20_every_instant_is_written_as_go_reads_it(nanos in -62_000_000_000_000_000_000i128..253_000_000_000_000_000_000) {
         let stamp = micro_time(jiff::Timestamp::from_nanosecond(nanos).expect("in range"));

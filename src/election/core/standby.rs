@@ -179,8 +179,9 @@ impl Standby {
 
     fn back_off(&mut self, scope: &mut Scope, now: BootInstant) {
         let retry_period = scope.timings().retry_period();
-        self.try_at = now + retry_period + scope.jitter(retry_period / 5);
-        self.poll_at = self.try_at;
+        self.poll_at = now + retry_period + scope.jitter(retry_period / 5);
+        // While the try was under way the watch may have named a holder: never before that one's time is up.
+        self.try_at = self.poll_at.max(self.held_until);
     }
 
     fn found(&mut self, scope: &mut Scope, lease: Lease, now: BootInstant) {
