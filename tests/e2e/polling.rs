@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::fleet::Fleet;
 use crate::support::beside_cluster_program;
+use crate::support::proxy::Request;
 use crate::waves::reached;
 
 const IMAGE: &str = "example.com/clientgo-operator:dev";
@@ -36,7 +37,8 @@ async fn an_upgrade_of_polling_standbys_hands_over_once() {
     let election = json!({"leaseDuration": "60s", "renewDeadline": "40s", "retryPeriod": "10s"});
     let more = json!({"rolloutPolicy": "polling", "leaderElection": election});
     fleet.tenant("polling-acme", "1.0.0", more.clone()).await;
-    fleet.runs("polling-acme", "1.0.0").await;
+    let before = fleet.runs("polling-acme", "1.0.0").await.status.unwrap().leader.expect("a leader");
+    let leader = before.identity.split('_').next().unwrap();
 
     fleet.tenant("polling-acme", "1.1.0", more).await;
     reached(&fleet, "1.1.0", Phase::Succeeded).await;
@@ -45,6 +47,14 @@ async fn an_upgrade_of_polling_standbys_hands_over_once() {
     assert_eq!((upgrade.from.as_str(), upgrade.to.as_str(), upgrade.handovers), ("1.0.0", "1.1.0", Some(1)));
     let leaderless = upgrade.leaderless_milliseconds.expect("the Lease was watched throughout");
     assert!(leaderless < RETRY_PERIOD, "nobody led for {leaderless} ms: the leader's pod did not go first");
+    // The mark was on the leader's pod before the template changed: removed first, it counts less than any other.
+    let writes = fleet.writes("polling-acme");
+    let upgraded = writes.iter().rposition(|write| write.resource == "deployments").expect("it was upgraded");
+    let marks = writes[..upgraded].iter().filter(|write| write.resource == "pods" && write.name == leader);
+    let cost =
+        |mark: &Request| mark.object()["metadata"]["annotations"]["controller.kubernetes.io/pod-deletion-cost"].clone();
+    let costs: Vec<i64> = marks.filter_map(|mark| cost(mark).as_str()?.parse().ok()).collect();
+    assert!(costs.len() == 1 && costs[0] < 0, "deletion costs of {leader}: {costs:?}");
     // What it was is said where everybody looks.
     fleet.told("polling-acme", &["TenantUpgraded", &format!("{leaderless} ms")]).await;
     fleet.end().await;
