@@ -1,7 +1,7 @@
 //! Files of objects → what `render` works on. Reads files and nothing else: no cluster, no environment.
 //!
-//! Every object is held against the schema of its CustomResourceDefinition, and gets the defaults that the API server
-//! would fill in. CEL rules are the API server's alone.
+//! Every object is held against the schema of its CustomResourceDefinition; its types bring the same defaults as that.
+//! CEL rules are the API server's alone.
 use std::{
     collections::BTreeSet,
     fs,
@@ -165,7 +165,7 @@ impl Sorter {
         if let Some(object) = value.as_object_mut() {
             object.remove("status");
         }
-        let checked = check(&self.definitions, kind, &mut value);
+        let checked = check(&self.definitions, kind, &value);
         let decoded = checked.and_then(|()| serde_json::from_value(value).map_err(|error| vec![error.to_string()]));
         match decoded {
             Ok(object) => Some(object),
@@ -177,8 +177,8 @@ impl Sorter {
     }
 }
 
-/// Holds `spec` against the schema of its CustomResourceDefinition, and fills in defaults.
-fn check(definitions: &[CustomResourceDefinition], kind: &str, object: &mut Value) -> Result<(), Vec<String>> {
+/// Holds `spec` against the schema of its CustomResourceDefinition.
+fn check(definitions: &[CustomResourceDefinition], kind: &str, object: &Value) -> Result<(), Vec<String>> {
     let Some(schema) = definitions.iter().find(|crd| crd.spec.names.kind == kind).and_then(spec_schema) else {
         return Ok(());
     };
@@ -189,9 +189,7 @@ fn check(definitions: &[CustomResourceDefinition], kind: &str, object: &mut Valu
     let all = |errors: Vec<_>| errors.into_iter().map(say).collect::<Vec<_>>();
     let schema = Schema::compile(&schema).map_err(all)?;
     let Some(Value::Object(spec)) = object.get("spec") else { return Err(vec!["spec: is required, a map".into()]) };
-    let complete = schema.check(spec).map_err(all)?;
-    object["spec"] = Value::Object(complete);
-    Ok(())
+    schema.check(spec).map(|_| ()).map_err(all)
 }
 
 /// The schema of `spec`, without the rules that only the API server can evaluate.

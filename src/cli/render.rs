@@ -127,7 +127,6 @@ pub fn render(input: Input, apis: Apis) -> Result<Rendered, Box<dyn std::error::
 /// A Tenant as it would be onboarded, whatever became of the live one.
 fn undeleted(mut tenant: Tenant) -> Tenant {
     tenant.metadata.deletion_timestamp = None;
-    tenant.status = None;
     tenant
 }
 

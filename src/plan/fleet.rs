@@ -16,6 +16,7 @@ use crate::{
     api::Grant,
     domain::{
         fleet::{Fleet, Granted, Health},
+        report::Wait,
         world::{TenantSeen, Undecodable, World},
     },
 };
@@ -53,7 +54,9 @@ struct Planned {
     facts: Facts,
     next: Next,
     /// The wave engine's wait that `next` speaks of.
-    waited: Option<(crate::domain::report::Wait, String)>,
+    waited: Option<(Wait, String)>,
+    /// Since when it gives that reason.
+    waits_since: Option<Timestamp>,
     spoken_to: bool,
 }
 
@@ -158,7 +161,8 @@ impl Planner {
             let facts = tenant::facts(name, tenant, seen, &shared, memo);
             let next = Next::nothing();
             self.fleet.members.insert(name.clone(), facts.member.clone());
-            self.tenants.insert(name.clone(), Planned { basis, facts, next, waited: None, spoken_to: false });
+            let (waited, waits_since) = known.map(|k| (k.waited.clone(), k.waits_since)).unwrap_or_default();
+            self.tenants.insert(name.clone(), Planned { basis, facts, next, waited, waits_since, spoken_to: false });
             due.insert(name.clone());
         }
         let gone = |name: &String| world.tenants.get(name).is_none_or(|t| t.tenant.is_none());
@@ -211,7 +215,12 @@ impl Planner {
         let grants: HashMap<&str, _> = decisions.grants.iter().map(|g| (g.tenant.as_str(), g)).collect();
         let failures: HashMap<&str, _> = decisions.failures.iter().map(|(name, f)| (name.as_str(), f)).collect();
         for (name, planned) in &mut self.tenants {
+            let on = |wait: Option<&(Wait, String)>| wait.map(|(wait, _)| wait.on);
+            if on(planned.waited.as_ref()) != on(decisions.waits.get(name)) || planned.waits_since.is_none() {
+                planned.waits_since = decisions.waits.get(name).map(|_| now);
+            }
             let word = Word {
+                wait_since: planned.waits_since,
                 grant: grants.get(name.as_str()).copied(),
                 failure: failures.get(name.as_str()).copied(),
                 wait: decisions.waits.get(name),

@@ -95,7 +95,9 @@ impl Model {
             value["status"] = serde_json::to_value(status).unwrap();
             self.put_rollout(value);
         }
-        steps.iter().for_each(|(name, step)| self.take(name, step));
+        for (name, step) in &steps {
+            self.take(name, step);
+        }
         busy
     }
 

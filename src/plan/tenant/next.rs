@@ -12,11 +12,14 @@ use crate::{
     api::{Mode, Target as ApiTarget, TenantStatus},
     domain::{
         marks,
-        report::{Motion, Report, Wait},
+        report::{Motion, Report, Verdict, Wait},
         world::{Fault, TenantSeen},
     },
     plan::rollout::{FailureOrder, GrantOrder},
 };
+
+/// How long a reason to wait must last before it is written down.
+const SETTLED: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
 /// What the wave engine says about one tenant.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +27,8 @@ pub struct Word<'a> {
     pub grant: Option<&'a GrantOrder>,
     pub failure: Option<&'a FailureOrder>,
     pub wait: Option<&'a (Wait, String)>,
+    /// Since when the wave engine has given this reason to wait.
+    pub wait_since: Option<Timestamp>,
 }
 
 /// What comes next for one tenant.
@@ -149,8 +154,22 @@ impl<'a> Draft<'a> {
         self.stack(&rendered, memo)
     }
 
+    /// A wait that may be over in a moment is not worth a write: a rollout that is just being made goes through several.
+    fn young(&mut self, report: &Report, word: Word) -> bool {
+        let Some(since) = word.wait_since.filter(|_| matches!(report.verdict, Verdict::Waiting(_))) else {
+            return false;
+        };
+        let old = since.checked_add(SETTLED).unwrap_or(since);
+        let young = old > self.shared.now;
+        if young {
+            self.wake_at(old);
+        }
+        young
+    }
+
     fn finish(mut self, word: Word, step: Option<Step>, held_back: Option<&Fault>) -> Next {
         let report = self.report(word);
+        let young = self.young(&report, word);
         let tenant = &self.facts.tenant;
         let before = tenant.status.clone().unwrap_or_default();
         conditions::write(&mut self.status, tenant, &report, self.facts.evidence.as_ref(), self.shared.now);
@@ -161,7 +180,7 @@ impl<'a> Draft<'a> {
             // The claim goes out with the conditions of this very moment.
             Some(Step::Status(_)) => Some(Step::Status(Box::new(self.status.clone()))),
             Some(step) => Some(step),
-            None => status_step(tenant.status.as_ref(), &self.status),
+            None => status_step(tenant.status.as_ref(), &self.status).filter(|_| !young),
         };
         let name = super::lease_name(&self.facts.parameters.tenant, self.shared.catalog, tenant, &self.status);
         let sample = self.sample.then_some(()).and(name).map(|name| (self.facts.parameters.namespace.clone(), name));

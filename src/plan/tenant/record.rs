@@ -29,6 +29,9 @@ impl Draft<'_> {
         }
         let (Some(evidence), Some(grant)) = (&self.facts.evidence, self.facts.found.grant()) else { return };
         if evidence.health == Health::Proven {
+            // Until the proof is on record the Lease is still looked at: without it there would be no proof.
+            let stored = self.facts.tenant.status.as_ref().and_then(|s| s.running.as_ref());
+            self.sample = self.seen.lease.is_some() && stored.is_none_or(|r| r.revision != grant.revision);
             self.proven(grant);
         } else {
             self.status.failure.clone_from(&evidence.failure);
