@@ -21,7 +21,7 @@ pub fn barred<'a>(fleet: &'a Fleet, wishes: &BTreeMap<&'a str, Wish<'a>>) -> Has
         let skip: HashSet<&str> = rollout.spec.skip.iter().map(String::as_str).collect();
         let aborted = phase(rollout) == Phase::Aborted;
         // A run that has not ended speaks for itself.
-        if !phase(rollout).ended() || !(aborted || !skip.is_empty()) {
+        if !phase(rollout).ended() || (!aborted && skip.is_empty()) {
             continue;
         }
         for tenant in rollout.spec.waves.iter().flat_map(|wave| &wave.members) {

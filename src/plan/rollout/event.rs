@@ -29,7 +29,7 @@ pub fn between(run: &Run, next: &RolloutStatus) -> Vec<RolloutEvent> {
     }
     match next.phase {
         Phase::Suspended if before.phase != next.phase => {
-            tell(EventReason::RolloutSuspended, next.message.clone(), false)
+            tell(EventReason::RolloutSuspended, next.message.clone(), false);
         }
         Phase::Succeeded => tell(EventReason::RolloutSucceeded, next.message.clone(), false),
         Phase::Aborted => tell(EventReason::RolloutAborted, next.message.clone(), true),

@@ -1,5 +1,7 @@
 //! One sentence on what goes on in a run, or what it waits for. It changes only when the facts do: a status that told
 //! the time would be written for ever.
+use std::fmt::Write as _;
+
 use super::{clock, run::Run, soak};
 use crate::api::{Phase, RolloutStatus, WavePhase};
 
@@ -68,7 +70,8 @@ pub fn ended(status: &RolloutStatus) -> String {
         [(*failed, "failed"), (*skipped, "left out"), (*in_flight, "still in flight"), (left, "not granted")]
     {
         if n > 0 {
-            text += &format!(", {n} {what}");
+            // Writing to a String cannot fail.
+            let _ = write!(text, ", {n} {what}");
         }
     }
     text
