@@ -53,12 +53,12 @@ fn amount(rng: &mut Rng, from: u32, to: u32) -> Amount {
 }
 
 fn wave(rng: &mut Rng, index: usize) -> Wave {
-    let ring = (*rng.pick(&RINGS).unwrap()).to_owned();
-    let not_in = Requirement { key: "ring".into(), operator: Relation::NotIn, values: vec![ring.clone()] };
+    let label = (*rng.pick(&RINGS).unwrap()).to_owned();
+    let not_in = Requirement { key: "ring".into(), operator: Relation::NotIn, values: vec![label.clone()] };
     let selector = match rng.below(4) {
         0 => None,
         1 => Some(Selector { match_expressions: vec![not_in], ..Selector::default() }),
-        _ => Some(Selector { match_labels: [("ring".into(), ring)].into(), ..Selector::default() }),
+        _ => Some(Selector { match_labels: [("ring".into(), label)].into(), ..Selector::default() }),
     };
     Wave {
         name: format!("w{index}"),

@@ -27,7 +27,7 @@ impl Schedule {
             let Some(step) = [wake, due].into_iter().flatten().min() else {
                 return self.at_rest(&decisions);
             };
-            if self.ticks % 4 == 0 {
+            if self.ticks.is_multiple_of(4) {
                 self.sleeps_well(step)?;
             }
             self.pass(step);
@@ -63,8 +63,13 @@ impl Schedule {
             }
             let Some((wait, note)) = decisions.waits.get(tenant) else { continue };
             let named = match wait.on {
-                WaitingOn::Hold | WaitingOn::Paused | WaitingOn::PathBlocked | WaitingOn::CrdReady => true,
-                WaitingOn::Suspended | WaitingOn::Budget | WaitingOn::Inconclusive => true,
+                WaitingOn::Hold
+                | WaitingOn::Paused
+                | WaitingOn::PathBlocked
+                | WaitingOn::CrdReady
+                | WaitingOn::Suspended
+                | WaitingOn::Budget
+                | WaitingOn::Inconclusive => true,
                 WaitingOn::Queued | WaitingOn::PriorWave | WaitingOn::Concurrency => {
                     rules::unfinished(fleet, &member.operator).any(|(_, rollout)| stopped(fleet, rollout))
                 }

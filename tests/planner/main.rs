@@ -3,14 +3,17 @@
 //!
 //! `LEASEHOLD_SCHEDULES` sets how many schedules are run; `LEASEHOLD_SEED` runs one and
 //! prints it.
+mod bounds;
 mod cluster;
 mod events;
 mod freeze;
 mod generate;
 mod guard;
+mod halts;
 mod live;
 mod oracle;
 mod random;
+mod records;
 mod rng;
 mod rules;
 mod scale;

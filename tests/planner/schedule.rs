@@ -109,10 +109,9 @@ impl Schedule {
             };
             member.health = match (due.fate, &member.health) {
                 (Fate::Good, Health::Moving) => Health::Proven,
-                (Fate::Bad, Health::Moving) => failed,
+                (Fate::Bad, Health::Moving) | (Fate::Crashes, Health::Regressed) => failed,
                 (Fate::Crashes | Fate::Wobbles, Health::Moving) => again(due, Health::Proven),
                 (Fate::Crashes | Fate::Wobbles, Health::Proven) => again(due, Health::Regressed),
-                (Fate::Crashes, Health::Regressed) => failed,
                 (Fate::Wobbles, Health::Regressed) => {
                     due.fate = Fate::Good;
                     Health::Proven
@@ -166,7 +165,7 @@ impl Schedule {
         if let Some(violation) = found.first() {
             return Err(format!("the engine's own check, and not the oracle: {violation}"));
         }
-        if self.ticks % 8 == 0 && decide(view, now) != decisions {
+        if self.ticks.is_multiple_of(8) && decide(view, now) != decisions {
             return Err("invariant 10: the same fleet gave other decisions".into());
         }
         self.oracle.written(&look, &list, !crash);

@@ -197,7 +197,7 @@ fn argo_cd_11817_holds_and_suspension_are_read_again_at_each_grant() {
     assert_eq!(cluster.moving(), ["c"]);
 }
 
-/// kubefleet's TimedWait never looks again, and a stop restarts it and counts the stopped time.
+/// kubefleet's `TimedWait` never looks again, and a stop restarts it and counts the stopped time.
 #[test]
 fn kubefleet_timed_wait_a_soak_starts_again_after_a_regression() {
     let mut cluster = begun();

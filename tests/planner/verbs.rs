@@ -17,10 +17,12 @@ fn begun() -> Cluster {
     cluster
 }
 
+type Step = fn(&mut Cluster);
+
 /// flagger #724, argo-rollouts #4128: could not be aborted.
 #[test]
 fn flagger_724_abort_outranks_every_state() {
-    let states: [(&str, fn(&mut Cluster)); 5] = [
+    let states: [(&str, Step); 5] = [
         ("running", |_| ()),
         ("soaking", |cluster| cluster.prove("a")),
         ("halted", |cluster| cluster.fail("a")),

@@ -102,7 +102,7 @@ fn ordered<'a>(members: &[Candidate<'a>], order: Order, rollout: &str) -> Vec<Ca
     members
 }
 
-/// FNV-1a over tenant and rollout, then stirred (the finaliser of SplitMix64) so that similar names do not stay
+/// FNV-1a over tenant and rollout, then stirred (the finaliser of `SplitMix64`) so that similar names do not stay
 /// neighbours: cheap, and the same on every machine and in every version.
 fn seed(uid: &str, rollout: &str) -> u64 {
     let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);

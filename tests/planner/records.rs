@@ -1,0 +1,166 @@
+//! What a run's next status, and a new run's plan, may say.
+use std::collections::BTreeSet;
+
+use leasehold::{
+    api::{Phase, Rollout, RolloutStatus, WavePhase},
+    domain::fleet::{Fleet, Health, Member},
+};
+
+use crate::{
+    oracle::{Finding, Look, Oracle, require},
+    rules,
+};
+
+impl Oracle {
+    pub fn status(&self, look: &Look, name: &str, next: &RolloutStatus) -> Finding {
+        let rollout = look.view.rollouts.get(name).ok_or("a status for a rollout that is not there")?;
+        let (spec, before) = (&rollout.spec, rules::phase(rollout));
+        require(!before.ended() || next.phase == before, 6, name, "comes back to life")?;
+        require(next.waves.len() == spec.waves.len(), 4, name, "has other waves than its plan")?;
+        let open = |wave: usize| rules::unsettled(look.world, look.view, spec, wave);
+        let stored =
+            |wave: usize| rollout.status.as_ref().and_then(|status| status.waves.get(wave)).map(|wave| wave.phase);
+        for (index, _) in next.waves.iter().enumerate().filter(|(_, wave)| wave.phase == WavePhase::Done) {
+            if stored(index) == Some(WavePhase::Done) {
+                continue;
+            }
+            require(open(index) == 0, 2, name, "a wave is done that is not proven throughout")?;
+            require(
+                moved_here(look.view, name, &spec.waves[index].name) == 0,
+                2,
+                name,
+                "a wave is done with tenants in flight",
+            )?;
+            let due = i64::try_from(spec.waves[index].soak.get().as_millis()).unwrap();
+            let watched = self.soaks.get(&(name.to_owned(), index)).map_or(0, |soaked| soaked.well);
+            require(!anybody(look.view, rollout, index) || watched + 2 >= due, 5, name, "a soak was cut short")?;
+            require(!spec.suspend && next.halted.is_none(), 5, name, "a wave passes while the run stands still")?;
+        }
+        if next.phase.ended() && !before.ended() {
+            self.ending(look, name, rollout, next.phase)?;
+        }
+        Ok(())
+    }
+
+    fn ending(&self, look: &Look, name: &str, rollout: &Rollout, phase: Phase) -> Finding {
+        let (view, spec) = (look.view, &rollout.spec);
+        let members = || {
+            spec.waves
+                .iter()
+                .flat_map(|wave| &wave.members)
+                .filter_map(|tenant| Some((tenant, rules::present(view, spec, tenant)?)))
+        };
+        let busy = rules::moving(view, Some(name), None);
+        match phase {
+            Phase::Aborted => require(spec.abort, 8, name, "aborted, and nobody said so"),
+            Phase::Succeeded => {
+                require(
+                    !spec.abort && !spec.suspend && !self.unresumed(look, name, rollout),
+                    8,
+                    name,
+                    "succeeds against a person's word",
+                )?;
+                require(busy == 0, 4, name, "succeeds with tenants in flight")?;
+                let closed = |wave: usize| {
+                    rollout
+                        .status
+                        .as_ref()
+                        .is_some_and(|s| s.waves.get(wave).is_some_and(|w| w.phase == WavePhase::Done))
+                };
+                let left: usize = (0..spec.waves.len())
+                    .filter(|wave| !closed(*wave))
+                    .map(|wave| rules::unsettled(look.world, view, spec, wave))
+                    .sum();
+                require(left == 0, 4, name, "succeeds with tenants that could still move")
+            }
+            _ => {
+                require(!spec.abort, 8, name, "superseded although it is to be aborted")?;
+                require(busy == 0, 4, name, "superseded with tenants in flight")?;
+                let waiting = members().any(|(tenant, m)| {
+                    !rules::on_target(m, spec)
+                        && rules::wants(m, spec)
+                        && rules::free(look.world, m)
+                        && !spec.skip.contains(tenant)
+                });
+                let elsewhere = members().any(|(tenant, m)| !rules::wants(m, spec) && !spec.skip.contains(tenant));
+                require(elsewhere, 4, name, "superseded, and nobody wants anything else")?;
+                let higher = |m: &Member| {
+                    m.desired.as_ref().is_some_and(|desired| {
+                        desired.version > spec.target.version
+                            || (desired.version == spec.target.version && *desired != spec.target)
+                    })
+                };
+                let newer = members().any(|(_, m)| rules::free(look.world, m) && higher(m));
+                let stopped = spec.suspend || self.unresumed(look, name, rollout);
+                require(
+                    !waiting || (newer && !stopped),
+                    4,
+                    name,
+                    "ends although some wait for it and nobody wants anything newer",
+                )
+            }
+        }
+    }
+
+    pub fn plans(&self, look: &Look) -> Finding {
+        for rollout in &look.decisions.create {
+            let (name, spec) = (rollout.metadata.name.as_deref().unwrap_or(""), &rollout.spec);
+            let dns = !name.is_empty()
+                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.');
+            require(dns, 10, name, "is no DNS name")?;
+            let mut seen = BTreeSet::new();
+            let mut movable = false;
+            for tenant in spec.waves.iter().flat_map(|wave| &wave.members) {
+                require(seen.insert(tenant), 4, tenant, "planned twice")?;
+                let member = rules::present(look.view, spec, tenant).ok_or("a plan with somebody who is not there")?;
+                require(
+                    rules::wants(member, spec) && member.wants_to_move(),
+                    9,
+                    tenant,
+                    "planned for what it does not ask",
+                )?;
+                require(!member.rejected.contains(&spec.target.digest), 9, tenant, "planned for what failed here")?;
+                let from = &member.granted.as_ref().ok_or("a plan with a tenant without a stack")?.target;
+                require(
+                    rules::legal(look.world, &spec.operator, from, &spec.target),
+                    7,
+                    tenant,
+                    "planned an illegal step",
+                )?;
+                let no = self.stopped.get(tenant).is_some_and(|(target, _)| *target == spec.target);
+                require(!no, 8, tenant, "planned again for what a person aborted")?;
+                movable |= rules::free(look.world, member);
+                let same = rules::unfinished(look.view, &spec.operator).any(|(_, other)| {
+                    other.spec.target == spec.target
+                        && other.spec.waves.iter().any(|wave| wave.members.contains(tenant))
+                });
+                require(!same, 4, tenant, "is in an unfinished plan to the same target already")?;
+            }
+            require(movable, 12, name, "a run in which nobody can move")?;
+            require(
+                spec.max_concurrency > 0 && spec.waves.iter().all(|w| w.max_concurrency > 0 && !w.members.is_empty()),
+                4,
+                name,
+                "a plan with nothing in it",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn moved_here(view: &Fleet, rollout: &str, wave: &str) -> usize {
+    rules::moving(view, Some(rollout), Some(wave))
+}
+
+/// Whether anybody was moved in this wave, so that there is something to watch.
+fn anybody(view: &Fleet, rollout: &Rollout, wave: usize) -> bool {
+    let spec = &rollout.spec;
+    let moved = |tenant: &String| {
+        rules::present(view, spec, tenant).is_some_and(|m| {
+            rules::on_target(m, spec)
+                && !spec.skip.contains(tenant)
+                && (rules::wants(m, spec) || m.health != Health::Regressed)
+        })
+    };
+    spec.waves[wave].members.iter().any(moved)
+}
