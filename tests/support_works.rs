@@ -7,8 +7,9 @@ mod hollow;
 #[path = "support_works/proxy.rs"]
 mod proxy;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
@@ -23,8 +24,10 @@ fn a_guardian_ends_what_is_left_and_keeps_only_the_logs_of_a_failure() {
     for failed in [false, true] {
         let dir = tempfile::tempdir().unwrap().keep();
         let guardian = Guardian::over(&dir);
-        let sleep = || std::process::Command::new("sleep").arg("600").spawn().unwrap();
-        let (mut left, mut forgotten) = (sleep(), sleep());
+        let mut forgotten = Command::new("sleep").arg("600").spawn().unwrap();
+        let polite = "trap 'exit 3' TERM; echo up; while :; do sleep 0.02; done";
+        let mut left = Command::new("sh").args(["-c", polite]).stdout(Stdio::piped()).spawn().unwrap();
+        BufReader::new(left.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
         guardian.watch(forgotten.id());
         guardian.watch(left.id());
         guardian.forget(forgotten.id());
@@ -38,7 +41,7 @@ fn a_guardian_ends_what_is_left_and_keeps_only_the_logs_of_a_failure() {
         // Reaped at once, as a process is whose parent is gone.
         let reaper = std::thread::spawn(move || left.wait().unwrap());
         drop(guardian);
-        assert!(!reaper.join().unwrap().success());
+        assert_eq!(reaper.join().unwrap().code(), Some(3), "it was asked to end");
         assert!(forgotten.try_wait().unwrap().is_none());
         forgotten.kill().unwrap();
         forgotten.wait().unwrap();
