@@ -57,9 +57,7 @@ impl Live {
         let mut index = Index::default();
         index.set_apis(apis);
         let (sender, changes) = mpsc::channel(1024);
-        for source in &access.sources {
-            observe::start(client.clone(), *source, sender.clone());
-        }
+        observe::start(&client, &access.sources, &sender);
         let (sampled, samples) = mpsc::channel(256);
         let sampler = access.leases.then(|| Sampler::new(client.clone(), sampled));
         let notes = notes(&client, &access).await;

@@ -1,4 +1,5 @@
 //! Watches in, [`World`](crate::domain::world::World) out. Reads only: nothing here writes, and nothing here decides.
+mod allowance;
 mod index;
 mod lease;
 mod record;

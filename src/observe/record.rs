@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use kube::{ResourceExt, api::DynamicObject};
 use serde::de::DeserializeOwned;
 
-use super::{index::Index, reduce, watch::Source};
+use super::{allowance, index::Index, reduce, watch::Source};
 use crate::{
     api::{FleetPolicy, OperatorRelease, Rollout, RolloutPolicy, Tenant},
     domain::{crd, kinds::StackKind, object::CrdSeen, world::Undecodable},
@@ -48,6 +48,7 @@ impl Index {
             Source::Pods => {
                 if let Some((name, pod)) = reduce::pod(object)
                     && self.at_home(&pod.tenant, &pod.namespace)
+                    && self.has_room_for_pod(&pod.tenant, &name)
                 {
                     let seen = self.tenant(&pod.tenant.clone());
                     if seen.pods.get(&name) != Some(&pod) {
@@ -88,6 +89,7 @@ impl Index {
     fn record_object(&mut self, kind: &StackKind, object: &DynamicObject) {
         if let Some((key, reduced)) = reduce::object(kind, object)
             && self.at_home(&reduced.tenant, key.home())
+            && self.has_room_for(&reduced.tenant, &key)
         {
             let seen = self.tenant(&reduced.tenant.clone());
             let same = seen.objects.get(&key).is_some_and(|old| {
@@ -97,6 +99,7 @@ impl Index {
             });
             seen.objects.insert(key, reduced);
             seen.version += u64::from(!same);
+            allowance::keep_within(seen);
         }
     }
 

@@ -6,7 +6,7 @@ use kube::{
     api::{ApiResource, DynamicObject},
     runtime::{WatchStreamExt, watcher},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::domain::{
     kinds::{OPTIONAL_KINDS, STACK_KINDS, StackKind},
@@ -96,29 +96,46 @@ impl Source {
     }
 }
 
-/// Starts a watch that ends when the channel's other end is dropped.
-pub fn start(client: Client, source: Source, changes: mpsc::Sender<Change>) {
-    tokio::spawn(async move {
-        let api: Api<DynamicObject> = Api::all_with(client, &source.api_resource());
-        let mut stream = watcher(api, source.config()).default_backoff().boxed();
-        while let Some(event) = stream.next().await {
-            let step = match event {
-                Ok(watcher::Event::Init) => Step::Begin,
-                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
-                    Step::Put(Box::new(lean(object)))
-                }
-                Ok(watcher::Event::Delete(object)) => Step::Gone(Box::new(lean(object))),
-                Ok(watcher::Event::InitDone) => Step::End,
-                Err(error) => {
-                    tracing::warn!(source = source.name(), %error, "watch failed; trying again");
-                    continue;
-                }
-            };
-            if changes.send(Change { source, step }).await.is_err() {
-                return;
+/// Starts watches that end when the channel's other end is dropped. What is selected by a tenant's mark comes after the first
+/// complete list of Tenants: else nobody could tell what is a tenant's from what only says so.
+pub fn start(client: &Client, sources: &[Source], changes: &mpsc::Sender<Change>) {
+    let (listed, tenants) = watch::channel(!sources.contains(&Source::Tenants));
+    for source in sources {
+        let (client, changes, listed) = (client.clone(), changes.clone(), listed.clone());
+        let mut tenants = tenants.clone();
+        let source = *source;
+        tokio::spawn(async move {
+            let follows = matches!(source, Source::Pods | Source::Stack(_));
+            if !follows || tenants.wait_for(|listed| *listed).await.is_ok() {
+                follow(client, source, changes, &listed).await;
             }
+        });
+    }
+}
+
+/// One watch. `listed` is told when it has shown a complete list of Tenants.
+async fn follow(client: Client, source: Source, changes: mpsc::Sender<Change>, listed: &watch::Sender<bool>) {
+    let api: Api<DynamicObject> = Api::all_with(client, &source.api_resource());
+    let mut stream = watcher(api, source.config()).default_backoff().boxed();
+    while let Some(event) = stream.next().await {
+        let step = match event {
+            Ok(watcher::Event::Init) => Step::Begin,
+            Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => Step::Put(Box::new(lean(object))),
+            Ok(watcher::Event::Delete(object)) => Step::Gone(Box::new(lean(object))),
+            Ok(watcher::Event::InitDone) => Step::End,
+            Err(error) => {
+                tracing::warn!(source = source.name(), %error, "watch failed; trying again");
+                continue;
+            }
+        };
+        let complete = matches!(step, Step::End);
+        if changes.send(Change { source, step }).await.is_err() {
+            return;
         }
-    });
+        if complete && source == Source::Tenants {
+            listed.send_replace(true);
+        }
+    }
 }
 
 fn lean(mut object: DynamicObject) -> DynamicObject {

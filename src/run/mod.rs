@@ -182,9 +182,7 @@ async fn assemble(
     let apis = Apis { service_monitor: serves_service_monitors(&watching).await };
     let sources = Source::all(|_| apis.service_monitor);
     let (changes, observed) = mpsc::channel(1024);
-    for source in &sources {
-        observe::start(watching.clone(), *source, changes.clone());
-    }
+    observe::start(&watching, &sources, &changes);
     let (samples, sampled) = mpsc::channel(256);
     let sampler = Sampler::new(watching, samples);
     let mut index = Index::default();

@@ -1,8 +1,7 @@
 //! F4: the API server itself denies what a leader of the past writes. Two real Leaseholds under the chart's own
 //! `ServiceAccount`, rights and admission policies.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -10,7 +9,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::oracle::{epochs_only_grow, no_write_of_the_older_after_the_newer};
 use crate::pause::{LEASE, namespace, stop, until_leading, until_working};
@@ -20,35 +19,10 @@ use crate::support::eventually;
 use crate::support::proxy::{Fault, Link, Match, Proxy, Request};
 
 const NAMESPACE: &str = "leasehold-fenced";
-/// What a Leasehold outside of the cluster needs of the chart.
-const KINDS: [&str; 7] = [
-    "ServiceAccount",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "Role",
-    "RoleBinding",
-    "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding",
-];
-
-/// `HELM_BIN_DIR`, or where `make tools` puts it.
-fn helm() -> PathBuf {
-    let given = std::env::var_os("HELM_BIN_DIR").map(PathBuf::from);
-    let dir = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".build/bin"));
-    assert!(dir.join("helm").exists(), "no helm in {}: run `make tools`, or set HELM_BIN_DIR", dir.display());
-    dir.join("helm")
-}
 
 async fn install(scene: &Scene) {
     namespace(scene, NAMESPACE).await;
-    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/leasehold");
-    let output = Command::new(helm()).args(["template", "leasehold", "--namespace", NAMESPACE]).arg(chart).output();
-    let output = output.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let objects: Vec<Value> = serde_saphyr::from_multiple(&String::from_utf8(output.stdout).unwrap()).unwrap();
-    let wanted = objects.iter().filter(|object| KINDS.iter().any(|kind| object["kind"] == *kind));
-    let yaml: Vec<String> = wanted.map(ToString::to_string).collect();
-    scene.cluster.apply_yaml(&yaml.join("\n---\n")).await;
+    scene.cluster.install_chart(NAMESPACE, &[], &[]).await;
 }
 
 /// As that `ServiceAccount`, through the proxy.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::facts::Shared;
 use crate::{
-    api::{Grant, LeaderTimings, Mode, PodSecurity, PolicyRule, Quota, Resources, Tenant, TenantStatus},
+    api::{Grant, LeaderTimings, Mode, PodSecurity, PolicyRule, Quota, Resources, Tenant, TenantSpec, TenantStatus},
     domain::{
         digest,
         report::{Reason, Report},
@@ -28,6 +28,11 @@ const ROOM_PODS: u32 = 20;
 /// Room for the tenant's workload in a default quota, beside what the stack needs.
 const ROOM: [(&str, &str); 4] =
     [("requests.cpu", "2"), ("requests.memory", "4Gi"), ("limits.cpu", "4"), ("limits.memory", "8Gi")];
+
+/// Objects of kinds that can be large, that a namespace may hold unless the tenant's quota says otherwise: more than an operator
+/// makes that has one for each of its resources, and an end to what one tenant can fill the API server with.
+const OBJECTS: [(&str, u32); 4] =
+    [("configmaps", 1000), ("secrets", 1000), ("services", 200), ("persistentvolumeclaims", 200)];
 
 /// What one tenant's stack is rendered from, beside the release.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -62,7 +67,7 @@ impl Parameters {
             namespace: tenant.target_namespace(),
             replicas: if spec.mode == Mode::Stopped { 0 } else { spec.replicas },
             resources: spec.resources.clone(),
-            quota: spec.quota.clone().unwrap_or_else(|| default_quota(spec.replicas, &spec.resources)),
+            quota: quota(spec),
             timings: spec.leader_election.clone(),
             values: spec.values.clone(),
             shared: SharedParameters {
@@ -94,6 +99,18 @@ impl Parameters {
             surge: SURGE,
         }
     }
+}
+
+/// The tenant's own quota or the default one, with a bound on objects in any case.
+fn quota(spec: &TenantSpec) -> Quota {
+    let mut quota = spec.quota.clone().unwrap_or_else(|| default_quota(spec.replicas, &spec.resources));
+    for (plural, most) in OBJECTS {
+        let names_it = |key: &String| key.strip_prefix("count/").unwrap_or(key) == plural;
+        if !quota.hard.keys().any(names_it) {
+            quota.hard.insert(plural.to_owned(), most.to_string());
+        }
+    }
+    quota
 }
 
 /// What the stack needs, surge included, plus room for the workload.
@@ -191,4 +208,38 @@ fn election_id(tenant: &str, release: &Release) -> String {
 pub fn lease_name(name: &str, catalog: &Catalog, tenant: &Tenant, status: &TenantStatus) -> Option<String> {
     let granted = status.granted.as_ref()?;
     Some(election_id(name, catalog.get(&tenant.spec.operator, &granted.version)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hard(quota: Option<&[(&str, &str)]>) -> BTreeMap<String, String> {
+        let own = quota.map(|own| own.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
+        let spec: TenantSpec = serde_json::from_value(json!({
+            "operator": "memcached", "version": "1.0.0",
+            "quota": own.map(|hard: BTreeMap<String, String>| json!({"hard": hard})),
+        }))
+        .unwrap();
+        super::quota(&spec).hard
+    }
+
+    #[test]
+    fn objects_are_bounded_whatever_the_quota_says_of_pods() {
+        for quota in [None, Some(&[("pods", "5")][..])] {
+            let hard = hard(quota);
+            for (plural, most) in OBJECTS {
+                assert_eq!(hard[plural], most.to_string());
+            }
+        }
+        assert!(!hard(Some(&[("pods", "5")])).contains_key("requests.cpu"), "the rest is the tenant's to say");
+    }
+
+    #[test]
+    fn a_tenant_s_own_bound_of_objects_counts_under_either_name() {
+        let hard = hard(Some(&[("count/configmaps", "7"), ("secrets", "5000")]));
+        assert_eq!((hard["count/configmaps"].as_str(), hard["secrets"].as_str()), ("7", "5000"));
+        assert!(!hard.contains_key("configmaps"));
+        assert_eq!(hard["services"], "200");
+    }
 }
