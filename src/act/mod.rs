@@ -12,5 +12,5 @@ mod writer;
 pub use self::{
     failure::Failure,
     notices::Notices,
-    writer::{Answers, Writer},
+    writer::{Answers, Writer, epoch},
 };

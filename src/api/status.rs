@@ -92,8 +92,12 @@ pub struct Grant {
     pub wave: Option<String>,
     /// When it was granted.
     pub at: Time,
-    /// Leasehold's own election epoch when it granted: a newer leader's grant is never undone by an older one.
+    /// Leasehold's own term when it granted, `leaseTransitions` of its Lease: a newer leader's grant is never undone by an older one.
     pub epoch: i64,
+    /// UID of that Lease. Terms are compared within one Lease only: one that was deleted and made anew counts from 0 again. Absent without leader election.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 36))]
+    pub lease: Option<String>,
     /// The tenant was already broken when this was granted: a failure is not charged to the rollout.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub broken_before: bool,

@@ -17,7 +17,10 @@ use super::{
     tenant::TenantView,
 };
 use crate::{
-    domain::world::{Apis, World},
+    domain::{
+        epoch::Epoch,
+        world::{Apis, World},
+    },
     observe::{self, Change, Index, Sample, Sampler, Source, Step},
     plan::{Plan, Planner},
 };
@@ -89,7 +92,7 @@ impl Live {
 
     /// What would be done now, by whoever leads.
     pub fn plan(&mut self) -> Plan {
-        let plan = self.planner.plan(self.index.world(), &BTreeMap::new(), 0, Timestamp::now());
+        let plan = self.planner.plan(self.index.world(), &BTreeMap::new(), &Epoch::default(), Timestamp::now());
         if let Some(sampler) = &mut self.sampler {
             for tenant in sampler.set(&plan.samples) {
                 self.index.lease(&tenant, None);

@@ -14,7 +14,9 @@ use super::{
 use crate::{
     api::Tenant,
     domain::{
-        crd, marks,
+        crd,
+        epoch::Epoch,
+        marks,
         object::CrdSeen,
         world::{Apis, TenantSeen, World},
     },
@@ -134,7 +136,7 @@ fn undeleted(mut tenant: Tenant) -> Tenant {
 fn install(planner: &mut Planner, world: &mut World) -> BTreeMap<String, Vec<Arc<str>>> {
     let mut stacks = BTreeMap::new();
     for _ in 0..STEPS {
-        let plan = planner.plan(world, &BTreeMap::new(), 0, Timestamp::UNIX_EPOCH);
+        let plan = planner.plan(world, &BTreeMap::new(), &Epoch::default(), Timestamp::UNIX_EPOCH);
         for step in plan.releases {
             // The status of a release is of no interest here.
             if let ReleaseStep::CreateCrd { crd: definition, .. } = step {

@@ -6,7 +6,8 @@ pub const TENANT: &str = "leasehold.dev/tenant";
 pub const TENANT_UID: &str = "leasehold.dev/tenant-uid";
 /// On every object of a stack: digest of what was rendered, so that a field that is no longer rendered is noticed.
 pub const DIGEST: &str = "leasehold.dev/digest";
-/// On every object that Leasehold writes: the election epoch it wrote in. Checked by the fencing admission policy.
+/// On every object that Leasehold writes: the [`Epoch`](super::epoch::Epoch) it wrote in, `<uid of its Lease>/<leaseTransitions>`.
+/// Checked by the fencing admission policy.
 pub const EPOCH: &str = "leasehold.dev/epoch";
 /// On workloads: the grant they were rendered from, as JSON. The status can be rebuilt from it.
 pub const GRANT: &str = "leasehold.dev/grant";

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::kinds::{self, StackKind};
+use super::{
+    epoch::Epoch,
+    kinds::{self, StackKind},
+};
 
 /// Which object: group, kind, namespace (empty for cluster-scoped) and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -60,7 +63,8 @@ pub struct Seen {
     pub tenant_uid: Option<String>,
     /// Digest of what was rendered when it was last applied.
     pub digest: Option<String>,
-    pub epoch: Option<i64>,
+    /// The term of Leasehold that wrote it last.
+    pub epoch: Option<Epoch>,
     pub deleting: bool,
     pub finalizers: Vec<String>,
     /// What keeps a Namespace from going, in the namespace controller's words.

@@ -3,6 +3,7 @@ use kube::{ResourceExt, api::DynamicObject};
 use serde_json::Value;
 
 use crate::domain::{
+    epoch::Epoch,
     kinds::StackKind,
     marks,
     object::{ObjectKey, PodSeen, Seen, WorkloadSeen},
@@ -41,7 +42,7 @@ pub fn object(kind: &StackKind, raw: &DynamicObject) -> Option<(ObjectKey, Seen)
         tenant,
         tenant_uid: mark(marks::TENANT_UID),
         digest: mark(marks::DIGEST),
-        epoch: mark(marks::EPOCH).and_then(|e| e.parse().ok()),
+        epoch: mark(marks::EPOCH).and_then(|text| Epoch::parse(&text)),
         deleting: raw.metadata.deletion_timestamp.is_some(),
         finalizers: raw.finalizers().iter().take(FINALIZERS).map(|name| short(name)).collect(),
         remaining: remaining(&raw.data),

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     api::Grant,
     domain::{
+        epoch::Epoch,
         fleet::{Fleet, Granted, Health},
         report::Wait,
         world::{TenantSeen, Undecodable, World},
@@ -50,7 +51,7 @@ pub struct Planner {
 #[derive(Debug)]
 struct Planned {
     /// Versions of the tenant and of what all share, our epoch, whether it may have its namespace, whether it is one too many.
-    basis: (u64, u64, i64, bool, bool),
+    basis: (u64, u64, Epoch, bool, bool),
     facts: Facts,
     next: Next,
     /// The wave engine's wait that `next` speaks of.
@@ -63,7 +64,7 @@ struct Planned {
 impl Planner {
     /// The plan for this World at this time, for the leader of that epoch. `in_doubt` are grants that were sent and whose
     /// answer is not here yet: they count as given.
-    pub fn plan(&mut self, world: &World, in_doubt: &BTreeMap<String, Grant>, epoch: i64, now: Timestamp) -> Plan {
+    pub fn plan(&mut self, world: &World, in_doubt: &BTreeMap<String, Grant>, epoch: &Epoch, now: Timestamp) -> Plan {
         if self.seen_shared != Some(world.shared_version) {
             self.catalog = Catalog::new(world);
             self.seen_shared = Some(world.shared_version);
@@ -138,7 +139,7 @@ impl Planner {
     }
 
     /// Works out the facts of every tenant that changed, or whose time has come. Returns those tenants.
-    fn gather(&mut self, world: &World, epoch: i64, now: Timestamp) -> BTreeSet<String> {
+    fn gather(&mut self, world: &World, epoch: &Epoch, now: Timestamp) -> BTreeSet<String> {
         let shared = Shared {
             catalog: &self.catalog,
             fleet: &world.fleet,
@@ -152,7 +153,7 @@ impl Planner {
         for (name, seen) in &world.tenants {
             let Some(tenant) = &seen.tenant else { continue };
             let owner = self.claims.get(&tenant.target_namespace()) == Some(name);
-            let basis = (seen.version, world.shared_version, epoch, owner, self.surplus.contains(name));
+            let basis = (seen.version, world.shared_version, epoch.clone(), owner, self.surplus.contains(name));
             let known = self.tenants.get(name);
             if known.is_some_and(|p| p.basis == basis && p.next.wake.is_none_or(|at| at > now)) {
                 continue;
@@ -202,7 +203,7 @@ impl Planner {
     }
 
     /// What comes next for each tenant that changed or that the wave engine has a new word for.
-    fn answer(&mut self, world: &World, decisions: &Decisions, due: &BTreeSet<String>, epoch: i64, now: Timestamp) {
+    fn answer(&mut self, world: &World, decisions: &Decisions, due: &BTreeSet<String>, epoch: &Epoch, now: Timestamp) {
         let shared = Shared {
             catalog: &self.catalog,
             fleet: &world.fleet,

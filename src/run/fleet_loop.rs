@@ -16,6 +16,7 @@ use super::{
     tasks::{self, Done, Subject, Tasks},
 };
 use crate::{
+    act,
     api::Grant,
     election::Term,
     observe::{Change, Index, Sample, Sampler, Source, WentBack},
@@ -184,8 +185,8 @@ impl FleetLoop {
     /// Plans, and acts when we lead. A standby plans too: its caches and its plan are warm when its turn comes.
     fn think(&mut self, term: Option<&Term>) {
         let began = Instant::now();
-        let epoch = term.and_then(Term::epoch).map_or(0, |epoch| i64::from(epoch.transitions));
-        let plan = self.planner.plan(self.index.world(), &self.in_doubt, epoch, Timestamp::now());
+        let epoch = term.map(act::epoch).unwrap_or_default();
+        let plan = self.planner.plan(self.index.world(), &self.in_doubt, &epoch, Timestamp::now());
         self.wake = plan.wake;
         self.metrics.planned(began.elapsed(), self.index.world(), &self.planner);
         let Some(term) = term.filter(|term| term.check().is_ok()) else { return };

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::api::DynamicObject;
 use leasehold::{
     api::{OperatorRelease, Rollout, RolloutPolicy, Tenant},
-    domain::{kinds, marks, object::LeaseSeen, world::World},
+    domain::{epoch::Epoch, kinds, marks, object::LeaseSeen, world::World},
     observe::{Index, Source},
     plan::{Plan, Planner, tenant::Step},
 };
@@ -71,7 +71,7 @@ impl Model {
     }
 
     pub fn plan(&mut self) -> Plan {
-        self.planner.plan(self.index.world(), &BTreeMap::new(), 0, self.now)
+        self.planner.plan(self.index.world(), &BTreeMap::new(), &Epoch::default(), self.now)
     }
 
     /// Does what is planned, until nothing is left to do without time passing.

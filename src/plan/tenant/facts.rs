@@ -13,6 +13,7 @@ use crate::{
     api::{FleetSpec, Grant, Mode, RolloutTarget, Tenant},
     domain::{
         digest::{self, Revision},
+        epoch::Epoch,
         fleet::{Health, Member, Standing},
         report::{Reason, Report},
         world::{Apis, FaultKind, TenantSeen},
@@ -30,8 +31,8 @@ pub struct Shared<'a> {
     pub claims: &'a BTreeMap<String, String>,
     /// Tenants beyond the fleet's ceiling.
     pub surplus: &'a std::collections::BTreeSet<String>,
-    /// Leasehold's own election epoch.
-    pub epoch: i64,
+    /// Leasehold's own term.
+    pub epoch: &'a Epoch,
     pub now: Timestamp,
 }
 
@@ -81,7 +82,7 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
             return rendered.clone();
         }
         // What would be granted is checked as it would be rendered, but for the moment of the grant.
-        let trial = grant::first(&target.version, &revision, 0, Timestamp::UNIX_EPOCH);
+        let trial = grant::first(&target.version, &revision, &Epoch::default(), Timestamp::UNIX_EPOCH);
         memo.render("candidate", tenant, release, &trial, &parameters)
     });
     let evidence = match (&granted, found.grant()) {

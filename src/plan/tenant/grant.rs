@@ -1,11 +1,13 @@
 //! What a tenant asks for, what it was granted, and how a grant comes about without the wave engine:
 //! a first install, and the tenant's own edit.
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 
 use crate::api::RolloutTarget;
 use crate::{
     api::{Grant, Tenant, Time},
-    domain::{digest::Revision, fleet::Granted, world::TenantSeen},
+    domain::{digest::Revision, epoch::Epoch, fleet::Granted, world::TenantSeen},
 };
 
 /// Where a tenant's grant was found.
@@ -34,7 +36,7 @@ impl Found {
             return Self::New;
         }
         let grants = ours.filter_map(|o| serde_json::from_str::<Grant>(o.grant.as_deref()?).ok());
-        grants.max_by_key(|g| (g.epoch, g.at)).map_or(Self::Lost, Self::Workload)
+        grants.reduce(newer).map_or(Self::Lost, Self::Workload)
     }
 
     #[must_use]
@@ -69,6 +71,18 @@ impl Found {
     }
 }
 
+/// The later one of two grants. Of one Lease's terms the later term decides, whatever the clocks of the two leaders said;
+/// between two Leases, or within one term, only time can tell.
+fn newer(one: Grant, other: Grant) -> Grant {
+    let term = |grant: &Grant| grant.lease.as_deref().map(|lease| Epoch::new(lease, grant.epoch)).unwrap_or_default();
+    match term(&one).partial_cmp(&term(&other)) {
+        Some(Ordering::Less) => other,
+        Some(Ordering::Greater) => one,
+        _ if one.at < other.at => other,
+        _ => one,
+    }
+}
+
 /// The version and release digest that a grant stands for.
 #[must_use]
 pub fn target(grant: &Grant) -> RolloutTarget {
@@ -78,14 +92,15 @@ pub fn target(grant: &Grant) -> RolloutTarget {
 
 /// A grant outside any rollout: a tenant's first.
 #[must_use]
-pub fn first(version: &str, revision: &Revision, epoch: i64, now: Timestamp) -> Grant {
+pub fn first(version: &str, revision: &Revision, epoch: &Epoch, now: Timestamp) -> Grant {
     Grant {
         version: version.into(),
         revision: revision.to_string(),
         rollout: None,
         wave: None,
         at: Time::millis(now),
-        epoch,
+        epoch: epoch.transitions(),
+        lease: epoch.lease().map(str::to_owned),
         broken_before: false,
         transitions: None,
     }
@@ -94,7 +109,28 @@ pub fn first(version: &str, revision: &Revision, epoch: i64, now: Timestamp) -> 
 /// The same grant with the tenant's own new parameters. Inside a rollout that is not proven yet the clock of its deadline
 /// runs on; else the proof starts anew from now.
 #[must_use]
-pub fn edited(old: &Grant, revision: &Revision, proven: bool, epoch: i64, now: Timestamp) -> Grant {
-    let at = if proven { Time::millis(now) } else { old.at };
-    Grant { revision: revision.to_string(), at, epoch, ..old.clone() }
+pub fn edited(old: &Grant, revision: &Revision, proven: bool, epoch: &Epoch, now: Timestamp) -> Grant {
+    let new = first(&old.version, revision, epoch, now);
+    let at = if proven { new.at } else { old.at };
+    Grant { revision: new.revision, at, epoch: new.epoch, lease: new.lease, ..old.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(lease: &str, epoch: i64, at: i64) -> Grant {
+        let revision = Revision { release: "r".into(), parameters: "p".into() };
+        first("1.0.0", &revision, &Epoch::new(lease, epoch), Timestamp::from_second(at).unwrap())
+    }
+
+    #[test]
+    fn within_one_lease_the_later_term_s_grant_counts_and_between_two_the_later_one() {
+        let (behind, ahead) = (granted("a", 3, 90), granted("a", 4, 80));
+        assert_eq!(newer(behind.clone(), ahead.clone()), ahead, "whatever the clocks said");
+        assert_eq!(newer(ahead.clone(), behind), ahead);
+        let anew = granted("b", 0, 100);
+        assert_eq!(newer(ahead.clone(), anew.clone()), anew, "a Lease made anew counts from 0");
+        assert_eq!(newer(anew.clone(), ahead), anew);
+    }
 }

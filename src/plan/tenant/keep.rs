@@ -9,7 +9,7 @@ use super::{
     stack::{self, Rendered},
     step::{Apply, Step, Target, Why},
 };
-use crate::domain::{fleet::Health, marks, report::Motion};
+use crate::domain::{fleet::Health, marks, object::Seen, report::Motion};
 
 /// Repairs that follow each other closely before the pauses between them grow, to half a minute at most.
 const PATIENCE: u32 = 10;
@@ -72,14 +72,14 @@ impl Draft<'_> {
         stages.retain(|stage| !stage.is_empty());
     }
 
-    /// F3: an object that a newer leader wrote is not touched.
+    /// F3: an object that a newer leader wrote is not touched. Newer is a later term of the same Lease. What was written under
+    /// another Lease is of an earlier reign: that Lease is gone, and its holder's term with it.
     pub(super) fn newer_epoch(&self) -> Option<String> {
         let uid = self.facts.tenant.metadata.uid.as_deref();
         let ours = self.seen.objects.iter().filter(|(_, object)| object.tenant_uid.as_deref() == uid);
-        let (key, epoch) =
-            ours.into_iter().find_map(|(k, o)| Some((k, o.epoch.filter(|e| *e > self.shared.epoch)?)))?;
-        (self.shared.epoch > 0)
-            .then(|| format!("{} was written in epoch {epoch}, newer than ours ({})", key.spoken(), self.shared.epoch))
+        let newer = |object: &Seen| object.epoch.clone().filter(|epoch| *epoch > *self.shared.epoch);
+        let (key, epoch) = ours.into_iter().find_map(|(key, object)| Some((key, newer(object)?)))?;
+        Some(format!("{} was written in epoch {epoch}, newer than ours ({})", key.spoken(), self.shared.epoch))
     }
 
     /// Removes what the granted revision no longer renders, once everything else is applied.
