@@ -178,7 +178,8 @@ impl TenantRow {
             Verdict::Waiting(_) => State::Waiting,
             Verdict::Blocked(_) => State::Blocked,
         };
-        let row = Self::new(name, tenant, &next.status, state, next.report.word(), note.clone());
+        let status = next.status(tenant).cloned().unwrap_or_default();
+        let row = Self::new(name, tenant, &status, state, next.report.word(), note.clone());
         Self { since: wait.and_then(|w| w.since), until: wait.and_then(|w| w.until), ..row }
     }
 

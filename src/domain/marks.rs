@@ -22,8 +22,11 @@ pub const FINALIZER: &str = "leasehold.dev/offboard";
 /// The ReplicaSet controller removes pods of lower cost first.
 pub const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
+/// What the names of our field managers begin with.
+pub const MANAGER: &str = "leasehold/";
+
 /// The field manager of one tenant's objects: ownership mirrors the tenant boundary.
 #[must_use]
 pub fn field_manager(namespace: &str) -> String {
-    format!("leasehold/{namespace}")
+    format!("{MANAGER}{namespace}")
 }

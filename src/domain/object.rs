@@ -72,7 +72,10 @@ pub struct Seen {
     /// The grant that a workload was rendered from, as JSON.
     pub grant: Option<String>,
     /// The object as JSON, without status, managed fields and what the API server numbers.
+    /// Empty where `as_applied` says enough.
     pub content: Box<str>,
+    /// Every field that we own is as `digest` says: nobody changed anything.
+    pub as_applied: bool,
     pub workload: Option<WorkloadSeen>,
 }
 

@@ -1,5 +1,6 @@
 //! Watches in, [`World`](crate::domain::world::World) out. Reads only: nothing here writes, and nothing here decides.
 mod allowance;
+mod as_applied;
 mod index;
 mod lease;
 mod record;

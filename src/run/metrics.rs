@@ -1,5 +1,9 @@
 //! Metrics, in base units. Per tenant only what an alert needs; everything else is an aggregate with enum labels.
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -28,7 +32,13 @@ pub struct Metrics {
     tenants: Family<Standing, Gauge>,
     ready: Family<OfTenant, Gauge>,
     rollouts: Gauge,
+    /// When what is counted over all tenants was counted last.
+    drawn: Mutex<Option<Instant>>,
 }
+
+/// How often all tenants are counted at most: a burst makes hundreds of plans a second. The loop turns every few seconds
+/// even when nothing happens, so no number is older than that.
+const REDRAW: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Write {
@@ -58,6 +68,7 @@ impl Default for Metrics {
             ready: Family::default(),
             rollouts: Gauge::default(),
             registry: Mutex::default(),
+            drawn: Mutex::default(),
         };
         registry.register("panics", "Writes that panicked. Any is a bug: please report it", metrics.panics.clone());
         registry.register("plan_seconds", "Time to make one plan of the whole fleet", metrics.plan.clone());
@@ -100,11 +111,18 @@ impl Metrics {
     /// After a plan.
     pub fn planned(&self, took: Duration, world: &World, planner: &Planner) {
         self.plan.observe(took.as_secs_f64());
+        let mut drawn = self.drawn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if drawn.is_some_and(|at| at.elapsed() < REDRAW) {
+            return;
+        }
+        *drawn = Some(Instant::now());
         let mut states: BTreeMap<String, i64> = BTreeMap::new();
         self.ready.clear();
         for (name, next) in planner.nexts() {
             *states.entry(next.report.word()).or_default() += 1;
-            let ready = next.status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
+            let tenant = world.tenants.get(name).and_then(|seen| seen.tenant.as_deref());
+            let conditions = tenant.and_then(|tenant| next.status(tenant)).map(|status| &status.conditions);
+            let ready = conditions.into_iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True");
             self.ready.get_or_create(&OfTenant { tenant: name.clone() }).set(i64::from(ready));
             debug_assert!(!matches!(next.report.verdict, Verdict::Blocked(_)) || !next.report.note.is_empty());
         }

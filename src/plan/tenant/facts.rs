@@ -39,7 +39,8 @@ pub struct Shared<'a> {
 /// What was worked out before and need not be again while its inputs are the same. Changes nothing but the time it takes.
 #[derive(Debug, Default)]
 pub struct Memo {
-    rendered: BTreeMap<&'static str, (String, Arc<Rendered>)>,
+    granted: Option<(String, Arc<Rendered>)>,
+    candidate: Option<(String, Arc<Rendered>)>,
     pub(super) compared: Compared,
 }
 
@@ -72,18 +73,19 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
     });
     let granted = found.grant().map(|grant| {
         let release = release_of(grant, tenant, shared.catalog)?;
-        memo.render("granted", tenant, release, grant, &parameters)
+        memo.granted(tenant, release, grant, &parameters, seen)
     });
     let candidate = admitted(name, &parameters, shared).and_then(|()| {
         let (release, (target, revision)) = (release.clone()?, desired.clone()?);
         if let (Some(grant), Some(rendered)) = (found.grant(), &granted)
             && grant.revision == revision.to_string()
         {
+            memo.candidate = None;
             return rendered.clone();
         }
         // What would be granted is checked as it would be rendered, but for the moment of the grant.
         let trial = grant::first(&target.version, &revision, &Epoch::default(), Timestamp::UNIX_EPOCH);
-        memo.render("candidate", tenant, release, &trial, &parameters)
+        memo.candidate(tenant, release, &trial, &parameters)
     });
     let evidence = match (&granted, found.grant()) {
         (Some(Ok(rendered)), Some(grant)) => Some(evidence::judge(tenant, seen, grant, rendered, shared.now)),
@@ -95,24 +97,48 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
 }
 
 impl Memo {
-    fn render(
+    /// The stack as it was granted: with manifests only while something of it must be applied.
+    fn granted(
         &mut self,
-        slot: &'static str,
+        tenant: &Tenant,
+        release: &Release,
+        grant: &Grant,
+        parameters: &Parameters,
+        seen: &TenantSeen,
+    ) -> Result<Arc<Rendered>, Report> {
+        let key = key(tenant, release, grant, parameters);
+        let known = self.granted.take().filter(|(known, _)| *known == key).map(|(_, rendered)| rendered);
+        let applied = known.as_ref().is_some_and(|k| stack::is_applied(tenant, k, seen, &self.compared));
+        let rendered = match known {
+            Some(known) if applied && !known.is_lean() => Arc::new(known.lean()),
+            Some(known) if applied || !known.is_lean() => known,
+            _ => Arc::new(stack::render(tenant, release, grant, parameters)?),
+        };
+        self.granted = Some((key, rendered.clone()));
+        Ok(rendered)
+    }
+
+    /// The stack as it would be granted: never applied as it is, for the grant is part of it.
+    fn candidate(
+        &mut self,
         tenant: &Tenant,
         release: &Release,
         grant: &Grant,
         parameters: &Parameters,
     ) -> Result<Arc<Rendered>, Report> {
-        let key = digest::of(&(&release.digest, grant, parameters, &tenant.metadata.uid));
-        if let Some((known, rendered)) = self.rendered.get(slot)
-            && *known == key
-        {
+        let key = key(tenant, release, grant, parameters);
+        if let Some((_, rendered)) = self.candidate.as_ref().filter(|(known, _)| *known == key) {
             return Ok(rendered.clone());
         }
-        let rendered = Arc::new(stack::render(tenant, release, grant, parameters)?);
-        self.rendered.insert(slot, (key, rendered.clone()));
+        let rendered = Arc::new(stack::render(tenant, release, grant, parameters)?.lean());
+        self.candidate = Some((key, rendered.clone()));
         Ok(rendered)
     }
+}
+
+/// What a stack is rendered from.
+fn key(tenant: &Tenant, release: &Release, grant: &Grant, parameters: &Parameters) -> String {
+    digest::of(&(&release.digest, grant, parameters, &tenant.metadata.uid))
 }
 
 /// Whether the fleet's rules let this tenant have its namespace at all.

@@ -9,7 +9,7 @@ use super::{
     step::Step,
 };
 use crate::{
-    api::{Mode, Target as ApiTarget, TenantStatus},
+    api::{Mode, Target as ApiTarget, Tenant, TenantStatus},
     domain::{
         marks,
         report::{Motion, Report, Verdict, Wait},
@@ -35,7 +35,8 @@ pub struct Word<'a> {
 #[derive(Debug)]
 pub struct Next {
     pub step: Option<Step>,
-    pub status: TenantStatus,
+    /// The status as it should be; `None` while the stored one is.
+    status: Option<Box<TenantStatus>>,
     pub report: Report,
     /// Whether its operator's Lease must be sampled: `<namespace>, <name>`.
     pub sample: Option<(String, String)>,
@@ -48,7 +49,13 @@ impl Next {
     #[must_use]
     pub fn nothing() -> Self {
         let report = Report::moving(Motion::Applying, String::new());
-        Self { step: None, status: TenantStatus::default(), report, sample: None, wake: None }
+        Self { step: None, status: None, report, sample: None, wake: None }
+    }
+
+    /// The status as it should be, of the tenant that this is about.
+    #[must_use]
+    pub fn status<'a>(&'a self, tenant: &'a Tenant) -> Option<&'a TenantStatus> {
+        self.status.as_deref().or(tenant.status.as_ref())
     }
 }
 
@@ -134,7 +141,8 @@ impl<'a> Draft<'a> {
         conditions::write(&mut self.status, tenant, &report, None, self.shared.now);
         let may_say = ours && !held_back.is_some_and(Fault::is_of_tenant);
         let step = step.or_else(|| status_step(tenant.status.as_ref(), &self.status).filter(|_| may_say));
-        Next { step, status: self.status, report, sample: None, wake: self.wake }
+        let status = unstored(tenant, self.status);
+        Next { step, status, report, sample: None, wake: self.wake }
     }
 
     /// The next write, in the order in which writes are safe: finalizer, claim, stack, prune.
@@ -185,8 +193,14 @@ impl<'a> Draft<'a> {
         let name = super::lease_name(&self.facts.parameters.tenant, self.shared.catalog, tenant, &self.status);
         let sample = self.sample.then_some(()).and(name).map(|name| (self.facts.parameters.namespace.clone(), name));
         let step = step.filter(|_| !held_back.is_some_and(Fault::is_of_tenant));
-        Next { step, status: self.status, report, sample, wake: self.wake }
+        let status = unstored(tenant, self.status);
+        Next { step, status, report, sample, wake: self.wake }
     }
+}
+
+/// The status, unless it is the one that is stored: 10,000 tenants at rest need no second copy.
+fn unstored(tenant: &Tenant, status: TenantStatus) -> Option<Box<TenantStatus>> {
+    (tenant.status.as_ref() != Some(&status)).then(|| Box::new(status))
 }
 
 /// A write of the status, if it says something new.

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// A rendered stack, in the order in which it is applied.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rendered {
     pub objects: Vec<RenderedObject>,
     /// Digests of the pod templates in it.
@@ -35,12 +35,12 @@ pub struct Rendered {
 }
 
 /// One rendered object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RenderedObject {
     pub key: ObjectKey,
     pub digest: String,
-    /// JSON, marks included, without the epoch.
-    pub manifest: Arc<str>,
+    /// JSON, marks included, without the epoch. `None` once it has been applied: 10,000 stacks at rest need no manifests.
+    pub manifest: Option<Arc<str>>,
     pub stage: u8,
 }
 
@@ -51,6 +51,19 @@ impl Rendered {
     #[must_use]
     pub fn has_workload(&self) -> bool {
         !self.pod_revisions.is_empty()
+    }
+
+    /// The same without what only an apply needs.
+    #[must_use]
+    pub fn lean(&self) -> Self {
+        let objects = self.objects.iter().map(|object| RenderedObject { manifest: None, ..object.clone() });
+        Self { objects: objects.collect(), pod_revisions: self.pod_revisions.clone() }
+    }
+
+    /// Whether manifests are at hand.
+    #[must_use]
+    pub fn is_lean(&self) -> bool {
+        self.objects.iter().any(|object| object.manifest.is_none())
     }
 
     #[must_use]
@@ -123,7 +136,7 @@ fn mark(
     }
     let digest = digest::of(&value);
     annotate(&mut value, "annotations", marks::DIGEST, &digest);
-    Ok(RenderedObject { key, digest, manifest: value.to_string().into(), stage: kind.stage })
+    Ok(RenderedObject { key, digest, manifest: Some(value.to_string().into()), stage: kind.stage })
 }
 
 fn key(value: &Value) -> ObjectKey {
@@ -145,19 +158,44 @@ fn annotate(value: &mut Value, map: &str, key: &str, text: &str) {
     value["metadata"][map][key] = Value::String(text.into());
 }
 
-/// What must be applied: what is missing, what is rendered otherwise than before, what somebody changed.
+/// Our label on an object of another Tenant's UID makes it no more ours than no label at all.
+fn is_ours(tenant: &Tenant, live: &Seen) -> bool {
+    live.tenant_uid == tenant.metadata.uid || tenant.spec.adopt.contains(&live.uid)
+}
+
+/// Whether all of it is there as it was rendered: then nothing is applied, and no manifest is needed.
+#[must_use]
+pub fn is_applied(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared: &Compared) -> bool {
+    rendered.objects.iter().all(|object| {
+        let live = seen.objects.get(&object.key).filter(|live| is_ours(tenant, live));
+        live.is_some_and(|live| {
+            let known = |(at, digest, fields): &(String, String, Vec<String>)| {
+                *at == live.resource_version && *digest == object.digest && fields.is_empty()
+            };
+            live.digest.as_deref() == Some(object.digest.as_str())
+                && (live.as_applied || compared.get(&object.key).is_some_and(known))
+        })
+    })
+}
+
+/// What must be applied: what is missing, what is rendered otherwise than before, what somebody changed. Of a lean stack
+/// nothing is: it is what [`is_applied`] found to be there.
 #[must_use]
 pub fn changes(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared: &mut Compared) -> Vec<Vec<Apply>> {
-    // Our label on an object of another Tenant's UID makes it no more ours than no label at all.
-    let ours = |live: &&Seen| live.tenant_uid == tenant.metadata.uid || tenant.spec.adopt.contains(&live.uid);
     let mut stages: BTreeMap<u8, Vec<Apply>> = BTreeMap::new();
     for object in &rendered.objects {
-        let live = seen.objects.get(&object.key).filter(ours);
+        let Some(manifest) = &object.manifest else { continue };
+        let live = seen.objects.get(&object.key).filter(|live| is_ours(tenant, live));
         let why = match live {
             None => Why::Missing,
             Some(live) if live.digest.as_deref() != Some(object.digest.as_str()) => Why::Rendered,
+            Some(live) if live.as_applied => {
+                compared.remove(&object.key);
+                continue;
+            }
             Some(live) => {
-                let fields = compare(object, &live.resource_version, &live.content, compared);
+                let rendered = (manifest.as_ref(), object.digest.as_str());
+                let fields = compare(&object.key, rendered, (&live.resource_version, &live.content), compared);
                 if fields.is_empty() {
                     continue;
                 }
@@ -165,25 +203,30 @@ pub fn changes(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared
             }
         };
         let uid = live.map(|l| l.uid.clone());
-        let apply = Apply { key: object.key.clone(), manifest: object.manifest.clone(), uid, why };
+        let apply = Apply { key: object.key.clone(), manifest: manifest.clone(), uid, why };
         stages.entry(object.stage).or_default().push(apply);
     }
     stages.into_values().collect()
 }
 
-fn compare(object: &RenderedObject, version: &str, content: &str, compared: &mut Compared) -> Vec<String> {
-    if let Some((at, digest, fields)) = compared.get(&object.key)
+fn compare(
+    key: &ObjectKey,
+    (manifest, wanted): (&str, &str),
+    (version, content): (&str, &str),
+    compared: &mut Compared,
+) -> Vec<String> {
+    if let Some((at, digest, fields)) = compared.get(key)
         && at == version
-        && *digest == object.digest
+        && digest == wanted
     {
         return fields.clone();
     }
     let parse = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
     let fields = match content {
         "" => vec!["too large to be compared".to_owned()],
-        content => drift::differences(&parse(&object.manifest), &parse(content)),
+        content => drift::differences(&parse(manifest), &parse(content)),
     };
-    compared.insert(object.key.clone(), (version.to_owned(), object.digest.clone(), fields.clone()));
+    compared.insert(key.clone(), (version.to_owned(), wanted.to_owned(), fields.clone()));
     fields
 }
 
