@@ -25,14 +25,22 @@ const NEVER: &str = "1";
 /// Whose objects are written.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {
+    pub tenant: &'a str,
     pub uid: &'a str,
     pub namespace: &'a str,
     /// UIDs of existing objects that the user lets us take over.
     pub adopt: &'a [String],
 }
 
+impl Owner<'_> {
+    /// Whether the object says that it is of this very Tenant.
+    pub(super) fn owns(&self, object: &DynamicObject) -> bool {
+        object.annotations().get(marks::TENANT_UID).is_some_and(|marked| marked == self.uid)
+    }
+}
+
 impl Writer {
-    fn api(&self, key: &ObjectKey) -> Result<(Api<DynamicObject>, Source), Failure> {
+    pub(super) fn api(&self, key: &ObjectKey) -> Result<(Api<DynamicObject>, Source), Failure> {
         let Some(kind) = key.stack_kind() else {
             return Err(Failure::new(key.spoken(), FaultKind::Invalid, "is of no kind that stacks may hold"));
         };
@@ -106,8 +114,7 @@ impl Writer {
         let name = apply.key.spoken();
         let there = self.write(term, &name, api.get(&apply.key.name)).await?;
         let uid = there.uid().unwrap_or_default();
-        let ours = there.annotations().get(marks::TENANT_UID).is_some_and(|marked| marked == owner.uid);
-        if !ours && !owner.adopt.contains(&uid) {
+        if !owner.owns(&there) && !owner.adopt.contains(&uid) {
             let message = format!(
                 "exists already and is not of this tenant: nothing was written. Remove it, or let Leasehold take it over by adding its UID {uid} to spec.adopt"
             );
@@ -217,7 +224,7 @@ fn guarded(patch: &Value, uid: &str) -> Value {
 }
 
 /// The same, with the epoch.
-fn stamped(term: &Term, patch: &Value, uid: &str) -> Value {
+pub(super) fn stamped(term: &Term, patch: &Value, uid: &str) -> Value {
     let mut patch = guarded(patch, uid);
     patch["metadata"]["annotations"][marks::EPOCH] = epoch(term).to_string().into();
     patch

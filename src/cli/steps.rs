@@ -1,6 +1,7 @@
 //! A planned step in a person's words. Pure.
 use crate::{
     api::{Grant, Tenant},
+    domain::object::ObjectKey,
     plan::tenant::{Apply, Step, Target, Why},
 };
 
@@ -27,6 +28,10 @@ pub fn describe(step: &Step, tenant: &Tenant) -> Option<String> {
         Step::Finalize(kinds) => {
             let kinds: Vec<&str> = kinds.iter().map(|kind| kind.kind.as_str()).collect();
             format!("ask the custom resources to go while their operator runs: {}", kinds.join(", "))
+        }
+        Step::Recall(keys) => {
+            let keys: Vec<String> = keys.iter().map(ObjectKey::spoken).collect();
+            format!("look up what the inventory names and no watch shows: {}", some(&keys))
         }
         Step::Scale(targets) => format!("scale to zero: {}", names(targets)),
         Step::Delete(targets) => format!("delete {}", names(targets)),

@@ -2,7 +2,7 @@
 
 /// On every object of a stack and on its pods: the Tenant's name. What the watches select by.
 pub const TENANT: &str = "leasehold.dev/tenant";
-/// On every object of a stack: the Tenant's UID. An object without it is not ours.
+/// On every object of a stack, and on its pods: the Tenant's UID. What has none, or another one, is not ours.
 pub const TENANT_UID: &str = "leasehold.dev/tenant-uid";
 /// On every object of a stack: digest of what was rendered, so that a field that is no longer rendered is noticed.
 pub const DIGEST: &str = "leasehold.dev/digest";

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::object::{CrdSeen, LeaseSeen, Objects, PodSeen};
+use super::object::{CrdSeen, LeaseSeen, ObjectKey, Objects, PodSeen};
 use crate::api::{FleetSpec, OperatorRelease, PolicySpec, Rollout, Tenant};
 
 /// The observed state of the cluster.
@@ -57,6 +57,8 @@ pub struct TenantSeen {
     pub fault: Option<Fault>,
     /// Custom resources that were still there when they were last asked to go, while the tenant is offboarded.
     pub customs: Option<Customs>,
+    /// Objects of the inventory that no watch shows and that were looked up, while the tenant is offboarded.
+    pub lookups: BTreeMap<ObjectKey, Lookup>,
     /// Repairs of drift in a row: somebody may be working against us.
     pub repairs: Repairs,
     /// Counts changes to anything above.
@@ -69,6 +71,15 @@ pub struct Customs {
     /// `Kind/name`, or why they could not be looked at.
     pub left: Vec<String>,
     pub at: Timestamp,
+}
+
+/// What a look at an object told that no watch shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// It is not there; or it is the tenant's and got its label back, so that the watch shows it.
+    Settled,
+    /// It is there and does not carry this tenant's mark.
+    Stray,
 }
 
 /// Repairs of drift that followed each other closely.

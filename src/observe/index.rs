@@ -7,8 +7,8 @@ use kube::{ResourceExt, api::DynamicObject};
 
 use super::watch::{Change, Source, Step};
 use crate::domain::{
-    object::LeaseSeen,
-    world::{Customs, Fault, Repairs, TenantSeen, World},
+    object::{LeaseSeen, ObjectKey},
+    world::{Customs, Fault, Lookup, Repairs, TenantSeen, World},
 };
 
 /// The World, kept up to date.
@@ -120,6 +120,14 @@ impl Index {
     pub fn customs(&mut self, tenant: &str, left: Vec<String>, now: Timestamp) {
         if let Some(seen) = self.world.tenants.get_mut(tenant) {
             seen.customs = Some(Customs { left, at: now });
+            seen.version += 1;
+        }
+    }
+
+    /// Notes what became of objects that no watch shows.
+    pub fn looked_up(&mut self, tenant: &str, lookups: BTreeMap<ObjectKey, Lookup>) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            seen.lookups.extend(lookups);
             seen.version += 1;
         }
     }

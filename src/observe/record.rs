@@ -8,7 +8,12 @@ use serde::de::DeserializeOwned;
 use super::{allowance, index::Index, reduce, watch::Source};
 use crate::{
     api::{FleetPolicy, OperatorRelease, Rollout, RolloutPolicy, Tenant},
-    domain::{crd, kinds::StackKind, object::CrdSeen, world::Undecodable},
+    domain::{
+        crd,
+        kinds::StackKind,
+        object::{CrdSeen, PodSeen},
+        world::Undecodable,
+    },
 };
 
 impl Index {
@@ -48,6 +53,7 @@ impl Index {
             Source::Pods => {
                 if let Some((name, pod)) = reduce::pod(object)
                     && self.at_home(&pod.tenant, &pod.namespace)
+                    && self.made(&pod)
                     && self.has_room_for_pod(&pod.tenant, &name)
                 {
                     let seen = self.tenant(&pod.tenant.clone());
@@ -63,6 +69,12 @@ impl Index {
 
     fn record_tenant(&mut self, name: &str, tenant: Tenant, now: Timestamp) {
         let seen = self.tenant(name);
+        let uid = |tenant: &Tenant| tenant.metadata.uid.clone();
+        // What was found out about one that is gone says nothing of another one of its name.
+        if seen.tenant.as_deref().map(uid) != Some(uid(&tenant)) {
+            seen.customs = None;
+            seen.lookups.clear();
+        }
         let wanted = |t: &Tenant| (t.spec.version.clone(), t.metadata.uid.clone());
         if seen.tenant.as_deref().map(wanted) != Some(wanted(&tenant)) {
             seen.desired_since = now;
@@ -74,7 +86,7 @@ impl Index {
         // What came before the Tenant was taken on its label's word; a label is anybody's to write.
         let home = tenant.target_namespace();
         seen.objects.retain(|key, _| key.home() == home);
-        seen.pods.retain(|_, pod| pod.namespace == home);
+        seen.pods.retain(|_, pod| pod.namespace == home && pod.tenant_uid == tenant.metadata.uid);
         seen.tenant = Some(Arc::new(tenant));
         seen.version += 1;
     }
@@ -84,6 +96,12 @@ impl Index {
     fn at_home(&self, tenant: &str, namespace: &str) -> bool {
         let known = self.world.tenants.get(tenant).and_then(|seen| seen.tenant.as_ref());
         known.is_none_or(|tenant| tenant.target_namespace() == namespace)
+    }
+
+    /// Whether a pod is of that very Tenant's stack. The label stays on what a tenant of the same name left behind.
+    fn made(&self, pod: &PodSeen) -> bool {
+        let known = self.world.tenants.get(&pod.tenant).and_then(|seen| seen.tenant.as_ref());
+        known.is_none_or(|tenant| tenant.metadata.uid == pod.tenant_uid)
     }
 
     fn record_object(&mut self, kind: &StackKind, object: &DynamicObject) {

@@ -1,6 +1,11 @@
 //! What is worth an event, worked out from what a write changes.
+use std::collections::BTreeMap;
+
 use super::tenant::{Step, Why};
-use crate::api::TenantStatus;
+use crate::{
+    api::TenantStatus,
+    domain::{object::ObjectKey, world::Lookup},
+};
 
 /// An event about one object: reason for programs, note for people.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +20,18 @@ impl Notice {
         // The API allows a kilobyte.
         Self { warning, reason: reason.into(), note: note.into().chars().take(1000).collect() }
     }
+}
+
+/// The event about objects that an offboarding leaves as they are.
+#[must_use]
+pub fn left_behind(lookups: &BTreeMap<ObjectKey, Lookup>) -> Option<Notice> {
+    let strays = lookups.iter().filter(|(_, lookup)| **lookup == Lookup::Stray).map(|(key, _)| key.spoken());
+    let strays: Vec<String> = strays.collect();
+    let note = format!(
+        "in the inventory, and not this tenant's by their marks: neither changed nor deleted, unless their namespace is: {}",
+        strays.join(", ")
+    );
+    (!strays.is_empty()).then(|| Notice::new(true, "LeftBehind", note))
 }
 
 /// The events of one step of a tenant, once it succeeded.
@@ -52,6 +69,7 @@ pub fn of_step(step: &Step, old: Option<&TenantStatus>) -> Vec<Notice> {
         | Step::Mark { .. }
         | Step::Scale(_)
         | Step::Unmark(_)
+        | Step::Recall(_)
         | Step::Finalize(_) => Vec::new(),
     }
 }

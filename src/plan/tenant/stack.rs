@@ -115,6 +115,7 @@ fn mark(
     if kind.is_workload() {
         let template = &mut value["spec"]["template"];
         annotate(template, "labels", marks::TENANT, &parameters.tenant);
+        annotate(template, "annotations", marks::TENANT_UID, uid);
         let revision = digest::of(template);
         annotate(template, "annotations", marks::POD_REVISION, &revision);
         pod_revisions.insert(revision);

@@ -18,6 +18,9 @@ pub enum Step {
         uid: String,
         cost: Option<&'static str>,
     },
+    /// Look up these objects of the inventory, which no watch shows. What carries the tenant's UID and has lost its label
+    /// gets it back, so that it goes the way of all others.
+    Recall(Vec<ObjectKey>),
     /// Ask the tenant's custom resources of these kinds to go, while its operator can still finalize them.
     Finalize(Vec<CustomKind>),
     /// Scale workloads to zero.
@@ -80,6 +83,7 @@ impl Step {
             Self::Status(_) => "status",
             Self::Apply(_) => "apply",
             Self::Mark { .. } => "mark",
+            Self::Recall(_) => "recall",
             Self::Finalize(_) => "finalize",
             Self::Scale(_) => "scale",
             Self::Delete(_) => "delete",
