@@ -53,9 +53,12 @@ pub struct Render {
     /// File or folder with Tenants, OperatorReleases and at most one FleetPolicy; `-` for standard input. May be repeated.
     #[arg(short, long = "filename", value_name = "FILE", required = true)]
     filename: Vec<PathBuf>,
-    /// Render as for a cluster that serves ServiceMonitors (monitoring.coreos.com/v1).
+    /// Render as for a cluster that serves ServiceMonitors and PodMonitors (monitoring.coreos.com/v1).
     #[arg(long)]
     service_monitors: bool,
+    /// Render as under a Leasehold that lets stacks hold Secrets (features.secrets of its chart).
+    #[arg(long)]
+    secrets: bool,
 }
 
 impl Render {
@@ -71,7 +74,9 @@ impl Render {
                 return Ok(ExitCode::from(UNREADABLE));
             }
         };
-        let rendered = render(input, Apis { service_monitor: self.service_monitors })?;
+        let monitors = self.service_monitors;
+        let apis = Apis { secret: self.secrets, service_monitor: monitors, pod_monitor: monitors };
+        let rendered = render(input, apis)?;
         rendered.notes.iter().for_each(|note| eprintln!("note: {note}"));
         output::print(&rendered.yaml)?;
         rendered.findings.iter().for_each(|finding| eprintln!("finding: {finding}"));

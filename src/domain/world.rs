@@ -2,8 +2,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::object::{CrdSeen, LeaseSeen, ObjectKey, Objects, PodSeen};
+use super::{
+    kinds::StackKind,
+    object::{CrdSeen, LeaseSeen, ObjectKey, Objects, PodSeen},
+};
 use crate::api::{FleetSpec, OperatorRelease, PolicySpec, Rollout, Tenant};
 
 /// The observed state of the cluster.
@@ -35,10 +39,28 @@ pub struct Undecodable {
     pub reported: bool,
 }
 
-/// Optional APIs that the cluster serves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Optional kinds that stacks may hold here: the cluster serves them, and Leasehold was told that it may read them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Apis {
+    pub secret: bool,
     pub service_monitor: bool,
+    pub pod_monitor: bool,
+}
+
+impl Apis {
+    /// A cluster with everything.
+    pub const ALL: Self = Self { secret: true, service_monitor: true, pod_monitor: true };
+
+    /// Whether stacks may hold that kind here.
+    #[must_use]
+    pub fn has(&self, kind: &StackKind) -> bool {
+        match kind.kind {
+            "Secret" => self.secret,
+            "ServiceMonitor" => self.service_monitor,
+            "PodMonitor" => self.pod_monitor,
+            _ => true,
+        }
+    }
 }
 
 /// One tenant and everything that carries its mark.

@@ -1,5 +1,6 @@
 //! Watches in, [`World`](crate::domain::world::World) out. Reads only: nothing here writes, and nothing here decides.
 mod allowance;
+mod apis;
 mod index;
 mod lease;
 mod record;
@@ -7,6 +8,7 @@ mod reduce;
 mod watch;
 
 pub use self::{
+    apis::served,
     index::{Index, WentBack},
     lease::{Sample, Sampler},
     watch::{Change, Source, Step, start},

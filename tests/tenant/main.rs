@@ -3,4 +3,5 @@
 mod desk;
 
 mod epochs;
+mod kinds;
 mod offboard;

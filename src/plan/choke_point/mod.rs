@@ -21,10 +21,12 @@ use std::ops::Deref;
 use finding::Findings;
 pub use finding::{Finding, RuleId};
 pub use glob::matches as glob;
-pub use kinds::ALLOWED_KINDS;
 
 use super::render::{Manifest, Stamp, stamp};
-use crate::api::{FleetSpec, PodSecurity, PolicyRule};
+use crate::{
+    api::{FleetSpec, PodSecurity, PolicyRule},
+    domain::world::Apis,
+};
 
 /// What one tenant's objects may be. Computed by Leasehold; nothing in it comes from a template or from values.
 #[derive(Clone, Debug)]
@@ -43,10 +45,12 @@ pub struct Scope {
     pub protected_namespaces: Vec<String>,
     /// Pods that a rollout may have beyond the replicas, at least.
     pub surge: u32,
+    /// Optional kinds that there are.
+    pub apis: Apis,
 }
 
 impl Scope {
-    /// The scope of a tenant under a fleet's policy.
+    /// The scope of a tenant under a fleet's policy, on a cluster with every optional kind.
     #[must_use]
     pub fn new(tenant: impl Into<String>, namespace: impl Into<String>, fleet: &FleetSpec, surge: u32) -> Self {
         Self {
@@ -57,6 +61,7 @@ impl Scope {
             allowed_images: fleet.allowed_images.clone(),
             protected_namespaces: fleet.protected_namespaces.clone(),
             surge,
+            apis: Apis::ALL,
         }
     }
 }

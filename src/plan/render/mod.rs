@@ -23,6 +23,7 @@ mod manifest;
 mod output;
 mod plain;
 pub mod quantity;
+mod secret;
 mod shape;
 mod stack;
 mod stamp;

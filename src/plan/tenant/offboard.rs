@@ -98,20 +98,12 @@ fn leave(marked: Vec<Target>) -> Farewell {
 
 /// Namespace, data and what bounds them stay; the operator and its rights go.
 fn stays_when_retained(key: &ObjectKey) -> bool {
-    matches!(
-        key.kind.as_str(),
-        "Namespace" | "ResourceQuota" | "LimitRange" | "NetworkPolicy" | "PersistentVolumeClaim" | "ConfigMap"
-    )
+    key.stack_kind().is_some_and(|kind| kind.retained)
 }
 
 /// The order of removal: lower goes first.
 fn rank(key: &ObjectKey) -> u8 {
-    match key.kind.as_str() {
-        "Deployment" | "StatefulSet" | "PodDisruptionBudget" | "Service" | "ServiceMonitor" => 0,
-        "RoleBinding" | "Role" | "ServiceAccount" | "ConfigMap" => 1,
-        "NetworkPolicy" | "ResourceQuota" | "LimitRange" | "PersistentVolumeClaim" => 2,
-        _ => 3,
-    }
+    key.stack_kind().map_or(0, |kind| kind.farewell)
 }
 
 fn remove(seen: &TenantSeen, go: &[(&ObjectKey, &Seen)]) -> Farewell {
