@@ -18,7 +18,10 @@ pub struct World {
     pub releases: BTreeMap<String, Arc<OperatorRelease>>,
     pub policies: BTreeMap<String, PolicySpec>,
     pub rollouts: BTreeMap<String, Rollout>,
+    /// The FleetPolicy, or what applies without one. Leasehold's own namespace is always protected.
     pub fleet: FleetSpec,
+    /// Why the FleetPolicy cannot be read, when there is one and this process has read none: then `fleet` says nothing.
+    pub fleet_unread: Option<String>,
     pub crds: BTreeMap<String, CrdSeen>,
     pub apis: Apis,
     /// Objects of our own kinds that could not be decoded, by plural and name.

@@ -3,6 +3,7 @@ mod allowance;
 mod apis;
 mod index;
 mod lease;
+mod note;
 mod record;
 mod reduce;
 mod watch;

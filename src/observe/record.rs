@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::{allowance, index::Index, reduce, watch::Source};
 use crate::{
-    api::{FleetPolicy, OperatorRelease, Rollout, RolloutPolicy, Tenant},
+    api::{FleetPolicy, FleetSpec, OperatorRelease, Rollout, RolloutPolicy, Tenant},
     domain::{
         crd,
         kinds::StackKind,
@@ -41,14 +41,7 @@ impl Index {
                     self.world.rollouts.insert(name, rollout);
                 }
             }
-            Source::Fleet => {
-                if let Some(policy) = self.decode::<FleetPolicy>(source, object)
-                    && self.world.fleet != policy.spec
-                {
-                    self.world.fleet = policy.spec;
-                    self.world.shared_version += 1;
-                }
-            }
+            Source::Fleet => self.record_fleet(object),
             Source::Crds => self.record_crd(&name, object),
             Source::Pods => {
                 if let Some((name, pod)) = reduce::pod(object)
@@ -64,6 +57,40 @@ impl Index {
                 }
             }
             Source::Stack(kind) => self.record_object(kind, object),
+        }
+    }
+
+    /// One that cannot be read leaves the last one that could in force. Without any, nobody knows the ceilings: that is noted,
+    /// and nothing is granted.
+    fn record_fleet(&mut self, object: &DynamicObject) {
+        match self.decode::<FleetPolicy>(Source::Fleet, object) {
+            Some(policy) => {
+                self.fleet_read = true;
+                self.set_fleet(policy.spec, None);
+            }
+            None if self.fleet_read => {}
+            None => {
+                let key = (Source::Fleet.name().to_owned(), object.name_any());
+                let error = self.world.undecodable.get(&key).map(|found| found.error.clone());
+                self.set_fleet(FleetSpec::default(), Some(error.unwrap_or_default()));
+            }
+        }
+    }
+
+    /// There is none, or no longer: the defaults apply.
+    pub(super) fn no_fleet_policy(&mut self) {
+        self.fleet_read = false;
+        self.set_fleet(FleetSpec::default(), None);
+    }
+
+    fn set_fleet(&mut self, mut fleet: FleetSpec, unread: Option<String>) {
+        if !self.home.is_empty() && !fleet.protected_namespaces.contains(&self.home) {
+            fleet.protected_namespaces.push(self.home.clone());
+        }
+        if self.world.fleet != fleet || self.world.fleet_unread != unread {
+            self.world.fleet = fleet;
+            self.world.fleet_unread = unread;
+            self.world.shared_version += 1;
         }
     }
 

@@ -194,6 +194,7 @@ async fn assemble(
     let sampler = Sampler::new(watching, samples);
     let mut index = Index::default();
     index.set_apis(apis);
+    index.set_home(&options.lease_namespace);
     let bound = write_bound(timings);
     let tasks = Tasks {
         writer: Writer::new(writing.clone(), bound),

@@ -56,13 +56,11 @@ pub fn merge(into: &mut Value, more: &Value) {
 impl Desk {
     /// A cluster with a release, which serves these optional APIs. No Tenant yet.
     pub fn new(apis: Apis) -> Self {
-        let mut index = Index::default();
-        index.set_apis(apis);
         let mut desk = Self {
             epoch: Epoch::default(),
             planner: Planner::default(),
             store: BTreeMap::new(),
-            index,
+            index: index(apis),
             now: "2026-01-05T10:00:00Z".parse().unwrap(),
             version: 0,
         };
@@ -77,6 +75,16 @@ impl Desk {
         desk.settle();
         assert_eq!(desk.report().word(), "Done", "{}", desk.report().note);
         desk
+    }
+
+    /// Another process in place of this one: it sees what there is, Tenants first, and remembers nothing.
+    pub fn restart(&mut self) {
+        (self.index, self.planner) = (index(self.world().apis), Planner::default());
+        let mut all: Vec<(Source, Value)> = self.store.values().cloned().collect();
+        all.sort_by_key(|(source, _)| matches!(source, Source::Pods | Source::Stack(_)));
+        for (source, object) in &all {
+            self.show(*source, object);
+        }
     }
 
     pub fn world(&self) -> &World {
@@ -261,6 +269,13 @@ impl Desk {
             }
         });
     }
+}
+
+fn index(apis: Apis) -> Index {
+    let mut index = Index::default();
+    index.set_apis(apis);
+    index.set_home("the-leaseholds");
+    index
 }
 
 fn place(key: &ObjectKey) -> (Source, String) {

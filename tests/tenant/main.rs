@@ -3,5 +3,6 @@
 mod desk;
 
 mod epochs;
+mod fleet_policy;
 mod kinds;
 mod offboard;

@@ -37,7 +37,8 @@ pub struct Scope {
     pub namespace: String,
     /// The least that the namespace enforces and that every pod fits.
     pub pod_security: PodSecurity,
-    /// The most that any Role may grant; `None`: anything without wildcards and without rights to widen rights.
+    /// The most that any Role may grant; `None`: anything without wildcards, without rights to widen rights, and without the
+    /// delicate ones.
     pub allowed_rules: Option<Vec<PolicyRule>>,
     /// Images, with `*` for any run of characters; `None`: any.
     pub allowed_images: Option<Vec<String>>,
