@@ -80,17 +80,17 @@ impl Writer {
         owner: Owner<'_>,
         apply: &Apply,
     ) -> Result<(Source, DynamicObject), Failure> {
-        let name = apply.key.spoken();
-        let mut manifest: Value = serde_json::from_str(&apply.manifest)
+        let name = apply.object.key.spoken();
+        let mut manifest: Value = serde_json::from_str(&apply.object.manifest)
             .map_err(|e| Failure::new(&name, FaultKind::Invalid, format!("rendered no JSON: {e}")))?;
         manifest["metadata"]["annotations"][marks::EPOCH] = epoch(term).to_string().into();
         match &apply.uid {
             Some(uid) => manifest["metadata"]["uid"] = uid.clone().into(),
             None => manifest["metadata"]["resourceVersion"] = NEVER.into(),
         }
-        let (api, source) = self.api(&apply.key)?;
+        let (api, source) = self.api(&apply.object.key)?;
         let params = PatchParams::apply(&marks::field_manager(owner.namespace)).force();
-        let sent = self.send(term, &name, api.patch(&apply.key.name, &params, &Patch::Apply(&manifest))).await?;
+        let sent = self.send(term, &name, api.patch(&apply.object.key.name, &params, &Patch::Apply(&manifest))).await?;
         match sent {
             Ok(object) => Ok((source, object)),
             Err(kube::Error::Api(status)) if status.code == 409 && apply.uid.is_none() => {
@@ -111,8 +111,8 @@ impl Writer {
         api: &Api<DynamicObject>,
         params: &PatchParams,
     ) -> Result<DynamicObject, Failure> {
-        let name = apply.key.spoken();
-        let there = self.write(term, &name, api.get(&apply.key.name)).await?;
+        let name = apply.object.key.spoken();
+        let there = self.write(term, &name, api.get(&apply.object.key.name)).await?;
         let uid = there.uid().unwrap_or_default();
         if !owner.owns(&there) && !owner.adopt.contains(&uid) {
             let message = format!(
@@ -124,7 +124,7 @@ impl Writer {
         if let Some(metadata) = manifest["metadata"].as_object_mut() {
             metadata.remove("resourceVersion");
         }
-        self.write(term, &name, api.patch(&apply.key.name, params, &Patch::Apply(&manifest))).await
+        self.write(term, &name, api.patch(&apply.object.key.name, params, &Patch::Apply(&manifest))).await
     }
 
     /// Deletes; what is gone already, or was replaced by an object of another UID, is done.

@@ -55,14 +55,14 @@ fn applying(applies: &[&Apply]) -> String {
     let drifted: Vec<String> = applies
         .iter()
         .filter_map(|apply| match &apply.why {
-            Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
+            Why::Drift(fields) => Some(format!("{} ({})", apply.object.key.spoken(), fields.join(", "))),
             Why::Missing | Why::Rendered => None,
         })
         .collect();
     if drifted.len() == applies.len() {
         return format!("put back {}", some(&drifted));
     }
-    let spoken: Vec<String> = applies.iter().map(|apply| apply.key.spoken()).collect();
+    let spoken: Vec<String> = applies.iter().map(|apply| apply.object.key.spoken()).collect();
     format!("apply {}", some(&spoken))
 }
 

@@ -46,8 +46,8 @@ pub fn of_step(step: &Step, old: Option<&TenantStatus>) -> Vec<Notice> {
                     && s.running.is_some()
             });
             let drifted = stages.iter().flatten().filter_map(|apply| match &apply.why {
-                Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
-                Why::Missing if settled => Some(format!("{} (deleted)", apply.key.spoken())),
+                Why::Drift(fields) => Some(format!("{} ({})", apply.object.key.spoken(), fields.join(", "))),
+                Why::Missing if settled => Some(format!("{} (deleted)", apply.object.key.spoken())),
                 Why::Missing | Why::Rendered => None,
             });
             let drifted: Vec<String> = drifted.collect();

@@ -177,7 +177,7 @@ impl Desk {
             }
             Step::Apply(stages) => {
                 for apply in stages.iter().flatten() {
-                    self.apply(serde_json::from_str(&apply.manifest).unwrap());
+                    self.apply(serde_json::from_str(&apply.object.manifest).unwrap());
                 }
             }
             Step::Recall(keys) => {

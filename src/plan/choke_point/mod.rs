@@ -1,11 +1,12 @@
 //! The one check that every rendered object passes before it can become a write, whatever path it came by.
 //!
 //! In: a whole rendered stack, and the [`Scope`] of its tenant. Out: [`Admitted`] objects, which only this module can make and
-//! which are the only ones `act` takes; or findings. Never: a look at the cluster, at the author, or at how an object
+//! which are the only ones that [`Apply`](super::tenant::Apply), and with it `act`, takes; or findings. Never: a look at the cluster, at the author, or at how an object
 //! came to be. A rule about one object may look at the others (a quota must hold the pods of all of them).
 //!
-//! Checked is what a template rendered; stamped is what was checked. The stamp adds only marks that are computed here.
+//! Checked is what a template rendered; marked is what was checked. Marks are computed here and nowhere else.
 #![deny(clippy::indexing_slicing)]
+mod admitted;
 mod finding;
 mod glob;
 mod kinds;
@@ -16,13 +17,12 @@ mod pods;
 mod quota;
 mod rbac;
 
-use std::ops::Deref;
-
+pub use admitted::{Admitted, Marks, Object};
 use finding::Findings;
 pub use finding::{Finding, RuleId};
 pub use glob::matches as glob;
 
-use super::render::{Manifest, Stamp, stamp};
+use super::render::Manifest;
 use crate::{
     api::{FleetSpec, PodSecurity, PolicyRule},
     domain::world::Apis,
@@ -67,25 +67,6 @@ impl Scope {
     }
 }
 
-/// An object that passed the check, with our marks on it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Admitted(Manifest);
-
-impl Deref for Admitted {
-    type Target = Manifest;
-
-    fn deref(&self) -> &Manifest {
-        &self.0
-    }
-}
-
-impl Admitted {
-    #[must_use]
-    pub fn into_inner(self) -> Manifest {
-        self.0
-    }
-}
-
 /// Everything that is wrong with a rendered stack; empty: nothing is. Takes objects without our marks.
 #[must_use]
 pub fn check(manifests: &[Manifest], scope: &Scope) -> Vec<Finding> {
@@ -99,20 +80,14 @@ pub fn check(manifests: &[Manifest], scope: &Scope) -> Vec<Finding> {
     findings.0
 }
 
-/// Checks a rendered stack, and stamps what passed.
+/// Checks a rendered stack, and marks what passed.
 ///
 /// # Errors
 /// Every finding, when there is one: a stack is applied whole or not at all.
-pub fn admit(manifests: Vec<Manifest>, scope: &Scope, marks: &Stamp) -> Result<Vec<Admitted>, Vec<Finding>> {
+pub fn admit(manifests: Vec<Manifest>, scope: &Scope, marks: Marks<'_>) -> Result<Vec<Admitted>, Vec<Finding>> {
     let findings = check(&manifests, scope);
     if !findings.is_empty() {
         return Err(findings);
     }
-    Ok(manifests
-        .into_iter()
-        .map(|mut manifest| {
-            stamp(&mut manifest, marks);
-            Admitted(manifest)
-        })
-        .collect())
+    Ok(manifests.into_iter().filter_map(|manifest| Admitted::new(manifest, scope, marks)).collect())
 }

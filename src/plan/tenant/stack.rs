@@ -1,10 +1,7 @@
 //! A tenant's stack as it should be: rendered from the grant, marked as ours, checked at the one choke point.
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     drift,
@@ -14,34 +11,23 @@ use super::{
 use crate::{
     api::{Grant, Tenant},
     domain::{
-        digest, kinds, marks,
+        kinds,
         object::{ObjectKey, Seen},
         report::{Reason, Report},
         world::TenantSeen,
     },
     plan::{
         catalog::Release,
-        choke_point::{self, RuleId, Scope},
-        render::Manifest,
+        choke_point::{self, Admitted, Finding, Marks, RuleId},
     },
 };
 
 /// A rendered stack, in the order in which it is applied.
 #[derive(Debug, Default)]
 pub struct Rendered {
-    pub objects: Vec<RenderedObject>,
+    pub objects: Vec<Admitted>,
     /// Digests of the pod templates in it.
     pub pod_revisions: BTreeSet<String>,
-}
-
-/// One rendered object.
-#[derive(Debug)]
-pub struct RenderedObject {
-    pub key: ObjectKey,
-    pub digest: String,
-    /// JSON, marks included, without the epoch.
-    pub manifest: Arc<str>,
-    pub stage: u8,
 }
 
 /// What was compared before: object, its resourceVersion, what was rendered, and the differences.
@@ -75,75 +61,21 @@ pub fn render(tenant: &Tenant, release: &Release, grant: &Grant, parameters: &Pa
         let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Report::blocked(Reason::TemplateError, format!("template of {}: {}", release.name, all.join("; ")))
     })?;
-    check(&manifests, &parameters.scope(), release)?;
-    let mut rendered = Rendered::default();
-    for manifest in manifests {
-        let object = mark(manifest, tenant, grant, parameters, &mut rendered.pod_revisions)?;
-        rendered.objects.push(object);
-    }
-    rendered.objects.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
-    Ok(rendered)
+    let grant = serde_json::to_string(grant).unwrap_or_default();
+    let marks = Marks { tenant_uid: tenant.metadata.uid.as_deref().unwrap_or_default(), grant: &grant };
+    let mut objects =
+        choke_point::admit(manifests, &parameters.scope(), marks).map_err(|findings| refused(&findings, release))?;
+    objects.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
+    let pod_revisions = objects.iter().filter_map(|object| object.pod_revision.clone()).collect();
+    Ok(Rendered { objects, pod_revisions })
 }
 
-/// The one choke point: whatever path a manifest came by, it passes here before it can be an action.
-fn check(manifests: &[Manifest], scope: &Scope, release: &Release) -> Result<(), Report> {
-    let findings = choke_point::check(manifests, scope);
-    let Some(first) = findings.first() else { return Ok(()) };
+fn refused(findings: &[Finding], release: &Release) -> Report {
     let quota = findings.iter().all(|f| f.rule == RuleId::QuotaTooSmall);
     let reason = if quota { Reason::QuotaTooSmall } else { Reason::Refused };
     let more = if findings.len() > 1 { format!(" (and {} more findings)", findings.len() - 1) } else { String::new() };
-    Err(Report::blocked(reason, format!("stack of {} refused: {first}{more}", release.name)))
-}
-
-/// Stamps what makes the object ours and gives it its digest.
-fn mark(
-    manifest: Manifest,
-    tenant: &Tenant,
-    grant: &Grant,
-    parameters: &Parameters,
-    pod_revisions: &mut BTreeSet<String>,
-) -> Result<RenderedObject, Report> {
-    let mut value = manifest.value;
-    let key = key(&value);
-    let Some(kind) = key.stack_kind() else {
-        return Err(Report::blocked(Reason::Refused, format!("{} is no kind that stacks may hold", key.spoken())));
-    };
-    let uid = tenant.metadata.uid.as_deref().unwrap_or_default();
-    annotate(&mut value, "labels", marks::TENANT, &parameters.tenant);
-    annotate(&mut value, "labels", "app.kubernetes.io/managed-by", "leasehold");
-    annotate(&mut value, "annotations", marks::TENANT_UID, uid);
-    if kind.is_workload() {
-        let template = &mut value["spec"]["template"];
-        annotate(template, "labels", marks::TENANT, &parameters.tenant);
-        annotate(template, "annotations", marks::TENANT_UID, uid);
-        let revision = digest::of(template);
-        annotate(template, "annotations", marks::POD_REVISION, &revision);
-        pod_revisions.insert(revision);
-        let grant = serde_json::to_string(grant).unwrap_or_default();
-        annotate(&mut value, "annotations", marks::GRANT, &grant);
-    }
-    let digest = digest::of(&value);
-    annotate(&mut value, "annotations", marks::DIGEST, &digest);
-    Ok(RenderedObject { key, digest, manifest: value.to_string().into(), stage: kind.stage })
-}
-
-fn key(value: &Value) -> ObjectKey {
-    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let api_version = text("/apiVersion");
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    ObjectKey {
-        namespace: text("/metadata/namespace").into(),
-        name: text("/metadata/name").into(),
-        group: group.into(),
-        kind: text("/kind").into(),
-    }
-}
-
-fn annotate(value: &mut Value, map: &str, key: &str, text: &str) {
-    if !value["metadata"][map].is_object() {
-        value["metadata"][map] = json!({});
-    }
-    value["metadata"][map][key] = Value::String(text.into());
+    let first = findings.first().map(ToString::to_string).unwrap_or_default();
+    Report::blocked(reason, format!("stack of {} refused: {first}{more}", release.name))
 }
 
 /// What must be applied: what is missing, what is rendered otherwise than before, what somebody changed.
@@ -166,13 +98,13 @@ pub fn changes(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared
             }
         };
         let uid = live.map(|l| l.uid.clone());
-        let apply = Apply { key: object.key.clone(), manifest: object.manifest.clone(), uid, why };
+        let apply = Apply { object: object.clone(), uid, why };
         stages.entry(object.stage).or_default().push(apply);
     }
     stages.into_values().collect()
 }
 
-fn compare(object: &RenderedObject, version: &str, content: &str, compared: &mut Compared) -> Vec<String> {
+fn compare(object: &Admitted, version: &str, content: &str, compared: &mut Compared) -> Vec<String> {
     if let Some((at, digest, fields)) = compared.get(&object.key)
         && at == version
         && *digest == object.digest
@@ -193,5 +125,5 @@ fn compare(object: &RenderedObject, version: &str, content: &str, compared: &mut
 pub fn replaces_pods(stages: &[Vec<Apply>], rendered: &Rendered, seen: &TenantSeen) -> bool {
     let workload = |key: &ObjectKey| kinds::find(&key.group, &key.kind).is_some_and(kinds::StackKind::is_workload);
     let old = seen.pods.values().any(|pod| !pod.deleting && !super::evidence::is_current(pod, rendered));
-    old && stages.iter().flatten().any(|a| workload(&a.key) && a.why == Why::Rendered)
+    old && stages.iter().flatten().any(|a| workload(&a.object.key) && a.why == Why::Rendered)
 }

@@ -1,7 +1,5 @@
 //! The writes that one tenant needs next. Data: whoever carries them out makes no choices.
-use std::sync::Arc;
-
-use crate::{api::TenantStatus, domain::object::ObjectKey};
+use crate::{api::TenantStatus, domain::object::ObjectKey, plan::choke_point::Admitted};
 
 /// The next write, or the next few that belong together.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,10 +31,9 @@ pub enum Step {
 /// One object to apply.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Apply {
-    pub key: ObjectKey,
-    /// The rendered object as JSON; the epoch is stamped when it is sent.
-    pub manifest: Arc<str>,
-    /// The object as it was seen; `None` when it was not, and then it must not exist.
+    /// It passed the choke point: nothing else can be applied.
+    pub object: Admitted,
+    /// The live object as it was seen; `None` when it was not, and then it must not exist.
     pub uid: Option<String>,
     pub why: Why,
 }
