@@ -2,7 +2,7 @@
 
 /// On every object of a stack and on its pods: the Tenant's name. What the watches select by.
 pub const TENANT: &str = "leasehold.dev/tenant";
-/// On every object of a stack: the Tenant's UID. An object without it is not ours.
+/// On every object of a stack, and on its pods: the Tenant's UID. What has none, or another one, is not ours.
 pub const TENANT_UID: &str = "leasehold.dev/tenant-uid";
 /// On every object of a stack: digest of what was rendered, so that a field that is no longer rendered is noticed.
 pub const DIGEST: &str = "leasehold.dev/digest";
@@ -19,6 +19,8 @@ pub const DRIFT: &str = "leasehold.dev/drift";
 pub const CONFIRM_PRUNE: &str = "leasehold.dev/confirm-prune";
 /// Finalizer of a Tenant: its stack is removed before it goes.
 pub const FINALIZER: &str = "leasehold.dev/offboard";
+/// The field's standard label for the tool that manages an object, and our value of it.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "leasehold");
 /// The ReplicaSet controller removes pods of lower cost first.
 pub const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 

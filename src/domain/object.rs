@@ -107,6 +107,8 @@ pub struct PodSeen {
     pub uid: String,
     pub resource_version: String,
     pub tenant: String,
+    /// UID of the Tenant whose stack made it. One that was left behind (`Orphan`) is of a Tenant that is gone.
+    pub tenant_uid: Option<String>,
     pub namespace: String,
     pub pod_revision: Option<String>,
     pub ready: bool,

@@ -127,6 +127,7 @@ pub fn pod(raw: &DynamicObject) -> Option<(String, PodSeen)> {
         uid: raw.uid().unwrap_or_default(),
         resource_version: raw.resource_version().unwrap_or_default(),
         tenant,
+        tenant_uid: mark(marks::TENANT_UID),
         namespace: raw.namespace().unwrap_or_default(),
         pod_revision: mark(marks::POD_REVISION),
         ready,

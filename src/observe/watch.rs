@@ -46,7 +46,7 @@ pub struct Change {
 }
 
 impl Source {
-    /// Every watch there is; `optional` says whether the API of an optional kind is served.
+    /// Every watch there is; `optional` says which optional kinds there are.
     pub fn all(optional: impl Fn(&StackKind) -> bool) -> Vec<Self> {
         let own = [Self::Tenants, Self::Releases, Self::Policies, Self::Rollouts, Self::Fleet, Self::Crds, Self::Pods];
         let extra = OPTIONAL_KINDS.iter().filter(|kind| optional(kind));

@@ -143,6 +143,7 @@ impl Planner {
         let shared = Shared {
             catalog: &self.catalog,
             fleet: &world.fleet,
+            unread: world.fleet_unread.as_deref(),
             apis: world.apis,
             claims: &self.claims,
             surplus: &self.surplus,
@@ -207,6 +208,7 @@ impl Planner {
         let shared = Shared {
             catalog: &self.catalog,
             fleet: &world.fleet,
+            unread: world.fleet_unread.as_deref(),
             apis: world.apis,
             claims: &self.claims,
             surplus: &self.surplus,

@@ -1,6 +1,11 @@
 //! What is worth an event, worked out from what a write changes.
+use std::collections::BTreeMap;
+
 use super::tenant::{Step, Why};
-use crate::api::TenantStatus;
+use crate::{
+    api::TenantStatus,
+    domain::{object::ObjectKey, world::Lookup},
+};
 
 /// An event about one object: reason for programs, note for people.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +22,18 @@ impl Notice {
     }
 }
 
+/// The event about objects that an offboarding leaves as they are.
+#[must_use]
+pub fn left_behind(lookups: &BTreeMap<ObjectKey, Lookup>) -> Option<Notice> {
+    let strays = lookups.iter().filter(|(_, lookup)| **lookup == Lookup::Stray).map(|(key, _)| key.spoken());
+    let strays: Vec<String> = strays.collect();
+    let note = format!(
+        "in the inventory, and not this tenant's by their marks: neither changed nor deleted, unless their namespace is: {}",
+        strays.join(", ")
+    );
+    (!strays.is_empty()).then(|| Notice::new(true, "LeftBehind", note))
+}
+
 /// The events of one step of a tenant, once it succeeded.
 #[must_use]
 pub fn of_step(step: &Step, old: Option<&TenantStatus>) -> Vec<Notice> {
@@ -29,8 +46,8 @@ pub fn of_step(step: &Step, old: Option<&TenantStatus>) -> Vec<Notice> {
                     && s.running.is_some()
             });
             let drifted = stages.iter().flatten().filter_map(|apply| match &apply.why {
-                Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
-                Why::Missing if settled => Some(format!("{} (deleted)", apply.key.spoken())),
+                Why::Drift(fields) => Some(format!("{} ({})", apply.object.key.spoken(), fields.join(", "))),
+                Why::Missing if settled => Some(format!("{} (deleted)", apply.object.key.spoken())),
                 Why::Missing | Why::Rendered => None,
             });
             let drifted: Vec<String> = drifted.collect();
@@ -52,6 +69,7 @@ pub fn of_step(step: &Step, old: Option<&TenantStatus>) -> Vec<Notice> {
         | Step::Mark { .. }
         | Step::Scale(_)
         | Step::Unmark(_)
+        | Step::Recall(_)
         | Step::Finalize(_) => Vec::new(),
     }
 }

@@ -16,7 +16,7 @@ use super::{
     tasks::{self, Done, Subject, Tasks},
 };
 use crate::{
-    act,
+    act::{self, Found},
     api::Grant,
     election::Term,
     observe::{Change, Index, Sample, Sampler, Source, WentBack},
@@ -273,8 +273,9 @@ impl FleetLoop {
                 if done.repaired {
                     self.index.repaired(name, now);
                 }
-                match &done.customs {
-                    Some(left) => self.index.customs(name, left.clone(), now),
+                match done.found {
+                    Some(Found::Customs(left)) => self.index.customs(name, left, now),
+                    Some(Found::LookedUp(lookups)) => self.index.looked_up(name, lookups),
                     None => self.index.touch(name),
                 }
             }

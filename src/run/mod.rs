@@ -59,6 +59,12 @@ pub struct Options {
     /// every minute, so below 80s watches are cut that are well.
     #[arg(long, default_value = "100s", value_parser = span)]
     watch_silence: Span,
+    /// Let stacks hold Secrets. Leasehold then reads every Secret of the cluster that carries its label, and needs the right to.
+    #[arg(long, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    secrets: bool,
+    /// Let stacks hold ServiceMonitors and PodMonitors, where the cluster serves them when Leasehold starts.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    monitors: bool,
     /// Where /healthz, /readyz and /metrics are served; port 0 picks a free one, which is logged.
     #[arg(long, default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -179,14 +185,16 @@ async fn assemble(
 ) -> Result<FleetLoop, RunError> {
     let watching = watching_client(config, options.watch_silence.get())?;
     let writing = writing_client(config, timings)?;
-    let apis = Apis { service_monitor: serves_service_monitors(&watching).await };
-    let sources = Source::all(|_| apis.service_monitor);
+    let wanted = Apis { secret: options.secrets, service_monitor: options.monitors, pod_monitor: options.monitors };
+    let apis = observe::served(&watching, wanted).await;
+    let sources = Source::all(|kind| apis.has(kind));
     let (changes, observed) = mpsc::channel(1024);
     observe::start(&watching, &sources, &changes);
     let (samples, sampled) = mpsc::channel(256);
     let sampler = Sampler::new(watching, samples);
     let mut index = Index::default();
     index.set_apis(apis);
+    index.set_home(&options.lease_namespace);
     let bound = write_bound(timings);
     let tasks = Tasks {
         writer: Writer::new(writing.clone(), bound),
@@ -218,9 +226,4 @@ fn writing_client(config: &Config, timings: &Timings) -> Result<Client, kube::Er
     config.reset_reader_on_write = true;
     config.connect_timeout = Some(write_bound(timings));
     Client::try_from(config)
-}
-
-async fn serves_service_monitors(client: &Client) -> bool {
-    let group = client.list_api_group_resources("monitoring.coreos.com/v1").await;
-    group.is_ok_and(|list| list.resources.iter().any(|resource| resource.kind == "ServiceMonitor"))
 }

@@ -5,7 +5,7 @@ use futures::{FutureExt, future::BoxFuture};
 
 use super::metrics::Metrics;
 use crate::{
-    act::{Answers, Failure, Notices, Writer},
+    act::{Answers, Failure, Found, Notices, Outcome, Writer},
     api::{Grant, Rollout, Tenant},
     domain::world::{FaultKind, Undecodable, World},
     election::Term,
@@ -48,15 +48,15 @@ pub struct Done {
     pub step: &'static str,
     pub answers: Answers,
     pub failure: Option<Failure>,
-    /// Custom resources that are left, when they were asked to go.
-    pub customs: Option<Vec<String>>,
+    /// What no watch shows.
+    pub found: Option<Found>,
     /// Fields that somebody had changed were put back.
     pub repaired: bool,
 }
 
 impl Done {
     fn new(subject: Subject, step: &'static str) -> Self {
-        Self { subject, step, answers: Answers::new(), failure: None, customs: None, repaired: false }
+        Self { subject, step, answers: Answers::new(), failure: None, found: None, repaired: false }
     }
 
     /// Whether it is known what became of the write.
@@ -87,21 +87,17 @@ impl Tasks {
         let subject = Subject::Tenant(name.to_owned());
         let (tasks, term, step, about) = (self.clone(), term.clone(), step.clone(), subject.clone());
         let work = async move {
-            let mut ended = Done::new(about, step.name());
-            if let Step::Finalize(kinds) = &step {
-                match tasks.writer.finalize(&term, &tenant.target_namespace(), kinds).await {
-                    Ok(left) => ended.customs = Some(left),
-                    Err(failure) => ended.failure = Some(failure),
+            let Outcome { answers, failure, found } = tasks.writer.step(&term, &tenant, &step).await;
+            log(&tenant, &step, failure.as_ref());
+            if failure.is_none() {
+                let mut notices = notice::of_step(&step, tenant.status.as_ref());
+                if let Some(Found::LookedUp(lookups)) = &found {
+                    notices.extend(notice::left_behind(lookups));
                 }
-            } else {
-                (ended.answers, ended.failure) = tasks.writer.step(&term, &tenant, &step).await;
+                tasks.tell(tenant.as_ref(), step.name(), notices);
             }
-            log(&tenant, &step, ended.failure.as_ref());
-            if ended.failure.is_none() {
-                tasks.tell(tenant.as_ref(), step.name(), notice::of_step(&step, tenant.status.as_ref()));
-            }
-            ended.repaired = step.repairs() && ended.failure.is_none();
-            ended
+            let repaired = step.repairs() && failure.is_none();
+            Done { answers, failure, found, repaired, ..Done::new(about, step.name()) }
         };
         Some(Job { subject, grant, work: Box::pin(work) })
     }

@@ -220,9 +220,9 @@ async fn a_mark_comes_neither_by_a_template_nor_by_a_subresource() {
     assert!(refused(&by_status), "by the status: {by_status:?}");
     let binding = json!({"apiVersion": "v1", "kind": "Binding", "target": {"kind": "Node", "name": "none"},
         "metadata": {"name": "probe", "labels": {"leasehold.dev/tenant": "acme"}}});
-    let bound =
-        pods.create_subresource::<Value>("binding", "probe", &PostParams::default(), binding.to_string().into());
-    assert!(refused(&bound.await), "by a binding");
+    let bound: Result<Value, _> =
+        pods.create_subresource("binding", "probe", &PostParams::default(), &binding).await;
+    assert!(refused(&bound), "by a binding: {bound:?}");
 }
 
 #[tokio::test]

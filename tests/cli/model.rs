@@ -108,7 +108,7 @@ impl Model {
             Step::Status(status) => tenant["status"] = serde_json::to_value(status).unwrap(),
             Step::Apply(stages) => {
                 for apply in stages.iter().flatten() {
-                    self.put_object(name, serde_json::from_str(&apply.manifest).unwrap());
+                    self.put_object(name, serde_json::from_str(&apply.object.manifest).unwrap());
                 }
                 return;
             }

@@ -26,6 +26,8 @@ use crate::{
 pub struct Shared<'a> {
     pub catalog: &'a Catalog,
     pub fleet: &'a FleetSpec,
+    /// Why the fleet's ceilings are not known, if so.
+    pub unread: Option<&'a str>,
     pub apis: Apis,
     /// Namespaces and who may have them.
     pub claims: &'a BTreeMap<String, String>,
@@ -72,6 +74,7 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
         (target, Revision { release: release.digest.clone(), parameters: own.clone() })
     });
     let granted = found.grant().map(|grant| {
+        ceilings_are_known(shared)?;
         let release = release_of(grant, tenant, shared.catalog)?;
         memo.granted(tenant, release, grant, &parameters, seen)
     });
@@ -92,7 +95,7 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
         _ => None,
     };
     let member =
-        member(tenant, seen, &found, desired.as_ref().ok(), candidate.as_ref().err(), evidence.as_ref(), shared.now);
+        member(tenant, seen, &found, desired.as_ref().ok(), candidate.as_ref().err(), evidence.as_ref(), shared);
     Facts { tenant: tenant.clone(), parameters, found, desired, candidate, granted, evidence, member }
 }
 
@@ -141,8 +144,18 @@ fn key(tenant: &Tenant, release: &Release, grant: &Grant, parameters: &Parameter
     digest::of(&(&release.digest, grant, parameters, &tenant.metadata.uid))
 }
 
+/// Fail closed: without the fleet's ceilings nothing can be held against them, so nothing is rendered.
+fn ceilings_are_known(shared: &Shared) -> Result<(), Report> {
+    let Some(error) = shared.unread else { return Ok(()) };
+    let note = format!(
+        "FleetPolicy default cannot be read, and with it the ceilings of the fleet: {error}. Nothing is granted, applied or repaired until it is corrected; what runs is left as it is"
+    );
+    Err(Report::blocked(Reason::Undecodable, note))
+}
+
 /// Whether the fleet's rules let this tenant have its namespace at all.
 fn admitted(name: &str, parameters: &Parameters, shared: &Shared) -> Result<(), Report> {
+    ceilings_are_known(shared)?;
     let namespace = &parameters.namespace;
     if let Some(pattern) =
         shared.fleet.protected_namespaces.iter().find(|p| crate::plan::choke_point::glob(p, namespace))
@@ -213,7 +226,7 @@ fn member(
     desired: Option<&(RolloutTarget, Revision)>,
     blocked: Option<&Report>,
     evidence: Option<&Evidence>,
-    now: Timestamp,
+    shared: &Shared,
 ) -> Member {
     let rejected = tenant.status.iter().flat_map(|s| &s.rejected);
     Member {
@@ -224,24 +237,28 @@ fn member(
         desired: desired.map(|(target, _)| target.clone()),
         desired_since: seen.desired_since,
         granted: found.granted(),
-        health: evidence.map_or_else(|| unrendered(tenant, found, now), |e| e.health.clone()),
-        standing: standing(tenant, now),
+        health: evidence.map_or_else(|| unrendered(tenant, found, shared), |e| e.health.clone()),
+        standing: standing(tenant, shared.now),
         blocked: blocked.map(|report| report.note.clone()).or_else(|| refused(seen)),
         rejected: rejected.filter_map(|r| Some(Revision::parse(&r.revision)?.release)).collect(),
     }
 }
 
 /// How a tenant does whose granted revision cannot be rendered any more: a value was edited into nonsense, its release was
-/// deleted. What ran goes on running. What was not proven yet never will be, and must not hold its wave up for ever.
-fn unrendered(tenant: &Tenant, found: &Found, now: Timestamp) -> Health {
+/// deleted. What ran goes on running. What was not proven yet never will be, and must not hold its wave up for ever; but that
+/// the fleet's ceilings are not known just now is not charged to it.
+fn unrendered(tenant: &Tenant, found: &Found, shared: &Shared) -> Health {
     let Some(grant) = found.grant() else { return Health::Moving };
     let running = tenant.status.as_ref().and_then(|s| s.running.as_ref());
     let half = |revision: &str| Revision::parse(revision).map(|r| r.release);
     if running.is_some_and(|running| half(&running.revision) == half(&grant.revision)) {
         return Health::Proven;
     }
+    if shared.unread.is_some() {
+        return Health::Moving;
+    }
     let message = "what was granted cannot be rendered any more: see the Tenant's Stalled condition".to_owned();
-    Health::Failed { reason: "Refused".into(), message, at: now }
+    Health::Failed { reason: "Refused".into(), message, at: shared.now }
 }
 
 /// A Tenant whose own status the API server refuses can take no grant, and so no slot in a wave. A refused stack is

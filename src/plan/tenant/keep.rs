@@ -62,7 +62,7 @@ impl Draft<'_> {
             return;
         }
         let drifted = stages.iter().flatten().filter_map(|apply| match &apply.why {
-            Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
+            Why::Drift(fields) => Some(format!("{} ({})", apply.object.key.spoken(), fields.join(", "))),
             Why::Missing | Why::Rendered => None,
         });
         self.drifted = drifted.collect();

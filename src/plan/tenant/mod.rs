@@ -21,6 +21,6 @@ pub use self::{
     grant::target as granted_target,
     next::{Next, Word, next},
     parameters::{Parameters, lease_name, own_text},
-    stack::{Rendered, RenderedObject, render},
+    stack::{Rendered, render},
     step::{Apply, CustomKind, Step, Target, Why},
 };

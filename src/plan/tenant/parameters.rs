@@ -10,6 +10,7 @@ use crate::{
     domain::{
         digest,
         report::{Reason, Report},
+        world::Apis,
     },
     plan::{
         catalog::{Catalog, Release},
@@ -52,7 +53,7 @@ pub struct Parameters {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SharedParameters {
     pub pod_security: PodSecurity,
-    pub service_monitor: bool,
+    pub apis: Apis,
     pub allowed_rules: Option<Vec<PolicyRule>>,
     pub allowed_images: Option<Vec<String>>,
     pub protected_namespaces: Vec<String>,
@@ -72,7 +73,7 @@ impl Parameters {
             values: spec.values.clone(),
             shared: SharedParameters {
                 pod_security: shared.fleet.tenant_pod_security,
-                service_monitor: shared.apis.service_monitor,
+                apis: shared.apis,
                 allowed_rules: shared.fleet.allowed_rules.clone(),
                 allowed_images: shared.fleet.allowed_images.clone(),
                 protected_namespaces: shared.fleet.protected_namespaces.clone(),
@@ -97,6 +98,7 @@ impl Parameters {
             allowed_images: self.shared.allowed_images.clone(),
             protected_namespaces: self.shared.protected_namespaces.clone(),
             surge: SURGE,
+            apis: self.shared.apis,
         }
     }
 }
@@ -167,7 +169,7 @@ pub(super) fn context(
         pod_security: parameters.shared.pod_security,
         metrics_namespace: "monitoring".into(),
         api_server: ApiServerContext::default(),
-        apis: ApisContext { service_monitor: parameters.shared.service_monitor },
+        apis: ApisContext::new(parameters.shared.apis),
     };
     let own = release.own_text.render(&context.to_value()).map_err(|errors| refused(release, &errors))?;
     let own: OwnText = serde_json::from_value(own).unwrap_or_default();

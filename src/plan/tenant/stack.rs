@@ -1,10 +1,7 @@
 //! A tenant's stack as it should be: rendered from the grant, marked as ours, checked at the one choke point.
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     drift,
@@ -14,15 +11,14 @@ use super::{
 use crate::{
     api::{Grant, Tenant},
     domain::{
-        digest, kinds, marks,
+        kinds,
         object::{ObjectKey, Seen},
         report::{Reason, Report},
         world::TenantSeen,
     },
     plan::{
         catalog::Release,
-        choke_point::{self, RuleId, Scope},
-        render::Manifest,
+        choke_point::{self, Admitted, Finding, Marks, RuleId},
     },
 };
 
@@ -39,9 +35,14 @@ pub struct Rendered {
 pub struct RenderedObject {
     pub key: ObjectKey,
     pub digest: String,
-    /// JSON, marks included, without the epoch. `None` once it has been applied: 10,000 stacks at rest need no manifests.
-    pub manifest: Option<Arc<str>>,
-    pub stage: u8,
+    /// What to apply. `None` once it has been applied: 10,000 stacks at rest need no manifests.
+    pub admitted: Option<Admitted>,
+}
+
+impl From<Admitted> for RenderedObject {
+    fn from(admitted: Admitted) -> Self {
+        Self { key: admitted.key.clone(), digest: admitted.digest.clone(), admitted: Some(admitted) }
+    }
 }
 
 /// What was compared before: object, its resourceVersion, what was rendered, and the differences.
@@ -56,14 +57,14 @@ impl Rendered {
     /// The same without what only an apply needs.
     #[must_use]
     pub fn lean(&self) -> Self {
-        let objects = self.objects.iter().map(|object| RenderedObject { manifest: None, ..object.clone() });
+        let objects = self.objects.iter().map(|object| RenderedObject { admitted: None, ..object.clone() });
         Self { objects: objects.collect(), pod_revisions: self.pod_revisions.clone() }
     }
 
-    /// Whether manifests are at hand.
+    /// Whether there is nothing in it to apply.
     #[must_use]
     pub fn is_lean(&self) -> bool {
-        self.objects.iter().any(|object| object.manifest.is_none())
+        self.objects.iter().any(|object| object.admitted.is_none())
     }
 
     #[must_use]
@@ -88,74 +89,21 @@ pub fn render(tenant: &Tenant, release: &Release, grant: &Grant, parameters: &Pa
         let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Report::blocked(Reason::TemplateError, format!("template of {}: {}", release.name, all.join("; ")))
     })?;
-    check(&manifests, &parameters.scope(), release)?;
-    let mut rendered = Rendered::default();
-    for manifest in manifests {
-        let object = mark(manifest, tenant, grant, parameters, &mut rendered.pod_revisions)?;
-        rendered.objects.push(object);
-    }
-    rendered.objects.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
-    Ok(rendered)
+    let grant = serde_json::to_string(grant).unwrap_or_default();
+    let marks = Marks { tenant_uid: tenant.metadata.uid.as_deref().unwrap_or_default(), grant: &grant };
+    let mut objects =
+        choke_point::admit(manifests, &parameters.scope(), marks).map_err(|findings| refused(&findings, release))?;
+    objects.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
+    let pod_revisions = objects.iter().filter_map(|object| object.pod_revision.clone()).collect();
+    Ok(Rendered { objects: objects.into_iter().map(RenderedObject::from).collect(), pod_revisions })
 }
 
-/// The one choke point: whatever path a manifest came by, it passes here before it can be an action.
-fn check(manifests: &[Manifest], scope: &Scope, release: &Release) -> Result<(), Report> {
-    let findings = choke_point::check(manifests, scope);
-    let Some(first) = findings.first() else { return Ok(()) };
+fn refused(findings: &[Finding], release: &Release) -> Report {
     let quota = findings.iter().all(|f| f.rule == RuleId::QuotaTooSmall);
     let reason = if quota { Reason::QuotaTooSmall } else { Reason::Refused };
     let more = if findings.len() > 1 { format!(" (and {} more findings)", findings.len() - 1) } else { String::new() };
-    Err(Report::blocked(reason, format!("stack of {} refused: {first}{more}", release.name)))
-}
-
-/// Stamps what makes the object ours and gives it its digest.
-fn mark(
-    manifest: Manifest,
-    tenant: &Tenant,
-    grant: &Grant,
-    parameters: &Parameters,
-    pod_revisions: &mut BTreeSet<String>,
-) -> Result<RenderedObject, Report> {
-    let mut value = manifest.value;
-    let key = key(&value);
-    let Some(kind) = key.stack_kind() else {
-        return Err(Report::blocked(Reason::Refused, format!("{} is no kind that stacks may hold", key.spoken())));
-    };
-    let uid = tenant.metadata.uid.as_deref().unwrap_or_default();
-    annotate(&mut value, "labels", marks::TENANT, &parameters.tenant);
-    annotate(&mut value, "labels", "app.kubernetes.io/managed-by", "leasehold");
-    annotate(&mut value, "annotations", marks::TENANT_UID, uid);
-    if kind.is_workload() {
-        let template = &mut value["spec"]["template"];
-        annotate(template, "labels", marks::TENANT, &parameters.tenant);
-        let revision = digest::of(template);
-        annotate(template, "annotations", marks::POD_REVISION, &revision);
-        pod_revisions.insert(revision);
-        let grant = serde_json::to_string(grant).unwrap_or_default();
-        annotate(&mut value, "annotations", marks::GRANT, &grant);
-    }
-    let digest = digest::of(&value);
-    annotate(&mut value, "annotations", marks::DIGEST, &digest);
-    Ok(RenderedObject { key, digest, manifest: Some(value.to_string().into()), stage: kind.stage })
-}
-
-fn key(value: &Value) -> ObjectKey {
-    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let api_version = text("/apiVersion");
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    ObjectKey {
-        namespace: text("/metadata/namespace").into(),
-        name: text("/metadata/name").into(),
-        group: group.into(),
-        kind: text("/kind").into(),
-    }
-}
-
-fn annotate(value: &mut Value, map: &str, key: &str, text: &str) {
-    if !value["metadata"][map].is_object() {
-        value["metadata"][map] = json!({});
-    }
-    value["metadata"][map][key] = Value::String(text.into());
+    let first = findings.first().map(ToString::to_string).unwrap_or_default();
+    Report::blocked(reason, format!("stack of {} refused: {first}{more}", release.name))
 }
 
 /// Our label on an object of another Tenant's UID makes it no more ours than no label at all.
@@ -184,7 +132,7 @@ pub fn is_applied(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compa
 pub fn changes(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared: &mut Compared) -> Vec<Vec<Apply>> {
     let mut stages: BTreeMap<u8, Vec<Apply>> = BTreeMap::new();
     for object in &rendered.objects {
-        let Some(manifest) = &object.manifest else { continue };
+        let Some(admitted) = &object.admitted else { continue };
         let live = seen.objects.get(&object.key).filter(|live| is_ours(tenant, live));
         let why = match live {
             None => Why::Missing,
@@ -194,8 +142,7 @@ pub fn changes(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared
                 continue;
             }
             Some(live) => {
-                let rendered = (manifest.as_ref(), object.digest.as_str());
-                let fields = compare(&object.key, rendered, (&live.resource_version, &live.content), compared);
+                let fields = compare(admitted, &live.resource_version, &live.content, compared);
                 if fields.is_empty() {
                     continue;
                 }
@@ -203,30 +150,25 @@ pub fn changes(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared
             }
         };
         let uid = live.map(|l| l.uid.clone());
-        let apply = Apply { key: object.key.clone(), manifest: manifest.clone(), uid, why };
-        stages.entry(object.stage).or_default().push(apply);
+        let apply = Apply { object: admitted.clone(), uid, why };
+        stages.entry(admitted.stage).or_default().push(apply);
     }
     stages.into_values().collect()
 }
 
-fn compare(
-    key: &ObjectKey,
-    (manifest, wanted): (&str, &str),
-    (version, content): (&str, &str),
-    compared: &mut Compared,
-) -> Vec<String> {
-    if let Some((at, digest, fields)) = compared.get(key)
+fn compare(object: &Admitted, version: &str, content: &str, compared: &mut Compared) -> Vec<String> {
+    if let Some((at, digest, fields)) = compared.get(&object.key)
         && at == version
-        && digest == wanted
+        && *digest == object.digest
     {
         return fields.clone();
     }
     let parse = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
     let fields = match content {
         "" => vec!["too large to be compared".to_owned()],
-        content => drift::differences(&parse(manifest), &parse(content)),
+        content => drift::differences(&parse(&object.manifest), &parse(content)),
     };
-    compared.insert(key.clone(), (version.to_owned(), wanted.to_owned(), fields.clone()));
+    compared.insert(object.key.clone(), (version.to_owned(), object.digest.clone(), fields.clone()));
     fields
 }
 
@@ -235,5 +177,5 @@ fn compare(
 pub fn replaces_pods(stages: &[Vec<Apply>], rendered: &Rendered, seen: &TenantSeen) -> bool {
     let workload = |key: &ObjectKey| kinds::find(&key.group, &key.kind).is_some_and(kinds::StackKind::is_workload);
     let old = seen.pods.values().any(|pod| !pod.deleting && !super::evidence::is_current(pod, rendered));
-    old && stages.iter().flatten().any(|a| workload(&a.key) && a.why == Why::Rendered)
+    old && stages.iter().flatten().any(|a| workload(&a.object.key) && a.why == Why::Rendered)
 }

@@ -1,0 +1,72 @@
+//! What was found out beside the watches, noted in the World: how writes ended, what a look told that no watch shows.
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::index::Index;
+use crate::domain::{
+    object::{LeaseSeen, ObjectKey},
+    world::{Customs, Fault, Lookup, Repairs},
+};
+
+impl Index {
+    /// Notes how the last write for a tenant ended.
+    pub fn fault(&mut self, tenant: &str, fault: Option<Fault>) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant)
+            && seen.fault != fault
+        {
+            seen.fault = fault;
+            seen.version += 1;
+        }
+    }
+
+    /// Notes how the last write for anything else ended.
+    pub fn other_fault(&mut self, name: &str, fault: Option<Fault>) {
+        match fault {
+            Some(fault) => drop(self.world.faults.insert(name.to_owned(), fault)),
+            None if self.world.faults.remove(name).is_none() => return,
+            None => {}
+        }
+        self.world.shared_version += 1;
+    }
+
+    /// Notes what a sampled Lease says; `None` when it is not sampled any more.
+    pub fn lease(&mut self, tenant: &str, lease: Option<LeaseSeen>) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            seen.lease = lease;
+            seen.version += 1;
+        }
+    }
+
+    /// Notes which custom resources were left when they were asked to go.
+    pub fn customs(&mut self, tenant: &str, left: Vec<String>, now: Timestamp) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            seen.customs = Some(Customs { left, at: now });
+            seen.version += 1;
+        }
+    }
+
+    /// Notes what became of objects that no watch shows.
+    pub fn looked_up(&mut self, tenant: &str, lookups: BTreeMap<ObjectKey, Lookup>) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            seen.lookups.extend(lookups);
+            seen.version += 1;
+        }
+    }
+
+    /// Notes a repair of drift. A minute of peace and the count begins anew.
+    pub fn repaired(&mut self, tenant: &str, now: Timestamp) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            let recent = seen.repairs.last.is_some_and(|last| now.duration_since(last).as_secs() < 60);
+            seen.repairs = Repairs { times: if recent { seen.repairs.times + 1 } else { 1 }, last: Some(now) };
+            seen.version += 1;
+        }
+    }
+
+    /// Has a tenant looked at again though nothing of it changed.
+    pub fn touch(&mut self, tenant: &str) {
+        if let Some(seen) = self.world.tenants.get_mut(tenant) {
+            seen.version += 1;
+        }
+    }
+}
