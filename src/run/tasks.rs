@@ -1,5 +1,5 @@
 //! Planned writes → tasks. Each task is one step of one subject; two steps of one subject never run at once.
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 
@@ -7,7 +7,7 @@ use super::metrics::Metrics;
 use crate::{
     act::{Answers, Failure, Notices, Writer},
     api::{Grant, Rollout, Tenant},
-    domain::world::{FaultKind, Undecodable, World},
+    domain::world::{FaultKind, Undecodable, Whose, World},
     election::Term,
     plan::{
         ReleaseStep,
@@ -26,6 +26,16 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// The kind under which its failures are kept; `None` for a tenant, which keeps its own.
+    #[must_use]
+    pub const fn whose(&self) -> Option<Whose> {
+        match self {
+            Self::Tenant(_) => None,
+            Self::Rollout(_) => Some(Whose::Rollout),
+            Self::Release(_) => Some(Whose::Release),
+        }
+    }
+
     #[must_use]
     pub fn name(&self) -> &str {
         let (Self::Tenant(name) | Self::Rollout(name) | Self::Release(name)) = self;
@@ -69,6 +79,8 @@ impl Done {
 /// Makes tasks.
 #[derive(Clone)]
 pub struct Tasks {
+    /// How long one step of a tenant may take as a whole.
+    pub bound: Duration,
     pub writer: Writer,
     pub notices: Notices,
 }
@@ -88,13 +100,9 @@ impl Tasks {
         let (tasks, term, step, about) = (self.clone(), term.clone(), step.clone(), subject.clone());
         let work = async move {
             let mut ended = Done::new(about, step.name());
-            if let Step::Finalize(kinds) = &step {
-                match tasks.writer.finalize(&term, &tenant.target_namespace(), kinds).await {
-                    Ok(left) => ended.customs = Some(left),
-                    Err(failure) => ended.failure = Some(failure),
-                }
-            } else {
-                (ended.answers, ended.failure) = tasks.writer.step(&term, &tenant, &step).await;
+            if tokio::time::timeout(tasks.bound, tasks.take(&term, &tenant, &step, &mut ended)).await.is_err() {
+                let why = format!("the step did not end within {:?}; it goes on from what it wrote", tasks.bound);
+                ended.failure = Some(Failure::new(step.name(), FaultKind::Transient, why));
             }
             log(&tenant, &step, ended.failure.as_ref());
             if ended.failure.is_none() {
@@ -104,6 +112,17 @@ impl Tasks {
             ended
         };
         Some(Job { subject, grant, work: Box::pin(work) })
+    }
+
+    async fn take(&self, term: &Term, tenant: &Tenant, step: &Step, ended: &mut Done) {
+        if let Step::Finalize(kinds) = step {
+            match self.writer.finalize(term, &tenant.target_namespace(), kinds).await {
+                Ok(left) => ended.customs = Some(left),
+                Err(failure) => ended.failure = Some(failure),
+            }
+        } else {
+            (ended.answers, ended.failure) = self.writer.step(term, tenant, step).await;
+        }
     }
 
     /// What the wave engine decided about Rollouts themselves.
