@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::{FleetSpec, Grant, Mode, RolloutTarget, Tenant},
     domain::{
-        digest::{self, Revision},
+        digest::Revision,
         fleet::{Health, Member, Standing},
         report::{Reason, Report},
         world::{Apis, FaultKind, TenantSeen},
@@ -38,9 +38,12 @@ pub struct Shared<'a> {
 /// What was worked out before and need not be again while its inputs are the same. Changes nothing but the time it takes.
 #[derive(Debug, Default)]
 pub struct Memo {
-    rendered: BTreeMap<&'static str, (String, Arc<Rendered>)>,
+    rendered: BTreeMap<&'static str, (Inputs, Arc<Rendered>)>,
     pub(super) compared: Compared,
 }
+
+/// All that a stack is rendered from: the release by its digest.
+type Inputs = (String, Grant, Parameters, Option<String>);
 
 /// Everything that is decided from one tenant's observations alone.
 #[derive(Debug)]
@@ -88,8 +91,9 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
         (Some(Ok(rendered)), Some(grant)) => Some(evidence::judge(tenant, seen, grant, rendered, shared.now)),
         _ => None,
     };
-    let member =
-        member(tenant, seen, &found, desired.as_ref().ok(), candidate.as_ref().err(), evidence.as_ref(), shared.now);
+    let target = desired.as_ref().ok().map(|(target, _)| target.clone());
+    let blocked = candidate.as_ref().err();
+    let member = member(tenant, seen, (&found, &own), target, blocked, evidence.as_ref(), shared.now);
     Facts { tenant: tenant.clone(), parameters, found, desired, candidate, granted, evidence, member }
 }
 
@@ -102,14 +106,17 @@ impl Memo {
         grant: &Grant,
         parameters: &Parameters,
     ) -> Result<Arc<Rendered>, Report> {
-        let key = digest::of(&(&release.digest, grant, parameters, &tenant.metadata.uid));
-        if let Some((known, rendered)) = self.rendered.get(slot)
-            && *known == key
+        if let Some(((digest, of, with, uid), rendered)) = self.rendered.get(slot)
+            && *digest == release.digest
+            && of == grant
+            && with == parameters
+            && *uid == tenant.metadata.uid
         {
             return Ok(rendered.clone());
         }
         let rendered = Arc::new(stack::render(tenant, release, grant, parameters)?);
-        self.rendered.insert(slot, (key, rendered.clone()));
+        let inputs = (release.digest.clone(), grant.clone(), parameters.clone(), tenant.metadata.uid.clone());
+        self.rendered.insert(slot, (inputs, rendered.clone()));
         Ok(rendered)
     }
 }
@@ -182,8 +189,8 @@ fn release_of<'a>(grant: &Grant, tenant: &Tenant, catalog: &'a Catalog) -> Resul
 fn member(
     tenant: &Tenant,
     seen: &TenantSeen,
-    found: &Found,
-    desired: Option<&(RolloutTarget, Revision)>,
+    (found, own): (&Found, &str),
+    desired: Option<RolloutTarget>,
     blocked: Option<&Report>,
     evidence: Option<&Evidence>,
     now: Timestamp,
@@ -194,9 +201,9 @@ fn member(
         labels: tenant.metadata.labels.clone().unwrap_or_default(),
         operator: tenant.spec.operator.clone(),
         policy: tenant.spec.rollout_policy.clone(),
-        desired: desired.map(|(target, _)| target.clone()),
+        desired,
         desired_since: seen.desired_since,
-        granted: found.granted(),
+        granted: found.granted(tenant.status.as_ref(), own, now),
         health: evidence.map_or_else(|| unrendered(tenant, found, now), |e| e.health.clone()),
         standing: standing(tenant, now),
         blocked: blocked.map(|report| report.note.clone()).or_else(|| refused(seen)),
