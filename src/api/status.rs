@@ -31,6 +31,9 @@ pub struct TenantStatus {
     /// A failure of the granted revision: stays until the tenant is proven or granted something else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// How long `mode: Paused` has kept the granted revision from coming up: this does not count towards its deadline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<PausedTime>,
     /// Revisions that failed here and are not granted again until a person clears them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -101,6 +104,9 @@ pub struct Grant {
     /// The tenant was already broken when this was granted: a failure is not charged to the rollout.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub broken_before: bool,
+    /// The tenant's own parameters changed after this was granted: what comes of that is not charged to the rollout.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub edited: bool,
     /// Transitions of the tenant operator's Lease before the change, to count handovers by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transitions: Option<i32>,
@@ -133,6 +139,17 @@ pub struct Failure {
     pub message: String,
     /// When it was seen.
     pub at: Time,
+}
+
+/// Time for which a tenant was paused on its way to the granted revision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PausedTime {
+    /// Since when it is paused; absent while it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// Milliseconds of the pauses before, on Leasehold's own clock.
+    #[serde(default)]
+    pub milliseconds: i64,
 }
 
 /// A revision that is not granted again by itself.

@@ -14,7 +14,7 @@ use crate::{
         crd, digest,
         fleet::ReleaseFacts,
         object::CrdSeen,
-        world::{Fault, World},
+        world::{Fault, Whose, World},
     },
 };
 
@@ -148,7 +148,7 @@ impl Release {
             digest: digest.clone(),
             upgrades_from: requirement("upgradesFrom", spec.upgrades_from.as_deref())?,
             rollback_to: requirement("rollbackTo", spec.rollback_to.as_deref())?,
-            not_ready: not_ready(&crds, world.faults.get(name)),
+            not_ready: not_ready(&crds, world.faults.get(&(Whose::Release, name.to_owned()))),
         };
         Ok(Self { name: name.into(), object: object.clone(), version, digest, schema, stack, own_text, crds, facts })
     }

@@ -2,6 +2,7 @@
 mod catch_up;
 mod fleet_loop;
 mod http;
+mod lanes;
 mod metrics;
 mod retry;
 mod tasks;
@@ -203,11 +204,16 @@ async fn assemble(
     index.set_home(&options.lease_namespace);
     let bound = write_bound(timings);
     let tasks = Tasks {
+        bound: bound * WRITES_IN_A_ROW,
         writer: Writer::new(writing.clone(), bound),
         notices: Notices::new(writing.clone(), options.pod_name.clone()),
     };
     Ok(FleetLoop::new(writing, observed, sampled, sources, index, sampler, tasks, metrics, pulse))
 }
+
+/// Writes of one step that follow each other: a stack has five stages, and one more for whatever must be looked up. A step
+/// that lasts longer than each of them may is given up; what it wrote the watch will show, and the next step goes on there.
+const WRITES_IN_A_ROW: u32 = 6;
 
 /// A write sent in the last moment of a term must not land after the Lease may be somebody else's.
 fn write_bound(timings: &Timings) -> Duration {

@@ -1,5 +1,5 @@
 //! Planned writes → tasks. Each task is one step of one subject; two steps of one subject never run at once.
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 
@@ -7,7 +7,7 @@ use super::metrics::Metrics;
 use crate::{
     act::{Answers, Failure, Found, Notices, Outcome, Writer},
     api::{Grant, Rollout, Tenant},
-    domain::world::{FaultKind, Undecodable, World},
+    domain::world::{FaultKind, Undecodable, Whose, World},
     election::Term,
     plan::{
         ReleaseStep,
@@ -26,6 +26,16 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// The kind under which its failures are kept; `None` for a tenant, which keeps its own.
+    #[must_use]
+    pub const fn whose(&self) -> Option<Whose> {
+        match self {
+            Self::Tenant(_) => None,
+            Self::Rollout(_) => Some(Whose::Rollout),
+            Self::Release(_) => Some(Whose::Release),
+        }
+    }
+
     #[must_use]
     pub fn name(&self) -> &str {
         let (Self::Tenant(name) | Self::Rollout(name) | Self::Release(name)) = self;
@@ -69,6 +79,8 @@ impl Done {
 /// Makes tasks.
 #[derive(Clone)]
 pub struct Tasks {
+    /// How long one step of a tenant may take as a whole.
+    pub bound: Duration,
     pub writer: Writer,
     pub notices: Notices,
 }
@@ -87,7 +99,8 @@ impl Tasks {
         let subject = Subject::Tenant(name.to_owned());
         let (tasks, term, step, about) = (self.clone(), term.clone(), step.clone(), subject.clone());
         let work = async move {
-            let Outcome { answers, failure, found } = tasks.writer.step(&term, &tenant, &step).await;
+            let taken = tokio::time::timeout(tasks.bound, tasks.writer.step(&term, &tenant, &step)).await;
+            let Outcome { answers, failure, found } = taken.unwrap_or_else(|_| tasks.too_long(&step));
             log(&tenant, &step, failure.as_ref());
             if failure.is_none() {
                 let mut notices = notice::of_step(&step, tenant.status.as_ref());
@@ -100,6 +113,12 @@ impl Tasks {
             Done { answers, failure, found, repaired, ..Done::new(about, step.name()) }
         };
         Some(Job { subject, grant, work: Box::pin(work) })
+    }
+
+    /// What was written before the time was up is for the watch to tell.
+    fn too_long(&self, step: &Step) -> Outcome {
+        let why = format!("the step did not end within {:?}; it goes on from what it wrote", self.bound);
+        Outcome { failure: Some(Failure::new(step.name(), FaultKind::Transient, why)), ..Outcome::default() }
     }
 
     /// What the wave engine decided about Rollouts themselves.

@@ -188,7 +188,7 @@ fn a_rollout_that_halted_at_its_canary() {
     assert_snapshot!(page(&mut model, false), @r#"
     Rollout memcached-1.2.0-1: memcached to 1.2.0, 0 of 4 proven, Halted since 65s
       WAVE       PHASE     PROVEN   IN-FLIGHT   FAILED   LEFT-OUT   SOAK
-      canary     Soaking   0/1      0           1        0          1m
+      canary     Halted    0/1      0           1        0          1m
       everyone   Pending   0/3      0           0        0          0s
       halted: wave canary: 1 of 1 tenants failed, 0 tolerated (acme: DeadlineExceeded); fix or `skip` the tenants, or set `additionalFailures`, and it goes on; or set `abort`
 

@@ -41,7 +41,7 @@ impl Draft<'_> {
                 let grant = grant::first(&target.version, revision, shared.epoch, shared.now);
                 ready.then_some((grant, candidate?.clone()))
             }
-            Found::Lost => None,
+            Found::Lost(_) => None,
             Found::Workload(old) => {
                 let rendered = facts.granted.as_ref()?.as_ref().ok()?;
                 Some((old.clone(), rendered.clone()))
@@ -71,7 +71,9 @@ impl Draft<'_> {
         let transitions = transitions.or(self.status.leader.as_ref().map(|l| l.transitions));
         if self.status.granted.as_ref().is_none_or(|old| old.revision != grant.revision) {
             self.status.failure = None;
+            self.claimed = true;
         }
+        self.status.paused = None;
         self.status.granted = Some(Grant { transitions: transitions.or(grant.transitions), ..grant });
         Step::Status(Box::new(self.status.clone()))
     }

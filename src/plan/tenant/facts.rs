@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::{FleetSpec, Grant, Mode, RolloutTarget, Tenant},
     domain::{
-        digest::{self, Revision},
+        digest::Revision,
         epoch::Epoch,
         fleet::{Health, Member, Standing},
         report::{Reason, Report},
@@ -41,16 +41,26 @@ pub struct Shared<'a> {
 /// What was worked out before and need not be again while its inputs are the same. Changes nothing but the time it takes.
 #[derive(Debug, Default)]
 pub struct Memo {
-    granted: Option<(String, Arc<Rendered>)>,
-    candidate: Option<(String, Arc<Rendered>)>,
+    granted: Option<(Inputs, Arc<Rendered>)>,
+    candidate: Option<(Inputs, Arc<Rendered>)>,
     pub(super) compared: Compared,
+}
+
+/// All that a stack is rendered from: the release by its digest.
+#[derive(Debug, PartialEq)]
+struct Inputs {
+    release: String,
+    grant: Grant,
+    /// Those of the facts: kept once.
+    parameters: Arc<Parameters>,
+    uid: Option<String>,
 }
 
 /// Everything that is decided from one tenant's observations alone.
 #[derive(Debug)]
 pub struct Facts {
     pub tenant: Arc<Tenant>,
-    pub parameters: Parameters,
+    pub parameters: Arc<Parameters>,
     pub found: Found,
     /// The target the spec asks for, and its revision for this tenant; or why there is none.
     pub desired: Result<(RolloutTarget, Revision), Report>,
@@ -65,7 +75,7 @@ pub struct Facts {
 /// Works the facts out.
 #[must_use]
 pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Shared, memo: &mut Memo) -> Facts {
-    let parameters = Parameters::new(name, tenant, shared);
+    let parameters = Arc::new(Parameters::new(name, tenant, shared));
     let found = Found::search(tenant, seen);
     let own = parameters.digest();
     let release = wanted(tenant, shared.catalog);
@@ -94,8 +104,9 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
         (Some(Ok(rendered)), Some(grant)) => Some(evidence::judge(tenant, seen, grant, rendered, shared.now)),
         _ => None,
     };
-    let member =
-        member(tenant, seen, &found, desired.as_ref().ok(), candidate.as_ref().err(), evidence.as_ref(), shared);
+    let target = desired.as_ref().ok().map(|(target, _)| target.clone());
+    let blocked = candidate.as_ref().err();
+    let member = member(tenant, seen, (&found, &own), target, blocked, evidence.as_ref(), shared);
     Facts { tenant: tenant.clone(), parameters, found, desired, candidate, granted, evidence, member }
 }
 
@@ -106,18 +117,18 @@ impl Memo {
         tenant: &Tenant,
         release: &Release,
         grant: &Grant,
-        parameters: &Parameters,
+        parameters: &Arc<Parameters>,
         seen: &TenantSeen,
     ) -> Result<Arc<Rendered>, Report> {
-        let key = key(tenant, release, grant, parameters);
-        let known = self.granted.take().filter(|(known, _)| *known == key).map(|(_, rendered)| rendered);
+        let inputs = Inputs::new(tenant, release, grant, parameters);
+        let known = self.granted.take().filter(|(known, _)| *known == inputs).map(|(_, rendered)| rendered);
         let applied = known.as_ref().is_some_and(|k| stack::is_applied(tenant, k, seen, &self.compared));
         let rendered = match known {
             Some(known) if applied && !known.is_lean() => Arc::new(known.lean()),
             Some(known) if applied || !known.is_lean() => known,
             _ => Arc::new(stack::render(tenant, release, grant, parameters)?),
         };
-        self.granted = Some((key, rendered.clone()));
+        self.granted = Some((inputs, rendered.clone()));
         Ok(rendered)
     }
 
@@ -127,21 +138,27 @@ impl Memo {
         tenant: &Tenant,
         release: &Release,
         grant: &Grant,
-        parameters: &Parameters,
+        parameters: &Arc<Parameters>,
     ) -> Result<Arc<Rendered>, Report> {
-        let key = key(tenant, release, grant, parameters);
-        if let Some((_, rendered)) = self.candidate.as_ref().filter(|(known, _)| *known == key) {
+        let inputs = Inputs::new(tenant, release, grant, parameters);
+        if let Some((_, rendered)) = self.candidate.as_ref().filter(|(known, _)| *known == inputs) {
             return Ok(rendered.clone());
         }
         let rendered = Arc::new(stack::render(tenant, release, grant, parameters)?.lean());
-        self.candidate = Some((key, rendered.clone()));
+        self.candidate = Some((inputs, rendered.clone()));
         Ok(rendered)
     }
 }
 
-/// What a stack is rendered from.
-fn key(tenant: &Tenant, release: &Release, grant: &Grant, parameters: &Parameters) -> String {
-    digest::of(&(&release.digest, grant, parameters, &tenant.metadata.uid))
+impl Inputs {
+    fn new(tenant: &Tenant, release: &Release, grant: &Grant, parameters: &Arc<Parameters>) -> Self {
+        Self {
+            release: release.digest.clone(),
+            grant: grant.clone(),
+            parameters: parameters.clone(),
+            uid: tenant.metadata.uid.clone(),
+        }
+    }
 }
 
 /// Fail closed: without the fleet's ceilings nothing can be held against them, so nothing is rendered.
@@ -222,8 +239,8 @@ fn release_of<'a>(grant: &Grant, tenant: &Tenant, catalog: &'a Catalog) -> Resul
 fn member(
     tenant: &Tenant,
     seen: &TenantSeen,
-    found: &Found,
-    desired: Option<&(RolloutTarget, Revision)>,
+    (found, own): (&Found, &str),
+    desired: Option<RolloutTarget>,
     blocked: Option<&Report>,
     evidence: Option<&Evidence>,
     shared: &Shared,
@@ -234,9 +251,9 @@ fn member(
         labels: tenant.metadata.labels.clone().unwrap_or_default(),
         operator: tenant.spec.operator.clone(),
         policy: tenant.spec.rollout_policy.clone(),
-        desired: desired.map(|(target, _)| target.clone()),
+        desired,
         desired_since: seen.desired_since,
-        granted: found.granted(),
+        granted: found.granted(tenant.status.as_ref(), own, shared.now),
         health: evidence.map_or_else(|| unrendered(tenant, found, shared), |e| e.health.clone()),
         standing: standing(tenant, shared.now),
         blocked: blocked.map(|report| report.note.clone()).or_else(|| refused(seen)),

@@ -86,6 +86,8 @@ pub(super) struct Draft<'a> {
     /// What somebody changed and is left as it is.
     pub(super) drifted: Vec<String>,
     pub(super) sample: bool,
+    /// A new revision was granted just now: what is known of the one before says nothing about it.
+    pub(super) claimed: bool,
     /// A grant outside a rollout takes longer than is reasonable.
     pub(super) overdue: bool,
     pub(super) wake: Option<Timestamp>,
@@ -105,6 +107,7 @@ impl<'a> Draft<'a> {
             confirmations: Vec::new(),
             drifted: Vec::new(),
             sample: false,
+            claimed: false,
             overdue: false,
             wake: None,
         }
@@ -180,7 +183,8 @@ impl<'a> Draft<'a> {
         let young = self.young(&report, word);
         let tenant = &self.facts.tenant;
         let before = tenant.status.clone().unwrap_or_default();
-        conditions::write(&mut self.status, tenant, &report, self.facts.evidence.as_ref(), self.shared.now);
+        let evidence = self.facts.evidence.as_ref().filter(|_| !self.claimed);
+        conditions::write(&mut self.status, tenant, &report, evidence, self.shared.now);
         conditions::drifted(&mut self.status, tenant, &before.conditions, &self.drifted, self.shared.now);
         // A step that failed waits; the status says meanwhile why, unless it is the Tenant itself that cannot be written.
         let step = step.filter(|_| held_back.is_none());
