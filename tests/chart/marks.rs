@@ -220,8 +220,7 @@ async fn a_mark_comes_neither_by_a_template_nor_by_a_subresource() {
     assert!(refused(&by_status), "by the status: {by_status:?}");
     let binding = json!({"apiVersion": "v1", "kind": "Binding", "target": {"kind": "Node", "name": "none"},
         "metadata": {"name": "probe", "labels": {"leasehold.dev/tenant": "acme"}}});
-    let bound: Result<Value, _> =
-        pods.create_subresource("binding", "probe", &PostParams::default(), &binding).await;
+    let bound: Result<Value, _> = pods.create_subresource("binding", "probe", &PostParams::default(), &binding).await;
     assert!(refused(&bound), "by a binding: {bound:?}");
 }
 
