@@ -103,7 +103,7 @@ pub struct ReleaseSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "super::schema::optional_any_object")]
     pub values_schema: Option<Map<String, Value>>,
-    /// CustomResourceDefinitions, shared by all tenants, that this version works with.
+    /// CustomResourceDefinitions, shared by all tenants, that this version works with. Refused are groups of Kubernetes (`k8s.io`, `kubernetes.io` and below) and Leasehold, conversion by webhook, owners, finalizers and Leasehold's marks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub crds: Vec<CrdSource>,

@@ -108,10 +108,10 @@ mod tests {
 
     #[test]
     fn many_large_objects_with_a_tenant_s_mark_are_kept_within_bounds() {
-        let mut index = fresh(true);
+        let (mut index, own) = (fresh(true), json!({"leasehold.dev/tenant-uid": "u"}));
         for n in 0..OBJECTS + 20 {
             put(&mut index, config_maps(), "acme", &format!("large-{n}"), large("d"));
-            put(&mut index, Source::Pods, "acme", &format!("pod-{n}"), json!({}));
+            put(&mut index, Source::Pods, "acme", &format!("pod-{n}"), own.clone());
         }
         put(&mut index, config_maps(), "acme", "late", json!({"leasehold.dev/digest": "d"}));
         let seen = &index.world().tenants["acme"];
@@ -120,7 +120,7 @@ mod tests {
         let late = seen.objects.iter().find(|(key, _)| key.name == "late").unwrap().1;
         assert!(!late.content.is_empty(), "small content stays, whatever else is there");
         for n in 0..PODS {
-            put(&mut index, Source::Pods, "acme", &format!("more-{n}"), json!({}));
+            put(&mut index, Source::Pods, "acme", &format!("more-{n}"), own.clone());
         }
         assert_eq!(index.world().tenants["acme"].pods.len(), PODS);
     }
@@ -129,7 +129,13 @@ mod tests {
     fn what_is_marked_for_tenants_that_do_not_exist_is_bounded_for_all_of_them_together() {
         let mut index = fresh(false);
         for n in 0..STRANGERS + 50 {
-            put(&mut index, config_maps(), &format!("nobody-{n}"), "a", json!({"leasehold.dev/digest": "d"}));
+            put(
+                &mut index,
+                config_maps(),
+                &format!("nobody-{n}"),
+                &format!("a-{n}"),
+                json!({"leasehold.dev/digest": "d"}),
+            );
         }
         assert_eq!(index.world().tenants.len(), STRANGERS);
         let mut other = fresh(false);

@@ -13,7 +13,7 @@ use leasehold::{
         world::{Apis, Lookup, World},
     },
     observe::{Change, Index, Source, Step as Show},
-    plan::{Planner, tenant::Step},
+    plan::{Plan, Planner, tenant::Step},
 };
 use serde_json::{Value, json};
 
@@ -141,15 +141,19 @@ impl Desk {
         self.index.apply(Change { source, step: Show::Gone(Box::new(dynamic(object))) }, self.now).unwrap();
     }
 
+    pub fn plan(&mut self) -> Plan {
+        self.planner.plan(self.index.world(), &BTreeMap::new(), &self.epoch, self.now)
+    }
+
     /// Plans, and says what is the matter with the Tenant.
     pub fn report(&mut self) -> Report {
-        self.planner.plan(self.index.world(), &BTreeMap::new(), &self.epoch, self.now);
+        self.plan();
         self.planner.next("acme").expect("there is a Tenant").report.clone()
     }
 
     /// The next step, carried out.
     pub fn step(&mut self) -> Option<Step> {
-        self.planner.plan(self.index.world(), &BTreeMap::new(), &self.epoch, self.now);
+        self.plan();
         let step = self.planner.next("acme")?.step.clone()?;
         self.carry_out(&step);
         Some(step)

@@ -2,6 +2,7 @@
 //! policies or kinds are not as they should be.
 mod desk;
 
+mod crds;
 mod epochs;
 mod fleet_policy;
 mod kinds;

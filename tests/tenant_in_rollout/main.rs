@@ -1,6 +1,6 @@
 //! One tenant between its own spec and the rollouts that move it: the real observer and the real planner, over a cluster
 //! of a few dozen lines.
-#[allow(dead_code, reason = "shared with the suite `cli`: each of which uses a part")]
+#[allow(dead_code, reason = "shared with the suite `cli`, each of which uses a part")]
 #[path = "../cli/model.rs"]
 mod model;
 
