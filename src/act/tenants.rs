@@ -32,6 +32,7 @@ impl Writer {
             Step::Status(status) => one(self.tenant_status(term, tenant, status).await),
             Step::Apply(stages) => self.apply(term, owner, stages).await,
             Step::Mark { pod, uid, cost } => one(self.mark(term, &namespace, pod, uid, *cost).await),
+            Step::Evict { pod, uid } => one(self.evict(term, &namespace, pod, uid).await),
             Step::Finalize(kinds) => match self.finalize(term, &namespace, kinds).await {
                 Ok(_) => (Answers::new(), None),
                 Err(failure) => (Answers::new(), Some(failure)),

@@ -6,10 +6,7 @@ use jiff::Timestamp;
 use kube::{ResourceExt, api::DynamicObject};
 
 use super::watch::{Change, Source, Step};
-use crate::domain::{
-    object::LeaseSeen,
-    world::{Customs, Fault, Repairs, TenantSeen, World},
-};
+use crate::domain::world::{Customs, Fault, Repairs, TenantSeen, World};
 
 /// The World, kept up to date.
 #[derive(Debug, Default)]
@@ -106,14 +103,6 @@ impl Index {
             None => {}
         }
         self.world.shared_version += 1;
-    }
-
-    /// Notes what a sampled Lease says; `None` when it is not sampled any more.
-    pub fn lease(&mut self, tenant: &str, lease: Option<LeaseSeen>) {
-        if let Some(seen) = self.world.tenants.get_mut(tenant) {
-            seen.lease = lease;
-            seen.version += 1;
-        }
     }
 
     /// Notes which custom resources were left when they were asked to go.

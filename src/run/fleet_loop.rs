@@ -272,6 +272,9 @@ impl FleetLoop {
                 if done.repaired {
                     self.index.repaired(name, now);
                 }
+                if let Some(uid) = &done.evicted {
+                    self.index.evicted(name, uid);
+                }
                 match &done.customs {
                     Some(left) => self.index.customs(name, left.clone(), now),
                     None => self.index.touch(name),

@@ -6,7 +6,7 @@ use futures::{FutureExt, future::BoxFuture};
 use super::metrics::Metrics;
 use crate::{
     act::{Answers, Failure, Notices, Writer},
-    api::{Grant, Rollout, Tenant},
+    api::{Grant, Rollout, Tenant, Upgrade},
     domain::world::{FaultKind, Undecodable, World},
     election::Term,
     plan::{
@@ -52,11 +52,24 @@ pub struct Done {
     pub customs: Option<Vec<String>>,
     /// Fields that somebody had changed were put back.
     pub repaired: bool,
+    /// UID of a pod that was evicted.
+    pub evicted: Option<String>,
+    /// A change of version whose proof was written.
+    pub upgrade: Option<Upgrade>,
 }
 
 impl Done {
-    fn new(subject: Subject, step: &'static str) -> Self {
-        Self { subject, step, answers: Answers::new(), failure: None, customs: None, repaired: false }
+    pub(super) fn new(subject: Subject, step: &'static str) -> Self {
+        Self {
+            subject,
+            step,
+            answers: Answers::new(),
+            failure: None,
+            customs: None,
+            repaired: false,
+            evicted: None,
+            upgrade: None,
+        }
     }
 
     /// Whether it is known what became of the write.
@@ -101,6 +114,10 @@ impl Tasks {
                 tasks.tell(tenant.as_ref(), step.name(), notice::of_step(&step, tenant.status.as_ref()));
             }
             ended.repaired = step.repairs() && ended.failure.is_none();
+            if let (Step::Evict { uid, .. }, None) = (&step, &ended.failure) {
+                ended.evicted = Some(uid.clone());
+            }
+            ended.upgrade = step.upgrade(tenant.status.as_ref()).filter(|_| ended.failure.is_none()).cloned();
             ended
         };
         Some(Job { subject, grant, work: Box::pin(work) })
@@ -211,15 +228,12 @@ impl Tasks {
 
 /// The job, with a panic in it turned into a failure: it ends that job only, and is tried again like any other.
 pub async fn unpanicked(job: Job, metrics: Arc<Metrics>) -> Done {
-    match AssertUnwindSafe(job.work).catch_unwind().await {
-        Ok(done) => done,
-        Err(_) => {
-            metrics.panics.inc();
-            let failure =
-                Failure::new(job.subject.name(), FaultKind::Transient, "the write panicked: please report this");
-            Done { failure: Some(failure), ..Done::new(job.subject, "panic") }
-        }
+    if let Ok(done) = AssertUnwindSafe(job.work).catch_unwind().await {
+        return done;
     }
+    metrics.panics.inc();
+    let failure = Failure::new(job.subject.name(), FaultKind::Transient, "the write panicked: please report this");
+    Done { failure: Some(failure), ..Done::new(job.subject, "panic") }
 }
 
 fn done(subject: Subject, step: &'static str, result: Result<Answers, Failure>) -> Done {

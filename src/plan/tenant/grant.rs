@@ -87,7 +87,6 @@ pub fn first(version: &str, revision: &Revision, epoch: i64, now: Timestamp) -> 
         at: Time::millis(now),
         epoch,
         broken_before: false,
-        transitions: None,
     }
 }
 

@@ -1,7 +1,10 @@
 //! The writes that one tenant needs next. Data: whoever carries them out makes no choices.
 use std::sync::Arc;
 
-use crate::{api::TenantStatus, domain::object::ObjectKey};
+use crate::{
+    api::{TenantStatus, Upgrade},
+    domain::object::ObjectKey,
+};
 
 /// The next write, or the next few that belong together.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +20,11 @@ pub enum Step {
         pod: String,
         uid: String,
         cost: Option<&'static str>,
+    },
+    /// Have this pod replaced by a fresh one, if its disruption budget allows.
+    Evict {
+        pod: String,
+        uid: String,
     },
     /// Ask the tenant's custom resources of these kinds to go, while its operator can still finalize them.
     Finalize(Vec<CustomKind>),
@@ -71,6 +79,13 @@ impl Step {
         matches!(self, Self::Apply(stages) if stages.iter().flatten().any(|a| matches!(a.why, Why::Drift(_))))
     }
 
+    /// The change of version whose proof it writes; `old` is the status before.
+    #[must_use]
+    pub fn upgrade(&self, old: Option<&TenantStatus>) -> Option<&Upgrade> {
+        let Self::Status(status) = self else { return None };
+        status.last_upgrade.as_ref().filter(|upgrade| old.and_then(|old| old.last_upgrade.as_ref()) != Some(*upgrade))
+    }
+
     /// For logs, metrics and events.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -80,6 +95,7 @@ impl Step {
             Self::Status(_) => "status",
             Self::Apply(_) => "apply",
             Self::Mark { .. } => "mark",
+            Self::Evict { .. } => "evict",
             Self::Finalize(_) => "finalize",
             Self::Scale(_) => "scale",
             Self::Delete(_) => "delete",
