@@ -122,7 +122,7 @@ pub struct ElectionSpec {
     /// True: the operator always uses `id` as it is. False: it takes `<tenant>.<id>` through its arguments.
     #[serde(default)]
     pub fixed: bool,
-    /// How its standbys notice that the Lease is free: decides whether the leader's pod goes first or last in an upgrade.
+    /// How its standbys notice that the Lease is free. Where they poll, the last step of an upgrade evicts one of them: a pod that starts looks at the Lease at once.
     #[serde(default)]
     pub standbys: Standbys,
 }

@@ -107,9 +107,6 @@ pub struct Grant {
     /// The tenant's own parameters changed after this was granted: what comes of that is not charged to the rollout.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub edited: bool,
-    /// Transitions of the tenant operator's Lease before the change, to count handovers by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transitions: Option<i32>,
 }
 
 /// A version that is proven to run.
@@ -190,10 +187,10 @@ pub struct Upgrade {
     pub to: String,
     /// When it was proven.
     pub at: Time,
-    /// Milliseconds during which nobody held the tenant operator's Lease, on Leasehold's own clock; absent when it was not watched throughout.
+    /// Milliseconds during which nobody led the tenant's operator: nobody held its Lease, or its holder let it run out. On Leasehold's own clock; absent when the Lease was not watched throughout, or no pod was replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaderless_milliseconds: Option<i64>,
-    /// How often leadership changed hands.
+    /// How often leadership changed hands; absent like the milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handovers: Option<i32>,
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::index::Index;
 use crate::domain::{
-    object::{LeaseSeen, ObjectKey},
+    object::ObjectKey,
     world::{Customs, Fault, Lookup, Repairs, Whose},
 };
 
@@ -30,14 +30,6 @@ impl Index {
         }
         // A release whose CRD cannot be made is not ready; what becomes of a Rollout's write is nobody else's business.
         self.world.shared_version += u64::from(whose == Whose::Release);
-    }
-
-    /// Notes what a sampled Lease says; `None` when it is not sampled any more.
-    pub fn lease(&mut self, tenant: &str, lease: Option<LeaseSeen>) {
-        if let Some(seen) = self.world.tenants.get_mut(tenant) {
-            seen.lease = lease;
-            seen.version += 1;
-        }
     }
 
     /// Notes which custom resources were left when they were asked to go.

@@ -135,6 +135,7 @@ pub fn pod(raw: &DynamicObject) -> Option<(String, PodSeen)> {
         restarts: containers().map(|c| number(c, "/restartCount")).max().unwrap_or_default(),
         waiting,
         deletion_cost: mark(marks::DELETION_COST),
+        created: raw.metadata.creation_timestamp.as_ref().map(|at| at.0),
     };
     Some((raw.name_any(), pod))
 }

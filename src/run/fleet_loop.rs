@@ -228,6 +228,9 @@ impl FleetLoop {
                 if done.repaired {
                     self.index.repaired(name, now);
                 }
+                if let Some(uid) = &done.evicted {
+                    self.index.evicted(name, uid);
+                }
                 match done.found {
                     Some(Found::Customs(left)) => self.index.customs(name, left, now),
                     Some(Found::LookedUp(lookups)) => self.index.looked_up(name, lookups),

@@ -6,7 +6,7 @@ use futures::{FutureExt, future::BoxFuture};
 use super::metrics::Metrics;
 use crate::{
     act::{Answers, Failure, Found, Notices, Outcome, Writer},
-    api::{Grant, Rollout, Tenant},
+    api::{Grant, Rollout, Tenant, Upgrade},
     domain::world::{FaultKind, Undecodable, Whose, World},
     election::Term,
     plan::{
@@ -62,11 +62,24 @@ pub struct Done {
     pub found: Option<Found>,
     /// Fields that somebody had changed were put back.
     pub repaired: bool,
+    /// UID of a pod that was evicted.
+    pub evicted: Option<String>,
+    /// A change of version whose proof was written.
+    pub upgrade: Option<Upgrade>,
 }
 
 impl Done {
-    fn new(subject: Subject, step: &'static str) -> Self {
-        Self { subject, step, answers: Answers::new(), failure: None, found: None, repaired: false }
+    pub(super) fn new(subject: Subject, step: &'static str) -> Self {
+        Self {
+            subject,
+            step,
+            answers: Answers::new(),
+            failure: None,
+            found: None,
+            repaired: false,
+            evicted: None,
+            upgrade: None,
+        }
     }
 
     /// Whether it is known what became of the write.
@@ -109,8 +122,12 @@ impl Tasks {
                 }
                 tasks.tell(tenant.as_ref(), step.name(), notices);
             }
-            let repaired = step.repairs() && failure.is_none();
-            Done { answers, failure, found, repaired, ..Done::new(about, step.name()) }
+            let succeeded = failure.is_none();
+            let evicted =
+                if let (Step::Evict { uid, .. }, true) = (&step, succeeded) { Some(uid.clone()) } else { None };
+            let upgrade = step.upgrade(tenant.status.as_ref()).filter(|_| succeeded).cloned();
+            let repaired = step.repairs() && succeeded;
+            Done { answers, failure, found, repaired, evicted, upgrade, ..Done::new(about, step.name()) }
         };
         Some(Job { subject, grant, work: Box::pin(work) })
     }

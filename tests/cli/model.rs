@@ -191,6 +191,8 @@ impl Model {
             holder: "pod-0_1".into(),
             acquired: Some(self.now),
             renewed: Some(self.now),
+            leaderless_milliseconds: 12,
+            handovers: 1,
             ..LeaseSeen::default()
         };
         self.index.lease(tenant, good.then_some(lease));

@@ -156,6 +156,7 @@ fn a_rollout_whose_canary_soaks() {
     dune   memcached   1.0.0     1.1.0              True    Waiting: Soak   5m30s
 
     4 tenants: 1 running, 3 waiting (Soak 3); 1 rollout under way
+    nobody led for 12 ms (p50), 12 ms (p99), 12 ms (most) in the last upgrade of 1 tenant
     "#);
     assert_snapshot!(plan(&mut model), @r#"
     Rollout memcached-1.1.0-1: memcached to 1.1.0, 1 of 4 proven, Running

@@ -67,14 +67,12 @@ impl Draft<'_> {
         let mut entries: BTreeSet<String> = self.status.inventory.iter().flat_map(|i| i.entries.clone()).collect();
         entries.extend(rendered.objects.iter().map(|o| o.key.to_string()));
         self.status.inventory = Some(inventory(entries));
-        let transitions = self.seen.lease.as_ref().filter(|l| l.known).map(|l| l.transitions);
-        let transitions = transitions.or(self.status.leader.as_ref().map(|l| l.transitions));
         if self.status.granted.as_ref().is_none_or(|old| old.revision != grant.revision) {
             self.status.failure = None;
             self.claimed = true;
         }
         self.status.paused = None;
-        self.status.granted = Some(Grant { transitions: transitions.or(grant.transitions), ..grant });
+        self.status.granted = Some(grant);
         Step::Status(Box::new(self.status.clone()))
     }
 }

@@ -155,7 +155,6 @@ pub fn first(version: &str, revision: &Revision, epoch: &Epoch, now: Timestamp) 
         lease: epoch.lease().map(str::to_owned),
         broken_before: false,
         edited: false,
-        transitions: None,
     }
 }
 

@@ -1,7 +1,10 @@
 //! What was seen, brought into the status: namespace, leader, proof, failure.
 use jiff::Timestamp;
 
-use super::next::{Draft, Word};
+use super::{
+    handover,
+    next::{Draft, Word},
+};
 use crate::{
     api::{Failure, Grant, Leader, Mode, NamespaceRef, PausedTime, Running, Time, Upgrade},
     domain::{
@@ -93,14 +96,14 @@ impl Draft<'_> {
         }
         let before = self.status.running.as_ref().map(|r| r.version.clone()).filter(|v| *v != grant.version);
         if let Some(from) = before {
-            let lease = self.seen.lease.as_ref();
-            let handovers = lease.and_then(|l| grant.transitions.map(|before| l.transitions - before));
+            let rendered = self.facts.granted.as_ref().and_then(|rendered| rendered.as_ref().ok());
+            let measured = rendered.and_then(|rendered| handover::measured(self.seen, rendered));
             self.status.last_upgrade = Some(Upgrade {
                 from,
                 to: grant.version.clone(),
                 at: Time::seconds(self.shared.now),
-                leaderless_milliseconds: lease.map(|l| l.leaderless_milliseconds),
-                handovers,
+                leaderless_milliseconds: measured.map(|lease| lease.leaderless_milliseconds),
+                handovers: measured.map(|lease| lease.handovers),
             });
         }
         self.status.running = Some(Running {
