@@ -220,7 +220,7 @@ fn a_rollout_that_halted_at_its_canary() {
       Reconciling     False    DeadlineExceeded   65s
       UpToDate        False    DeadlineExceeded   3m5s
       Stalled         True     DeadlineExceeded   65s
-      LeaderElected   False    LeaderMissing      3m5s
+      LeaderElected   False    LeaderMissing      65s
 
     Inventory (10):
       OBJECT                                   STATE
