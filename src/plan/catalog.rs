@@ -9,7 +9,7 @@ use super::{
     tenant::{CustomKind, own_text},
 };
 use crate::{
-    api::{CrdSource, OperatorRelease, ReleaseSpec},
+    api::{CrdSource, OperatorRelease, ReleaseSpec, RolloutTarget},
     domain::{
         crd, digest,
         fleet::ReleaseFacts,
@@ -145,7 +145,7 @@ impl Release {
         let digest = digest::of(&(rendered_part(spec), stack.digest()));
         let crds = shared_crds(spec, &world.crds)?;
         let facts = ReleaseFacts {
-            digest: digest.clone(),
+            target: RolloutTarget { version: spec.version.clone(), digest: digest.clone() },
             upgrades_from: requirement("upgradesFrom", spec.upgrades_from.as_deref())?,
             rollback_to: requirement("rollbackTo", spec.rollback_to.as_deref())?,
             not_ready: not_ready(&crds, world.faults.get(&(Whose::Release, name.to_owned()))),

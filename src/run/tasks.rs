@@ -230,15 +230,12 @@ impl Tasks {
 
 /// The job, with a panic in it turned into a failure: it ends that job only, and is tried again like any other.
 pub async fn unpanicked(job: Job, metrics: Arc<Metrics>) -> Done {
-    match AssertUnwindSafe(job.work).catch_unwind().await {
-        Ok(done) => done,
-        Err(_) => {
-            metrics.panics.inc();
-            let failure =
-                Failure::new(job.subject.name(), FaultKind::Transient, "the write panicked: please report this");
-            Done { failure: Some(failure), ..Done::new(job.subject, "panic") }
-        }
+    if let Ok(done) = AssertUnwindSafe(job.work).catch_unwind().await {
+        return done;
     }
+    metrics.panics.inc();
+    let failure = Failure::new(job.subject.name(), FaultKind::Transient, "the write panicked: please report this");
+    Done { failure: Some(failure), ..Done::new(job.subject, "panic") }
 }
 
 fn done(subject: Subject, step: &'static str, result: Result<Answers, Failure>) -> Done {

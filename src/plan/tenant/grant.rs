@@ -67,6 +67,8 @@ impl Found {
                 at: Timestamp::UNIX_EPOCH,
                 broken_before: true,
                 own_edit: OwnEdit::No,
+                from: None,
+                towards: None,
                 paused: 0,
             }),
             Self::Status(grant) | Self::Workload(grant) => Some(granted(grant, status, Some(own), now)),
@@ -99,6 +101,8 @@ pub fn granted(grant: &Grant, status: Option<&TenantStatus>, own: Option<&str>, 
         at: grant.at.0,
         broken_before: grant.broken_before,
         own_edit: own_edit(grant, status, own),
+        from: grant.from.clone(),
+        towards: grant.towards.clone(),
         paused: record::paused_for(status.and_then(|s| s.paused), now),
     }
 }
@@ -139,6 +143,8 @@ pub fn first(version: &str, revision: &Revision, epoch: i64, now: Timestamp) -> 
         epoch,
         broken_before: false,
         edited: false,
+        from: None,
+        towards: None,
         transitions: None,
     }
 }
