@@ -3,7 +3,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Order, Span, Time};
+use super::{Condition, OnFailure, Order, Span, Time};
 
 /// One run: who moves, to what, in which waves, within which budgets.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -16,7 +16,7 @@ use super::{Condition, Order, Span, Time};
     category = "leasehold",
     status = "RolloutStatus",
     derive = "PartialEq",
-    doc = "One staged run of one operator to one version. Leasehold creates it; a person sets suspend, abort, skip and additionalFailures.",
+    doc = "One staged run of one operator to one version. Leasehold creates it; a person sets suspend, abort, undo, skip and additionalFailures.",
     printcolumn(name = "Operator", type_ = "string", json_path = ".spec.operator", description = "The operator."),
     printcolumn(
         name = "Target",
@@ -64,9 +64,10 @@ use super::{Condition, Order, Span, Time};
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.operator == oldSelf.operator && self.target == oldSelf.target && self.policy == oldSelf.policy && self.sequence == oldSelf.sequence && self.order == oldSelf.order && self.maxConcurrency == oldSelf.maxConcurrency && self.maxFailures == oldSelf.maxFailures && self.revisionHistoryLimit == oldSelf.revisionHistoryLimit && self.unmatched == oldSelf.unmatched")
-    .message("the plan of a Rollout is frozen; only suspend, abort, skip and additionalFailures may change"))]
+#[x_kube(validation = Rule::new("self.operator == oldSelf.operator && self.target == oldSelf.target && self.policy == oldSelf.policy && self.sequence == oldSelf.sequence && self.order == oldSelf.order && self.maxConcurrency == oldSelf.maxConcurrency && self.maxFailures == oldSelf.maxFailures && self.revisionHistoryLimit == oldSelf.revisionHistoryLimit && self.unmatched == oldSelf.unmatched && self.onFailure == oldSelf.onFailure && has(self.rollbackOf) == has(oldSelf.rollbackOf) && (!has(self.rollbackOf) || self.rollbackOf == oldSelf.rollbackOf)")
+    .message("the plan of a Rollout is frozen; only suspend, abort, undo, skip and additionalFailures may change"))]
 #[x_kube(validation = Rule::new("!oldSelf.abort || self.abort").message("an abort cannot be taken back; a new rollout starts when the tenants' versions change again").field_path(".abort"))]
+#[x_kube(validation = Rule::new("!oldSelf.undo || self.undo").message("an undo cannot be taken back; ask for another version, or clear status.rejected of the tenants").field_path(".undo"))]
 pub struct RolloutSpec {
     /// The operator whose tenants move.
     #[schemars(length(max = 63))]
@@ -86,6 +87,13 @@ pub struct RolloutSpec {
     pub max_concurrency: u32,
     /// Failed tenants that are tolerated in all.
     pub max_failures: u32,
+    /// What a breached failure budget does.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// The Rollout whose tenants this one takes back; absent in a run that goes where its tenants ask to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub rollback_of: Option<String>,
     /// How many finished Rollouts of this operator to keep.
     pub revision_history_limit: u32,
     /// Tenants that no wave selected: put into the last wave or left out, as the policy's `unmatched` says.
@@ -93,7 +101,7 @@ pub struct RolloutSpec {
     pub unmatched: u32,
     /// The frozen plan.
     #[schemars(length(min = 1, max = 32), extend("x-kubernetes-list-type" = "atomic"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("the plan of a Rollout is frozen; only suspend, abort, skip and additionalFailures may change"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("the plan of a Rollout is frozen; only suspend, abort, undo, skip and additionalFailures may change"))]
     pub waves: Vec<PlannedWave>,
     /// A person's word: grant nobody while true. Tenants in flight finish.
     #[serde(default)]
@@ -101,6 +109,9 @@ pub struct RolloutSpec {
     /// A person's word: end this run now. Outranks everything else and cannot be taken back.
     #[serde(default)]
     pub abort: bool,
+    /// A person's word: take every tenant that this run moved back to what it had. Ends the run if it goes on, works also after its end, and cannot be taken back.
+    #[serde(default)]
+    pub undo: bool,
     /// A person's word: tenants to leave out; their failures no longer count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000), inner(length(max = 63)), extend("x-kubernetes-list-type" = "set"))]
@@ -201,13 +212,15 @@ pub enum Phase {
     Aborted,
     /// Its members want something newer.
     Superseded,
+    /// It failed, or a person undid it: another run takes those that it moved back.
+    RolledBack,
 }
 
 impl Phase {
     /// Whether nothing can happen to this run any more.
     #[must_use]
     pub const fn ended(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Aborted | Self::Superseded)
+        matches!(self, Self::Succeeded | Self::Aborted | Self::Superseded | Self::RolledBack)
     }
 }
 

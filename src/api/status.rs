@@ -2,7 +2,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Time};
+use super::{Condition, RolloutTarget, Time};
 
 /// State of one tenant as last observed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -107,6 +107,12 @@ pub struct Grant {
     /// The tenant's own parameters changed after this was granted: what comes of that is not charged to the rollout.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub edited: bool,
+    /// What was proven here before: where going back leads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<RolloutTarget>,
+    /// What the tenant asks for, when this is only a step on the way there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub towards: Option<RolloutTarget>,
 }
 
 /// A version that is proven to run.

@@ -153,7 +153,7 @@ fn tone(phase: Phase) -> Tone {
         Phase::Halted => Tone::Bad,
         Phase::Queued | Phase::Running | Phase::Suspended => Tone::Busy,
         Phase::Succeeded => Tone::Good,
-        Phase::Aborted | Phase::Superseded => Tone::Plain,
+        Phase::Aborted | Phase::Superseded | Phase::RolledBack => Tone::Plain,
     }
 }
 

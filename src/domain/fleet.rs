@@ -22,13 +22,22 @@ pub struct Fleet {
 /// What the wave engine knows of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleaseFacts {
-    pub digest: String,
+    /// Its version and the digest of its content.
+    pub target: RolloutTarget,
     /// Versions it may be reached from; `None`: any lower one.
     pub upgrades_from: Option<semver::VersionReq>,
     /// Versions a tenant may go back to from it; `None`: none.
     pub rollback_to: Option<semver::VersionReq>,
     /// Why nobody can be granted it now (a shared CRD that differs, an invalid template), if so.
     pub not_ready: Option<String>,
+}
+
+impl ReleaseFacts {
+    /// Whether it may be reached from that lower version in one step.
+    #[must_use]
+    pub fn reachable_from(&self, version: &semver::Version) -> bool {
+        self.upgrades_from.as_ref().is_none_or(|from| from.matches(version))
+    }
 }
 
 /// One tenant, as the wave engine sees it.
@@ -63,6 +72,10 @@ pub struct Granted {
     pub at: Timestamp,
     pub broken_before: bool,
     pub own_edit: OwnEdit,
+    /// What was proven here before: where going back leads.
+    pub from: Option<RolloutTarget>,
+    /// What the tenant asked for, when this was only a step on the way there.
+    pub towards: Option<RolloutTarget>,
     /// Milliseconds since `at` for which the tenant was paused: they do not count towards its deadline.
     pub paused: i64,
 }
@@ -119,5 +132,18 @@ impl Member {
             (Some(desired), Some(granted)) => *desired != granted.target,
             _ => false,
         }
+    }
+
+    /// Whether the tenant asks for what failed here, so that it stays where it is until a person says otherwise.
+    #[must_use]
+    pub fn asks_for_rejected(&self) -> bool {
+        self.desired.as_ref().is_some_and(|desired| self.rejected.contains(&desired.digest))
+    }
+
+    /// Whether it has reached a step on the way to what it still asks for.
+    #[must_use]
+    pub fn on_a_hop(&self) -> bool {
+        let towards = self.granted.as_ref().and_then(|granted| granted.towards.as_ref());
+        towards.is_some() && towards == self.desired.as_ref()
     }
 }

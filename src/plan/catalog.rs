@@ -10,7 +10,7 @@ use super::{
     tenant::{CustomKind, own_text},
 };
 use crate::{
-    api::{OperatorRelease, ReleaseSpec},
+    api::{OperatorRelease, ReleaseSpec, RolloutTarget},
     domain::{
         digest,
         fleet::ReleaseFacts,
@@ -128,7 +128,7 @@ impl Release {
         let digest = digest::of(&(rendered_part(spec), stack.digest()));
         let crds = shared_crds(spec, &world.crds)?;
         let facts = ReleaseFacts {
-            digest: digest.clone(),
+            target: RolloutTarget { version: spec.version.clone(), digest: digest.clone() },
             upgrades_from: requirement("upgradesFrom", spec.upgrades_from.as_deref())?,
             rollback_to: requirement("rollbackTo", spec.rollback_to.as_deref())?,
             not_ready: not_ready(&crds, world.faults.get(&(Whose::Release, name.to_owned()))),

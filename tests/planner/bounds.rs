@@ -8,6 +8,7 @@ use leasehold::{
 };
 
 use crate::{
+    aim,
     oracle::{Finding, Look, require},
     rules,
 };
@@ -79,7 +80,7 @@ pub fn waits(look: &Look) -> Finding {
     let granted: BTreeSet<&str> = look.decisions.grants.iter().map(|order| &*order.tenant).collect();
     for (tenant, member) in &look.view.members {
         let on_the_way = rules::on_the_way(member);
-        let waits = member.wants_to_move()
+        let waits = (member.wants_to_move() || aim::back(look.world, look.view, tenant).is_some())
             && member.standing != Standing::Deleting
             && !on_the_way
             && !granted.contains(&**tenant);

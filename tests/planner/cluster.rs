@@ -53,6 +53,8 @@ pub fn member(name: &str, version: &str, now: Timestamp) -> Member {
         at: now,
         broken_before: false,
         own_edit: OwnEdit::No,
+        from: None,
+        towards: None,
         paused: 0,
     };
     Member {
@@ -96,8 +98,8 @@ impl Cluster {
         let facts = |minor: u32| {
             let version = format!("1.{minor}.0");
             let rollback_to = Some(">=1.0.0".parse().unwrap());
-            let digest = target(&version).digest;
-            (("memcached".into(), version), ReleaseFacts { digest, upgrades_from: None, rollback_to, not_ready: None })
+            let target = target(&version);
+            (("memcached".into(), version), ReleaseFacts { target, upgrades_from: None, rollback_to, not_ready: None })
         };
         let fleet = Fleet {
             policies: [("default".into(), policy)].into(),
@@ -209,6 +211,10 @@ impl Cluster {
         let Some(member) = self.fleet.members.get_mut(&order.tenant).filter(|member| member.uid == order.uid) else {
             return;
         };
+        let proven = matches!(member.health, Health::Proven | Health::Regressed);
+        let before = member.granted.take().map(|old| (old.target, old.from));
+        let from = before.map(|(target, from)| if proven { target } else { from.unwrap_or(target) });
+        member.rejected.extend(order.reject.iter().map(|target| target.digest.clone()));
         member.granted = Some(Granted {
             target: order.target.clone(),
             rollout: Some(order.rollout.clone()),
@@ -216,6 +222,8 @@ impl Cluster {
             at: now,
             broken_before: order.broken_before,
             own_edit: OwnEdit::No,
+            from: from.filter(|from| *from != order.target),
+            towards: order.towards.clone(),
             paused: 0,
         });
         member.health = Health::Moving;

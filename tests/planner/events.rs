@@ -40,8 +40,7 @@ impl Schedule {
     fn ask(&mut self, name: &str, minor: u64) {
         let member = self.cluster.fleet.members.get_mut(name).expect("a tenant");
         let version = format!("1.{minor}.0");
-        let digest = self.cluster.fleet.releases[&(member.operator.clone(), version.clone())].digest.clone();
-        let desired = leasehold::api::RolloutTarget { version, digest };
+        let desired = self.cluster.fleet.releases[&(member.operator.clone(), version)].target.clone();
         if member.desired.as_ref() != Some(&desired) {
             (member.desired, member.desired_since) = (Some(desired), self.cluster.now);
             self.oracle.asked(name);
@@ -144,7 +143,8 @@ impl Schedule {
             5..9 => spec.suspend = false,
             9..13 => spec.skip.extend(tenant),
             13 => spec.skip.clear(),
-            14..18 => (spec.suspend, spec.additional_failures) = (false, spec.additional_failures + 1),
+            14 => spec.undo = true,
+            15..18 => (spec.suspend, spec.additional_failures) = (false, spec.additional_failures + 1),
             _ => (spec.suspend, spec.additional_failures) = (false, 3),
         });
     }
@@ -169,7 +169,7 @@ impl Schedule {
         if !other {
             return;
         }
-        facts.digest = digest;
+        facts.target.digest = digest;
         let names: Vec<String> = self.cluster.fleet.members.keys().cloned().collect();
         for name in names {
             let member = &self.cluster.fleet.members[&name];

@@ -140,8 +140,8 @@ fn names_fit_dns() {
     let mut cluster = Cluster::new(policy(&[wave("rest")])).with(&["a"]);
     let facts = cluster.fleet.releases[&("memcached".to_owned(), "1.1.0".to_owned())].clone();
     let version = "1.1.0-RC.1+build.5";
-    let digest = crate::cluster::target(version).digest;
-    let facts = leasehold::domain::fleet::ReleaseFacts { digest, ..facts };
+    let target = crate::cluster::target(version);
+    let facts = leasehold::domain::fleet::ReleaseFacts { target, ..facts };
     cluster.fleet.releases.insert(("memcached".into(), version.into()), facts);
     cluster.ask(&[], version);
     cluster.after(10);

@@ -35,7 +35,7 @@ pub fn releases(fleet: &mut Fleet, operator: &str, paths: &Paths) {
         let version = format!("1.{minor}.0");
         let from = format!(">=1.{}.0, <{version}", paths.lowest[minor]);
         let facts = ReleaseFacts {
-            digest: target(&version).digest,
+            target: target(&version),
             upgrades_from: (paths.lowest[minor] > 0).then(|| from.parse().unwrap()),
             rollback_to: paths.back[minor].map(|lowest| format!(">=1.{lowest}.0").parse().unwrap()),
             not_ready: None,
@@ -85,7 +85,7 @@ pub fn policy(rng: &mut Rng) -> PolicySpec {
         unmatched,
         order: if rng.percent(50) { Order::Seed } else { Order::Name },
         limits: Limits { max_concurrency: amount(rng, 1, 8), max_failures: amount(rng, 0, 3) },
-        on_failure: OnFailure::Halt,
+        on_failure: if rng.percent(40) { OnFailure::Rollback } else { OnFailure::Halt },
         revision_history_limit: rng.u32(1, 3),
         waves: (0..rng.u32(1, 5) as usize).map(|index| wave(rng, index)).collect(),
     }

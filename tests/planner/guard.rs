@@ -26,6 +26,8 @@ fn order(tenant: &str, wave: &str) -> GrantOrder {
         rollout: FIRST.into(),
         wave: wave.into(),
         broken_before: false,
+        towards: None,
+        reject: None,
     }
 }
 

@@ -9,7 +9,7 @@ use leasehold::{
     plan::rollout::{Decisions, decide},
 };
 
-use crate::{cluster::writes, rules, schedule::Schedule};
+use crate::{aim, cluster::writes, rules, schedule::Schedule};
 
 /// Far more looks than any schedule needs.
 const LOOKS: usize = 4_000;
@@ -86,15 +86,18 @@ impl Schedule {
     fn fix_is_taken(&self, tenant: &str, on: WaitingOn) -> Result<(), String> {
         let fleet = &self.cluster.fleet;
         let member = &fleet.members[tenant];
-        let Some(desired) =
-            member.desired.as_ref().filter(|_| rules::failed(member) && rules::free(&self.world, member))
-        else {
+        let aim = aim::aim(&self.world, fleet, tenant);
+        let Some(desired) = aim.filter(|_| rules::failed(member) && aim::free(&self.world, fleet, tenant)) else {
             return Ok(());
         };
+        // On a step of its way it waits for the others: nobody has asked for anything else.
+        if aim::hop(member) {
+            return Ok(());
+        }
         let excused =
             matches!(on, WaitingOn::Suspended | WaitingOn::Budget | WaitingOn::Inconclusive | WaitingOn::CrdReady);
         let same =
-            rules::unfinished(fleet, &member.operator).any(|(_, o)| o.spec.target == *desired && stopped(fleet, o));
+            rules::unfinished(fleet, &member.operator).any(|(_, o)| o.spec.target == desired && stopped(fleet, o));
         if excused || same { Ok(()) } else { Err(format!("invariant 9: {tenant} is broken and never gets its fix")) }
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! `LEASEHOLD_SCHEDULES` sets how many schedules are run; `LEASEHOLD_SEED` runs one and
 //! prints it.
+mod aim;
+mod back;
 mod bounds;
 mod cluster;
 mod events;
@@ -10,6 +12,7 @@ mod freeze;
 mod generate;
 mod guard;
 mod halts;
+mod hops;
 mod live;
 mod oracle;
 mod random;

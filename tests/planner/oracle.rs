@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use leasehold::{
     api::{Phase, Rollout, RolloutTarget},
-    domain::fleet::{Fleet, Health, Standing},
+    domain::fleet::{Fleet, Health, Member, Standing},
     plan::rollout::{Decisions, GrantOrder},
 };
 
 use crate::{
-    bounds,
+    aim, bounds,
     cluster::Write,
     rules::{self, World},
 };
@@ -35,6 +35,11 @@ pub struct Oracle {
     aborted: BTreeSet<String>,
     /// Tenants whose move a person aborted: to what, and in which run.
     pub stopped: BTreeMap<String, (RolloutTarget, String)>,
+}
+
+/// What the tenant asks for in the end, where this grant is only a step.
+fn towards(member: &Member, order: &GrantOrder) -> Option<RolloutTarget> {
+    member.desired.clone().filter(|desired| *desired != order.target && order.reject.is_none())
 }
 
 /// How long a wave has been seen well without a break.
@@ -84,13 +89,10 @@ impl Oracle {
                 Some(_) => drop(self.halted.entry(name.clone()).or_insert(generation)),
                 None => drop(self.halted.remove(name)),
             }
-            if status.phase == Phase::Aborted && self.aborted.insert(name.clone()) {
+            if matches!(status.phase, Phase::Aborted | Phase::RolledBack) && self.aborted.insert(name.clone()) {
                 for tenant in rollout.spec.waves.iter().flat_map(|wave| &wave.members) {
-                    let wants = look
-                        .view
-                        .members
-                        .get(tenant)
-                        .is_some_and(|m| rules::wants(m, &rollout.spec) && m.wants_to_move());
+                    let moves = look.view.members.get(tenant).is_some_and(|m| !rules::on_target(m, &rollout.spec));
+                    let wants = moves && aim::wants(look.world, look.view, tenant, &rollout.spec);
                     if wants {
                         self.stopped.insert(tenant.clone(), (rollout.spec.target.clone(), name.clone()));
                     }
@@ -141,9 +143,14 @@ impl Oracle {
         require(member.uid == order.uid && member.operator == spec.operator, 6, tenant, "another tenant is meant")?;
         require(order.target == spec.target, 6, tenant, "two targets at once")?;
         require(!rules::phase(rollout).ended(), 6, run, "a finished run grants")?;
-        require(rules::wants(member, spec), 9, tenant, "did not ask for this")?;
+        require(aim::wants(look.world, view, tenant, spec), 9, tenant, "did not ask for this")?;
         require(!member.rejected.contains(&order.target.digest), 9, tenant, "granted what failed here before")?;
         require(member.standing == Standing::Active && member.blocked.is_none(), 8, tenant, "held back, granted")?;
+        require(order.towards == towards(member, order), 9, tenant, "is told another end of its way")?;
+        let from = member.granted.as_ref().map(|granted| granted.target.clone());
+        let back = aim::back(look.world, view, tenant).is_some();
+        require(order.reject == from.filter(|_| back), 9, tenant, "what it is taken back from is not remembered")?;
+        require(!spec.undo, 8, run, "grants although it is undone")?;
         require(!spec.suspend && !spec.abort && !spec.skip.contains(&order.tenant), 8, run, "a person said no")?;
         let from = &member.granted.as_ref().ok_or("invariant 13: a tenant without a stack in a wave")?.target;
         require(rules::legal(look.world, &spec.operator, from, &order.target), 7, tenant, "an illegal step")?;

@@ -24,9 +24,11 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// What must happen now and then in that many schedules, or they prove nothing.
-const MUST_HAPPEN: [&str; 24] = [
+const MUST_HAPPEN: [&str; 28] = [
     "Grant",
     "GrantToBroken",
+    "GrantBack",
+    "GrantHop",
     "DeadlineExceeded",
     "RolloutStarted",
     "WaveStarted",
@@ -38,7 +40,9 @@ const MUST_HAPPEN: [&str; 24] = [
     "RolloutSucceeded",
     "RolloutAborted",
     "RolloutSuperseded",
+    "RolloutRolledBack",
     "WaitingOnSoak",
+    "WaitingOnEvidence",
     "WaitingOnHold",
     "WaitingOnBudget",
     "WaitingOnConcurrency",

@@ -2,11 +2,12 @@
 use std::collections::BTreeSet;
 
 use leasehold::{
-    api::{Phase, Rollout, RolloutSpec, RolloutStatus, WavePhase},
+    api::{OnFailure, Phase, Rollout, RolloutSpec, RolloutStatus, WavePhase},
     domain::fleet::{Fleet, Health, Member},
 };
 
 use crate::{
+    aim,
     oracle::{Finding, Look, Oracle, require},
     rules,
 };
@@ -33,7 +34,7 @@ impl Oracle {
             )?;
             let due = i64::try_from(spec.waves[index].soak.get().as_millis()).unwrap();
             let watched = self.soaks.get(&(name.to_owned(), index)).map_or(0, |soaked| soaked.well);
-            require(!anybody(look.view, rollout, index) || watched + 2 >= due, 5, name, "a soak was cut short")?;
+            require(!anybody(look, rollout, index) || watched + 2 >= due, 5, name, "a soak was cut short")?;
             let waiting = (0..spec.waves.len()).any(|wave| waits_for_it(look, spec, wave));
             let silent = index + 1 < spec.waves.len() && rules::says_nothing(look.view, spec, index) && waiting;
             require(!silent, 2, name, "a wave is done that proves nothing")?;
@@ -56,6 +57,12 @@ impl Oracle {
         let busy = rules::moving(view, Some(name), None);
         match phase {
             Phase::Aborted => require(spec.abort, 8, name, "aborted, and nobody said so"),
+            Phase::RolledBack => {
+                let asked = spec.on_failure == OnFailure::Rollback && !spec.suspend;
+                let why = spec.undo || (asked && (rules::breached(view, spec) || self.unresumed(look, name, rollout)));
+                require(why && !spec.abort, 9, name, "is taken back, and nobody asked for it")?;
+                require(busy == 0, 4, name, "is taken back with tenants in flight")
+            }
             Phase::Succeeded => {
                 require(
                     !spec.abort && !spec.suspend && !self.unresumed(look, name, rollout),
@@ -81,11 +88,12 @@ impl Oracle {
                 require(busy == 0, 4, name, "superseded with tenants in flight")?;
                 let waiting = members().any(|(tenant, m)| {
                     !rules::on_target(m, spec)
-                        && rules::wants(m, spec)
-                        && rules::free(look.world, m)
+                        && aim::wants(look.world, view, tenant, spec)
+                        && aim::free(look.world, view, tenant)
                         && !spec.skip.contains(tenant)
                 });
-                let elsewhere = members().any(|(tenant, m)| !rules::wants(m, spec) && !spec.skip.contains(tenant));
+                let elsewhere = members()
+                    .any(|(tenant, _)| !aim::wants(look.world, view, tenant, spec) && !spec.skip.contains(tenant));
                 require(elsewhere, 4, name, "superseded, and nobody wants anything else")?;
                 let higher = |m: &Member| {
                     m.desired.as_ref().is_some_and(|desired| {
@@ -93,7 +101,7 @@ impl Oracle {
                             || (desired.version == spec.target.version && *desired != spec.target)
                     })
                 };
-                let newer = members().any(|(_, m)| rules::free(look.world, m) && higher(m));
+                let newer = members().any(|(tenant, m)| aim::free(look.world, view, tenant) && higher(m));
                 let stopped = spec.suspend || self.unresumed(look, name, rollout);
                 require(
                     !waiting || (newer && !stopped),
@@ -117,7 +125,7 @@ impl Oracle {
                 require(seen.insert(tenant), 4, tenant, "planned twice")?;
                 let member = rules::present(look.view, spec, tenant).ok_or("a plan with somebody who is not there")?;
                 require(
-                    rules::wants(member, spec) && member.wants_to_move(),
+                    aim::wants(look.world, look.view, tenant, spec) && !rules::on_target(member, spec),
                     9,
                     tenant,
                     "planned for what it does not ask",
@@ -132,7 +140,15 @@ impl Oracle {
                 )?;
                 let no = self.stopped.get(tenant).is_some_and(|(target, _)| *target == spec.target);
                 require(!no, 8, tenant, "planned again for what a person aborted")?;
-                movable |= rules::free(look.world, member);
+                movable |= aim::free(look.world, look.view, tenant);
+                let undoes = member.granted.as_ref().and_then(|granted| granted.rollout.as_ref());
+                let back = aim::back(look.world, look.view, tenant).is_some();
+                require(
+                    spec.rollback_of.as_ref() == undoes.filter(|_| back),
+                    9,
+                    tenant,
+                    "goes back in another run's name",
+                )?;
                 let same = rules::unfinished(look.view, &spec.operator).any(|(_, other)| {
                     other.spec.target == spec.target
                         && other.spec.waves.iter().any(|wave| wave.members.contains(tenant))
@@ -156,8 +172,8 @@ fn waits_for_it(look: &Look, spec: &RolloutSpec, wave: usize) -> bool {
     let waits = |tenant: &String| {
         rules::present(look.view, spec, tenant).is_some_and(|m| {
             !rules::on_target(m, spec)
-                && rules::wants(m, spec)
-                && rules::free(look.world, m)
+                && aim::wants(look.world, look.view, tenant, spec)
+                && aim::free(look.world, look.view, tenant)
                 && !spec.skip.contains(tenant)
         })
     };
@@ -169,13 +185,13 @@ fn moved_here(view: &Fleet, rollout: &str, wave: &str) -> usize {
 }
 
 /// Whether anybody was moved in this wave, so that there is something to watch.
-fn anybody(view: &Fleet, rollout: &Rollout, wave: usize) -> bool {
-    let spec = &rollout.spec;
+fn anybody(look: &Look, rollout: &Rollout, wave: usize) -> bool {
+    let (view, spec) = (look.view, &rollout.spec);
     let moved = |tenant: &String| {
         rules::present(view, spec, tenant).is_some_and(|m| {
             rules::on_target(m, spec)
                 && !spec.skip.contains(tenant)
-                && (rules::wants(m, spec) || m.health != Health::Regressed)
+                && (aim::wants(look.world, view, tenant, spec) || m.health != Health::Regressed)
         })
     };
     spec.waves[wave].members.iter().any(moved)

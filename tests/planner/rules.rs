@@ -6,6 +6,8 @@ use leasehold::{
     domain::fleet::{Fleet, Granted, Health, Member, OwnEdit, Standing},
 };
 
+use crate::aim;
+
 /// What the releases 1.0.0 to 1.4.0 of one operator allow, as plain numbers.
 #[derive(Clone, Debug)]
 pub struct Paths {
@@ -17,7 +19,7 @@ pub struct Paths {
 
 pub type World = BTreeMap<String, Paths>;
 
-fn minor(target: &RolloutTarget) -> usize {
+pub fn minor(target: &RolloutTarget) -> usize {
     target.version.split('.').nth(1).and_then(|n| n.parse().ok()).expect("versions are 1.N.0")
 }
 
@@ -33,7 +35,7 @@ pub fn legal(world: &World, operator: &str, from: &RolloutTarget, to: &RolloutTa
 
 pub fn ready(fleet: &Fleet, operator: &str, target: &RolloutTarget) -> bool {
     let facts = fleet.releases.get(&(operator.to_owned(), target.version.clone()));
-    facts.is_some_and(|facts| facts.digest == target.digest && facts.not_ready.is_none())
+    facts.is_some_and(|facts| facts.target.digest == target.digest && facts.not_ready.is_none())
 }
 
 /// The tenant as a member of that run: there, of that operator, not on its way out.
@@ -43,20 +45,6 @@ pub fn present<'a>(fleet: &'a Fleet, spec: &RolloutSpec, tenant: &str) -> Option
 
 pub fn on_target(member: &Member, spec: &RolloutSpec) -> bool {
     member.granted.as_ref().is_some_and(|granted| granted.target == spec.target)
-}
-
-pub fn wants(member: &Member, spec: &RolloutSpec) -> bool {
-    member.desired.as_ref() == Some(&spec.target)
-}
-
-/// Asks for what it was not granted, and nothing about the tenant itself stands in the way.
-pub fn free(world: &World, member: &Member) -> bool {
-    let (Some(desired), Some(granted)) = (&member.desired, &member.granted) else { return false };
-    *desired != granted.target
-        && member.standing == Standing::Active
-        && member.blocked.is_none()
-        && !member.rejected.contains(&desired.digest)
-        && legal(world, &member.operator, &granted.target, desired)
 }
 
 pub fn failed(member: &Member) -> bool {
@@ -93,11 +81,11 @@ pub fn unsettled(world: &World, fleet: &Fleet, spec: &RolloutSpec, wave: usize) 
         let Some(member) = present(fleet, spec, tenant) else { return false };
         let skipped = spec.skip.contains(tenant);
         if on_target(member, spec) {
-            let fell_back = member.health == Health::Regressed && wants(member, spec) && !skipped;
+            let fell_back = member.health == Health::Regressed && aim::wants(world, fleet, tenant, spec) && !skipped;
             let own = member.granted.as_ref().is_some_and(settled);
             (member.health == Health::Moving && !own) || fell_back
         } else {
-            wants(member, spec) && free(world, member) && !skipped
+            aim::wants(world, fleet, tenant, spec) && aim::free(world, fleet, tenant) && !skipped
         }
     };
     spec.waves[wave].members.iter().filter(open).count()

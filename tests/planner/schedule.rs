@@ -201,8 +201,10 @@ impl Schedule {
         let told = decisions.events.iter().map(|event| event.reason.to_string());
         let grants = decisions.grants.iter().map(|order| if order.broken_before { "GrantToBroken" } else { "Grant" });
         let failures = decisions.failures.iter().map(|(_, order)| &*order.reason);
+        let back = decisions.grants.iter().filter(|order| order.reject.is_some()).map(|_| "GrantBack".to_owned());
+        let hops = decisions.grants.iter().filter(|order| order.towards.is_some()).map(|_| "GrantHop".to_owned());
         let waits = decisions.waits.values().map(|(wait, _)| format!("WaitingOn{}", wait.on));
-        for word in told.chain(grants.chain(failures).map(str::to_owned)).chain(waits) {
+        for word in told.chain(grants.chain(failures).map(str::to_owned)).chain(waits).chain(back).chain(hops) {
             *self.seen.entry(word).or_default() += 1;
         }
     }
@@ -264,6 +266,10 @@ fn overlaid(mut old: Fleet, now: &Fleet) -> Fleet {
         let ours = matches!(&current.health, Health::Failed { reason, .. } if reason == "DeadlineExceeded");
         if current.health == Health::Moving || current.granted != member.granted || ours {
             member.health = current.health.clone();
+        }
+        if member.granted != current.granted {
+            // What it is taken back from is remembered in the write that takes it back.
+            member.rejected.clone_from(&current.rejected);
         }
         member.granted.clone_from(&current.granted);
     }

@@ -154,6 +154,8 @@ fn only_legal_steps_are_planned() {
     let mut cluster = Cluster::new(policy(&[wave("rest")])).with(&["a", "b"]);
     let release = cluster.fleet.releases.get_mut(&("memcached".to_owned(), "1.4.0".to_owned())).unwrap();
     release.upgrades_from = Some(">=1.3.0, <1.4.0".parse().unwrap());
+    let between = cluster.fleet.releases.get_mut(&("memcached".to_owned(), "1.3.0".to_owned())).unwrap();
+    between.upgrades_from = Some(">=1.9.0".parse().unwrap());
     cluster.member("b").granted.as_mut().unwrap().target = target("1.3.0");
     cluster.ask(&[], "1.4.0");
     let decisions = cluster.after(10);

@@ -45,5 +45,7 @@ fn the_version_that_a_person_says_is_where_the_way_begins() {
     let grant = status.granted.unwrap();
     assert_eq!((grant.version.as_str(), grant.wave.as_deref()), ("1.1.0", Some("canary")), "through a wave");
     let model = said("0.9.0");
-    assert_eq!(summary(&model, "acme"), "Stalled: PathBlocked", "1.1.0 is reached from 1.0.0 only");
+    assert_eq!(granted(&model, "acme"), "1.0.0", "1.1.0 is reached from 1.0.0 only: over that");
+    let model = said("2.0.0");
+    assert_eq!(summary(&model, "acme"), "Stalled: PathBlocked", "nobody knows a way back from there");
 }

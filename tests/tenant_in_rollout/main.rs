@@ -4,6 +4,7 @@
 #[path = "../cli/model.rs"]
 mod model;
 
+mod back;
 mod claim;
 mod lost;
 mod own_edit;

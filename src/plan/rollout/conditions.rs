@@ -7,7 +7,7 @@ use crate::api::{Condition, Phase, RolloutStatus, Time};
 /// The conditions that go with `status`; a time of transition is kept while the condition says the same.
 pub fn of(stored: &RolloutStatus, status: &RolloutStatus, now: Timestamp) -> Vec<Condition> {
     let list: &[(&str, &str)] = match status.phase {
-        Phase::Succeeded | Phase::Aborted | Phase::Superseded => &[("Ready", "True")],
+        Phase::Succeeded | Phase::Aborted | Phase::Superseded | Phase::RolledBack => &[("Ready", "True")],
         Phase::Halted => &[("Ready", "False"), ("Stalled", "True")],
         Phase::Queued | Phase::Running | Phase::Suspended => &[("Ready", "False"), ("Reconciling", "True")],
     };

@@ -81,8 +81,9 @@ fn obstacle(pass: &Pass, created: &[Rollout], group: &Group) -> Option<String> {
 /// Those who may take the fix now, and the others.
 fn split<'a>(pass: &Pass, group: &Group<'a>) -> (Group<'a>, Group<'a>) {
     let stopped = |phase| matches!(phase, Phase::Halted | Phase::Suspended);
-    let known_bad =
-        pass.runs_of(group.operator).any(|run| run.spec.target == *group.target && stopped(run.stored.phase));
+    // What a tenant goes back to was proven with it, whatever others have seen of it.
+    let known_bad = group.back.is_none()
+        && pass.runs_of(group.operator).any(|run| run.spec.target == *group.target && stopped(run.stored.phase));
     let (mut broken, mut others) = (group.clone(), group.clone());
     broken.members.retain(|candidate| candidate.broken && candidate.movable && !known_bad);
     others.members.retain(|candidate| !(candidate.broken && candidate.movable && !known_bad));

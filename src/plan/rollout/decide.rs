@@ -15,7 +15,7 @@ pub fn decide(fleet: &Fleet, now: Timestamp) -> Decisions {
         .runs
         .iter()
         .map(|run| {
-            judge::judge(run, pass.runs_of(&run.spec.operator).next().map_or("", |active| active.name), fleet, now)
+            judge::judge(run, pass.runs_of(&run.spec.operator).next().map_or("", |active| active.name), &pass.known)
         })
         .collect();
     let (failures, overdue) = deadline::overdue(&pass, &outcomes);

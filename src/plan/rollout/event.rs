@@ -34,6 +34,7 @@ pub fn between(run: &Run, next: &RolloutStatus) -> Vec<RolloutEvent> {
         Phase::Succeeded => tell(EventReason::RolloutSucceeded, next.message.clone(), false),
         Phase::Aborted => tell(EventReason::RolloutAborted, next.message.clone(), true),
         Phase::Superseded => tell(EventReason::RolloutSuperseded, next.message.clone(), false),
+        Phase::RolledBack => tell(EventReason::RolloutRolledBack, next.message.clone(), true),
         _ => {}
     }
     events

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 use super::group::{Candidate, Group};
 use crate::{
-    api::{Order, PlannedWave, PolicySpec, Rollout, RolloutSpec, Unmatched, Wave},
+    api::{OnFailure, Order, PlannedWave, PolicySpec, Rollout, RolloutSpec, Unmatched, Wave},
     domain::fleet::{Fleet, Member},
 };
 
@@ -21,7 +21,9 @@ pub fn freeze<'a>(group: &Group<'a>, policy: &PolicySpec, sequence: i64) -> Froz
     let members = ordered(&group.members, policy.order, &name);
     let (mut waves, mut unmatched) = allot(&members, &policy.waves);
     let count = u32::try_from(unmatched.len()).unwrap_or(u32::MAX);
-    match (policy.unmatched, waves.last_mut()) {
+    // Whoever goes back goes back, whatever waves select.
+    let rule = if group.back.is_some() { Unmatched::LastWave } else { policy.unmatched };
+    match (rule, waves.last_mut()) {
         (Unmatched::LastWave, Some((_, last))) => last.append(&mut unmatched),
         (Unmatched::Fail, _) if count > 0 => waves.clear(),
         _ => {}
@@ -43,11 +45,14 @@ pub fn freeze<'a>(group: &Group<'a>, policy: &PolicySpec, sequence: i64) -> Froz
         order: policy.order,
         max_concurrency,
         max_failures,
+        on_failure: if group.back.is_some() { OnFailure::Halt } else { policy.on_failure },
+        rollback_of: group.back.map(str::to_owned),
         revision_history_limit: policy.revision_history_limit,
         unmatched: count,
         waves: planned.map(|(wave, chosen)| plan(wave, &chosen, &members, (max_concurrency, max_failures))).collect(),
         suspend: false,
         abort: false,
+        undo: false,
         skip: Vec::new(),
         additional_failures: 0,
     };

@@ -28,8 +28,14 @@ pub fn grants(pass: &Pass, outcomes: &[Outcome], failures: &[(String, FailureOrd
         let on_the_way = run.waves.iter().flat_map(|wave| wave.in_flight.iter().chain(&wave.regressed));
         overdue.is_empty() || !on_the_way.into_iter().any(|tenant| overdue.contains(tenant))
     };
-    let runs = pass.runs.iter().zip(outcomes).filter(|(run, _)| sound(run));
-    let mut claims: Vec<Claim> = runs.filter_map(|(run, outcome)| Claim::new(run, outcome)).collect();
+    let runs = pass.runs.iter().zip(outcomes).enumerate().filter(|(_, (run, _))| sound(run));
+    let claim = |(index, (run, outcome))| {
+        let mut claim = Claim::new(run, outcome)?;
+        // A tenant has one place, also where two runs have planned for it.
+        claim.queue.retain(|(_, tenant)| pass.places.get(tenant).is_some_and(|place| place.run == index));
+        Some(claim)
+    };
+    let mut claims: Vec<Claim> = runs.filter_map(claim).collect();
     let mut orders = Vec::new();
     while orders.len() < ceiling.saturating_sub(taken) {
         claims.retain_mut(Claim::has_next);
@@ -43,7 +49,7 @@ pub fn grants(pass: &Pass, outcomes: &[Outcome], failures: &[(String, FailureOrd
 fn may_grant(run: &Run, outcome: &Outcome) -> bool {
     let halted = run.stored.halted.is_some() || outcome.status.halted.is_some();
     let stopped = halted || outcome.status.phase.ended() || outcome.retiring;
-    !(stopped || run.spec.suspend || run.spec.abort || run.not_ready.is_some())
+    !(stopped || run.spec.suspend || run.spec.abort || run.spec.undo || run.not_ready.is_some())
 }
 
 /// The wave that is granted in turn: the first that is not recorded as done, recorded as begun, and still not done.
@@ -104,6 +110,8 @@ impl<'p, 'a> Claim<'p, 'a> {
             rollout: self.run.name.into(),
             wave: wave.plan.name.clone(),
             broken_before: wish.unwell(),
+            towards: wish.towards().cloned(),
+            reject: wish.back.and(wish.member.granted.as_ref()).map(|granted| granted.target.clone()),
         })
     }
 }

@@ -10,7 +10,8 @@ pub fn expired(pass: &Pass) -> Vec<String> {
     let fleet = pass.known.fleet;
     let granting = fleet.members.values().filter(|member| member.in_flight());
     let granting = granting.filter_map(|member| member.granted.as_ref()?.rollout.as_deref());
-    let needed: HashSet<&str> = granting.chain(pass.known.barred.values().copied()).collect();
+    let back = pass.known.wishes.values().filter_map(|wish| wish.back);
+    let needed: HashSet<&str> = granting.chain(pass.known.barred.values().copied()).chain(back).collect();
     let mut by_operator: BTreeMap<&str, Vec<(i64, &str, &Rollout)>> = BTreeMap::new();
     for (name, rollout) in &fleet.rollouts {
         by_operator.entry(&rollout.spec.operator).or_default().push((rollout.spec.sequence, name, rollout));

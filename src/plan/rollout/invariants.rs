@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Decisions, GrantOrder, path::Releases};
 use crate::{
-    api::{Phase, Rollout, RolloutSpec, RolloutStatus, WavePhase},
+    api::{Phase, Rollout, RolloutSpec, RolloutStatus, RolloutTarget, WavePhase},
     domain::fleet::{Fleet, Health, Member, OwnEdit, Standing},
 };
 
@@ -81,7 +81,9 @@ impl Check<'_> {
         let spec = &rollout.spec;
         self.require(member.uid == order.uid, 6, tenant, "is another one than the order means");
         self.require(order.target == spec.target, 6, tenant, "is granted something else than its rollout's target");
-        self.require(member.desired.as_ref() == Some(&order.target), 9, tenant, "did not ask for this");
+        let back = order.reject.as_ref().and(member.granted.as_ref()).and_then(|granted| granted.rollout.as_deref());
+        let asked = asks(fleet, member, &order.target, back) && (back.is_some() == order.reject.is_some());
+        self.require(asked, 9, tenant, "did not ask for this");
         self.require(!member.rejected.contains(&order.target.digest), 9, tenant, "is granted what failed there before");
         self.require(
             member.standing == Standing::Active && member.blocked.is_none(),
@@ -89,7 +91,8 @@ impl Check<'_> {
             tenant,
             "is held back or blocked",
         );
-        self.require(!spec.suspend && !spec.abort, 8, &order.rollout, "grants although suspended or aborted");
+        let stopped = spec.suspend || spec.abort || spec.undo;
+        self.require(!stopped, 8, &order.rollout, "grants although suspended, aborted or undone");
         self.require(!spec.skip.contains(&order.tenant), 8, tenant, "is to be skipped");
         let step = member
             .granted
@@ -192,11 +195,10 @@ impl Check<'_> {
             let members: Vec<&String> = rollout.spec.waves.iter().flat_map(|wave| &wave.members).collect();
             let once = members.iter().collect::<BTreeSet<_>>().len() == members.len();
             self.require(once, 4, name, "plans for a tenant twice");
+            let back = rollout.spec.rollback_of.as_deref();
             let asked = |tenant: &&String| {
-                let member = self.fleet.members.get(*tenant);
-                member.is_some_and(|member| {
-                    member.desired.as_ref() == Some(&rollout.spec.target) && member.granted.is_some()
-                })
+                let member = self.fleet.members.get(*tenant).filter(|member| member.granted.is_some());
+                member.is_some_and(|member| asks(self.fleet, member, &rollout.spec.target, back))
             };
             self.require(members.iter().all(asked), 9, name, "plans for a tenant that did not ask");
             let positive =
@@ -235,6 +237,25 @@ impl Check<'_> {
             self.require(awake, 5, tenant, "fails by its deadline while it is paused");
         }
     }
+}
+
+/// Whether the target is what the tenant asks for, lies on the way there, or is what it had before the run that is undone.
+fn asks(fleet: &Fleet, member: &Member, target: &RolloutTarget, back: Option<&str>) -> bool {
+    let Some(granted) = &member.granted else { return false };
+    if let Some(run) = back {
+        let undone = fleet.rollouts.get(run).is_some_and(|rollout| {
+            let phase = rollout.status.as_ref().map_or(Phase::Queued, |status| status.phase);
+            phase == Phase::RolledBack || (phase.ended() && rollout.spec.undo)
+        });
+        return undone && granted.rollout.as_deref() == Some(run) && granted.from.as_ref() == Some(target);
+    }
+    let Some(desired) = &member.desired else { return false };
+    let between = || {
+        let parse = |target: &RolloutTarget| semver::Version::parse(&target.version).ok();
+        let (from, over, to) = (parse(&granted.target), parse(target), parse(desired));
+        from < over && over < to && from.is_some() && !member.asks_for_rejected()
+    };
+    desired == target || between()
 }
 
 fn moving(fleet: &Fleet, rollout: &str, wave: Option<&str>) -> usize {

@@ -2,15 +2,13 @@
 use jiff::Timestamp;
 
 use super::{
-    budget, clock, conditions, message,
+    back, budget, clock, conditions, message,
+    pass::Known,
     run::{Run, WaveView},
     soak,
     waves::{self, Progress},
 };
-use crate::{
-    api::{Halt, Phase, RolloutStatus, Time, WaveStatus},
-    domain::fleet::Fleet,
-};
+use crate::api::{Halt, Phase, RolloutStatus, Time, WaveStatus};
 
 /// The verdict on one run.
 pub struct Outcome {
@@ -21,17 +19,31 @@ pub struct Outcome {
     pub wake: Option<Timestamp>,
 }
 
+/// How a run comes to its end before it is done.
+pub struct Winding {
+    pub undone: bool,
+    pub superseded: bool,
+    /// Why its policy's way back is refused.
+    pub refused: Option<String>,
+}
+
 /// Judges a run. `active` names the run that has the operator's turn. The order is the order of rank: an abort outranks
-/// everything, a lost interest outranks a halt, a halt outranks a suspension.
-pub fn judge(run: &Run, active: &str, fleet: &Fleet, now: Timestamp) -> Outcome {
+/// everything, an undo everything else, a lost interest outranks a halt, a halt outranks a suspension.
+pub fn judge(run: &Run, active: &str, known: &Known) -> Outcome {
+    let now = known.now;
     if run.spec.abort {
         return end(run, Phase::Aborted, now);
     }
-    let halted = budget::latch(run, budget::breach(run, fleet), now);
+    let halted = budget::latch(run, budget::breach(run, known.fleet), now);
     let (suspended, stake) = (run.spec.suspend, run.stake);
-    let retiring = lost_interest(run, halted.is_some()) || (stake.newer > 0 && halted.is_none() && !suspended);
+    let back = if halted.is_some() { back::leads_back(run, known) } else { None };
+    let undone = run.spec.undo || matches!(back, Some(Ok(())));
+    let superseded = lost_interest(run, halted.is_some()) || (stake.newer > 0 && halted.is_none() && !suspended);
+    let retiring = undone || superseded;
     if retiring && run.in_flight() == 0 {
-        return end(run, Phase::Superseded, now);
+        let mut outcome = end(run, if undone { Phase::RolledBack } else { Phase::Superseded }, now);
+        outcome.status.halted = halted;
+        return outcome;
     }
     // A queued run goes on only to end: when its members were granted out of turn and nobody waits for more.
     let turn = run.active || stake.waiting == 0;
@@ -54,7 +66,8 @@ pub fn judge(run: &Run, active: &str, fleet: &Fleet, now: Timestamp) -> Outcome 
     let mut status = counted(run, waves);
     (status.phase, status.halted) = (phase, halted);
     status.current_wave = run.waves.get(current).map(|wave| wave.plan.name.clone());
-    status.message = message::of(run, &status, active, current, retiring);
+    let refused = back.and_then(Result::err);
+    status.message = message::of(run, &status, active, current, &Winding { undone, superseded, refused });
     status.conditions = conditions::of(run.stored, &status, now);
     Outcome { status, retiring, wake }
 }

@@ -2,6 +2,7 @@
 //! the time would be written for ever.
 use super::{
     clock,
+    judge::Winding,
     run::{Run, WaveView},
     soak,
 };
@@ -11,13 +12,11 @@ use crate::api::{Phase, RolloutStatus, WavePhase};
 const LONGEST: usize = 1024;
 
 /// The sentence for a run that goes on.
-pub fn of(run: &Run, status: &RolloutStatus, active: &str, current: usize, retiring: bool) -> String {
+pub fn of(run: &Run, status: &RolloutStatus, active: &str, current: usize, winding: &Winding) -> String {
     let text = match (status.phase, &status.halted) {
-        _ if retiring => superseding(run, status),
-        (_, Some(halt)) => format!(
-            "halted: {}; fix or `skip` the tenants, or set `additionalFailures`, and it goes on; or set `abort`",
-            halt.reason
-        ),
+        _ if winding.undone => going_back(status),
+        _ if winding.superseded => superseding(run, status),
+        (_, Some(halt)) => halted(&halt.reason, winding.refused.as_deref()),
         (Phase::Suspended, _) => {
             format!(
                 "suspended by a person: nobody is granted, {} in flight may finish; set `suspend: false` to go on",
@@ -28,6 +27,18 @@ pub fn of(run: &Run, status: &RolloutStatus, active: &str, current: usize, retir
         _ => under_way(run, status, current),
     };
     cut(text)
+}
+
+fn halted(reason: &str, refused: Option<&str>) -> String {
+    let back = refused.map_or(String::new(), |why| format!("; going back is refused: {why}"));
+    format!(
+        "halted: {reason}{back}; fix or `skip` the tenants, or set `additionalFailures`, and it goes on; or set `abort` or `undo`"
+    )
+}
+
+fn going_back(status: &RolloutStatus) -> String {
+    let why = status.halted.as_ref().map_or("undone by a person".to_owned(), |halt| halt.reason.clone());
+    format!("going back: {why}; {} in flight may finish first", status.in_flight)
 }
 
 fn superseding(run: &Run, status: &RolloutStatus) -> String {
@@ -77,6 +88,7 @@ pub fn ended(status: &RolloutStatus) -> String {
     let how = match status.phase {
         Phase::Aborted => "ended by a person",
         Phase::Superseded => "ended, because its tenants ask for something else",
+        Phase::RolledBack => "ended; those that it moved go back by a run of their own where that is legal",
         _ => "done",
     };
     let RolloutStatus { members, proven, failed, skipped, in_flight, .. } = status;

@@ -8,6 +8,7 @@
 //! Must never: keep anything between two calls, read a clock, draw a random number, fail, or panic on odd input.
 //! `now` should come from a clock that does not jump while the process lives (the wall clock at its start plus
 //! monotonic time); a step back only makes soaks longer, a step forward cannot be told from time that passed.
+mod back;
 mod barred;
 mod budget;
 mod clock;
@@ -20,6 +21,7 @@ mod freeze;
 mod grant;
 mod group;
 mod history;
+mod hops;
 pub mod invariants;
 mod judge;
 mod message;
@@ -78,6 +80,10 @@ pub struct GrantOrder {
     pub wave: String,
     /// The tenant was not well before: a failure is not charged to the run.
     pub broken_before: bool,
+    /// What the tenant asks for, when the target is only a step on the way there.
+    pub towards: Option<RolloutTarget>,
+    /// What the tenant is taken back from: it is not granted that again by itself.
+    pub reject: Option<RolloutTarget>,
 }
 
 /// A failure to latch in a tenant's status.
@@ -115,6 +121,7 @@ pub enum EventReason {
     RolloutSucceeded,
     RolloutAborted,
     RolloutSuperseded,
+    RolloutRolledBack,
 }
 
 impl fmt::Display for EventReason {

@@ -7,6 +7,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    back::Back,
     barred,
     path::Releases,
     run::{Place, Run},
@@ -42,9 +43,9 @@ pub struct Pass<'a> {
 impl<'a> Known<'a> {
     fn new(fleet: &'a Fleet, now: Timestamp) -> Self {
         let releases = Releases::new(fleet);
-        let mut steps = Steps::new(&releases);
-        let wish = |(name, member): (&'a String, &'a Member)| Some((&**name, Wish::of(&mut steps, member)?));
-        let wishes = fleet.members.iter().filter_map(wish).collect();
+        let (mut steps, back) = (Steps::new(&releases), Back::new(fleet));
+        let mut wish = |name: &'a str, member: &'a Member| Wish::of(&mut steps, back.of(name, member), member);
+        let wishes = fleet.members.iter().filter_map(|(name, member)| Some((&**name, wish(name, member)?))).collect();
         let barred = barred::barred(fleet, &wishes);
         Self { fleet, now, releases, wishes, barred }
     }
@@ -66,8 +67,8 @@ impl<'a> Pass<'a> {
         let mut runs = in_turn(fleet);
         let mut places = HashMap::new();
         for (index, run) in runs.iter_mut().enumerate() {
-            run.fill(&known, |name, wave, skipped| {
-                places.entry(name).or_insert(Place { run: index, wave, skipped });
+            run.fill(&known, |name, wave, skipped, there| {
+                places.entry(name).or_insert(Place { run: index, wave, skipped, there });
             });
         }
         Self { known, runs, places }

@@ -1,19 +1,52 @@
-//! Which steps between two versions are legal. Only direct ones: a path over versions in between is not computed here.
+//! Which steps between two versions are legal, and the next one on the way to a version that no single step reaches.
 use std::{cmp::Ordering, collections::HashMap};
 
 use semver::Version;
 
+use super::hops;
 use crate::{
     api::RolloutTarget,
     domain::fleet::{Fleet, ReleaseFacts},
 };
 
 /// The releases by operator and version, without the cost of owned keys.
-pub struct Releases<'a>(HashMap<(&'a str, &'a str), &'a ReleaseFacts>);
+pub struct Releases<'a> {
+    by_version: HashMap<(&'a str, &'a str), &'a ReleaseFacts>,
+    of_operator: HashMap<&'a str, Vec<(Version, &'a ReleaseFacts)>>,
+}
+
+/// How a tenant gets from what it has towards what it asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way<'a> {
+    /// In one step.
+    Direct,
+    /// First to this release.
+    Over(&'a RolloutTarget),
+    /// Not at all, and why.
+    Blocked(String),
+}
 
 impl<'a> Releases<'a> {
     pub fn new(fleet: &'a Fleet) -> Self {
-        Self(fleet.releases.iter().map(|((operator, version), facts)| ((&**operator, &**version), facts)).collect())
+        let mut releases = Self { by_version: HashMap::new(), of_operator: HashMap::new() };
+        for ((operator, version), facts) in &fleet.releases {
+            releases.by_version.insert((operator, version), facts);
+            if let Ok(parsed) = Version::parse(version) {
+                releases.of_operator.entry(operator).or_default().push((parsed, facts));
+            }
+        }
+        releases
+    }
+
+    /// The next step from `from` to `to`, over nothing that is in `rejected`.
+    pub fn way(&self, operator: &str, from: &RolloutTarget, to: &RolloutTarget, rejected: &[String]) -> Way<'a> {
+        let Some(why) = self.illegal(operator, from, to) else { return Way::Direct };
+        let (Ok(old), Ok(new)) = (parse(&from.version), parse(&to.version)) else { return Way::Blocked(why) };
+        let all = self.of_operator.get(operator).map(Vec::as_slice).unwrap_or_default();
+        match hops::first(all, &old, &new, |target| !rejected.contains(&target.digest)).filter(|_| new > old) {
+            Some(first) => Way::Over(first),
+            None => Way::Blocked(why),
+        }
     }
 
     /// Why nobody can be granted `target` now, if so.
@@ -21,7 +54,7 @@ impl<'a> Releases<'a> {
         let version = &target.version;
         match self.get(operator, target) {
             None => Some(format!("there is no OperatorRelease of {operator} {version}; create it")),
-            Some(facts) if facts.digest != target.digest => Some(format!(
+            Some(facts) if facts.target.digest != target.digest => Some(format!(
                 "the OperatorRelease of {operator} {version} is not the one that was meant: its content changed"
             )),
             Some(facts) => facts.not_ready.as_ref().map(|why| format!("{operator} {version} is not ready: {why}")),
@@ -46,13 +79,15 @@ impl<'a> Releases<'a> {
     }
 
     fn get(&self, operator: &str, target: &RolloutTarget) -> Option<&'a ReleaseFacts> {
-        self.0.get(&(operator, &*target.version)).copied()
+        self.by_version.get(&(operator, &*target.version)).copied()
     }
 }
 
 fn upgrade(target: &ReleaseFacts, old: &Version, new: &Version) -> Option<String> {
-    let from = target.upgrades_from.as_ref().filter(|req| !req.matches(old))?;
-    Some(format!("{new} can be reached from `{from}` only, not from {old}; go to a version in between first"))
+    let from = target.upgrades_from.as_ref().filter(|_| !target.reachable_from(old))?;
+    Some(format!(
+        "{new} can be reached from `{from}` only, not from {old}, and no release leads there from {old}; create one in between, or ask for another version"
+    ))
 }
 
 fn rollback(present: Option<&ReleaseFacts>, old: &Version, new: &Version) -> Option<String> {
@@ -89,8 +124,8 @@ mod tests {
     fn releases() -> Fleet {
         let facts = |version: &str, from: Option<&str>, to: Option<&str>| {
             let parse = |req: Option<&str>| req.map(|r| r.parse().unwrap());
-            let digest = format!("d{version}");
-            let facts = ReleaseFacts { digest, upgrades_from: parse(from), rollback_to: parse(to), not_ready: None };
+            let target = target(version);
+            let facts = ReleaseFacts { target, upgrades_from: parse(from), rollback_to: parse(to), not_ready: None };
             (("op".into(), version.into()), facts)
         };
         let list = [

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{
     pass::Known,
     path,
-    seat::{Seat, seat},
+    seat::{Seat, on_target, seat, wants},
     wish::{Kind, Wish},
 };
 use crate::{
@@ -77,6 +77,8 @@ pub struct Place {
     pub run: usize,
     pub wave: usize,
     pub skipped: bool,
+    /// It has reached this run's target, a step on the way to what it asks for, and waits there for the others.
+    pub there: bool,
 }
 
 impl<'a> Run<'a> {
@@ -96,7 +98,7 @@ impl<'a> Run<'a> {
     }
 
     /// Seats every member. `place` is told where a member is that still wants the target.
-    pub fn fill(&mut self, known: &Known<'a>, mut place: impl FnMut(&'a str, usize, bool)) {
+    pub fn fill(&mut self, known: &Known<'a>, mut place: impl FnMut(&'a str, usize, bool, bool)) {
         let spec = self.spec;
         let skip: HashSet<&str> = spec.skip.iter().map(String::as_str).collect();
         for (index, plan) in spec.waves.iter().enumerate() {
@@ -110,8 +112,9 @@ impl<'a> Run<'a> {
                 let seat = seat(spec, skipped, member, wish);
                 wave.count(name, member, wish, seat);
                 self.stake.count(spec, known, (name, member), wish, seat, skipped);
-                if wish.is_some_and(|wish| *wish.target == spec.target) {
-                    place(name, index, skipped);
+                let there = member.on_a_hop() && on_target(spec, member);
+                if there || wish.is_some_and(|wish| *wish.target == spec.target) {
+                    place(name, index, skipped, there);
                 }
             }
             self.waves.push(wave);
@@ -210,7 +213,7 @@ impl Stake {
         if skipped || member.standing == Standing::Deleting || member.operator != spec.operator {
             return;
         }
-        if member.desired.as_ref() != Some(&spec.target) {
+        if !wants(spec, member, wish) {
             self.elsewhere += 1;
             let newer = wish.is_some_and(|wish| {
                 path::newer(wish.target, &spec.target)

@@ -32,9 +32,9 @@ pub fn seat(spec: &RolloutSpec, skipped: bool, member: &Member, wish: Option<&Wi
     if member.operator != spec.operator || member.standing == Standing::Deleting {
         return Seat::Out;
     }
-    let wanted = member.desired.as_ref() == Some(&spec.target);
+    let wanted = wants(spec, member, wish);
     match member.granted.as_ref().filter(|granted| granted.target == spec.target) {
-        Some(granted) => on_target(granted, &member.health, skipped, wanted),
+        Some(granted) => moved(granted, &member.health, skipped, wanted),
         None if skipped || !wanted => Seat::Out,
         None => match wish.map(|wish| wish.refusal.as_ref().map(|refusal| refusal.kind)) {
             Some(None | Some(Kind::Release)) => Seat::Ready,
@@ -44,7 +44,22 @@ pub fn seat(spec: &RolloutSpec, skipped: bool, member: &Member, wish: Option<&Wi
     }
 }
 
-fn on_target(granted: &Granted, health: &Health, skipped: bool, wanted: bool) -> Seat {
+/// Whether the tenant was granted the run's target.
+pub fn on_target(spec: &RolloutSpec, member: &Member) -> bool {
+    member.granted.as_ref().is_some_and(|granted| granted.target == spec.target)
+}
+
+/// Whether the tenant wants what the run does with it: to go there, or to be there. One that asks for what failed there
+/// wants to stay where it is until a person says otherwise; one that has reached a step of its way waits for the others.
+pub fn wants(spec: &RolloutSpec, member: &Member, wish: Option<&Wish>) -> bool {
+    if on_target(spec, member) {
+        member.desired.as_ref() == Some(&spec.target) || member.asks_for_rejected() || member.on_a_hop()
+    } else {
+        wish.is_some_and(|wish| *wish.target == spec.target)
+    }
+}
+
+fn moved(granted: &Granted, health: &Health, skipped: bool, wanted: bool) -> Seat {
     // It was proven here before the tenant changed itself: the verdict on the target is in, and stands.
     let settled = granted.own_edit == OwnEdit::AfterProof;
     match health {

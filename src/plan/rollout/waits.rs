@@ -36,10 +36,21 @@ pub fn waits(pass: &Pass, outcomes: &[Outcome], creation: &Creation, granted: &[
             (None, Some((place, run, outcome))) => in_run(*place, run, outcome, wish, pass.known.fleet.max_concurrency),
             (None, None) => outside(pass, name, wish, grouped.get(name).copied()),
         };
+        let note = on_the_way(wish, note);
         let since = since.or(Some(wish.member.desired_since));
         waits.insert((*name).to_owned(), (Wait { on, since, until }, note));
     }
     waits
+}
+
+/// Says where a step leads that is not what the tenant asks for.
+fn on_the_way(wish: &Wish, note: String) -> String {
+    let to = &wish.target.version;
+    match (wish.towards(), wish.back) {
+        (Some(end), _) => format!("{note} ({to} comes first, on the way to {})", end.version),
+        (None, Some(run)) => format!("{note} (it goes back to {to}, because rollout {run} was taken back)"),
+        (None, None) => note,
+    }
 }
 
 fn by_tenant<'c>(creation: &'c Creation) -> BTreeMap<&'c str, &'c Delay> {
@@ -54,6 +65,12 @@ type Told = (WaitingOn, Option<Timestamp>, Option<Timestamp>, String);
 fn in_run(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32) -> Told {
     let (name, status) = (run.name, &outcome.status);
     let plain = |on, note: String| (on, status.started_at.map(|at| at.0), None, note);
+    if place.there {
+        let (here, end) = (&run.spec.target.version, wish.member.desired.as_ref().map_or("", |end| &end.version));
+        let note =
+            format!("it has reached {here} on its way to {end}; the next step begins when rollout {name} has ended");
+        return plain(WaitingOn::PriorWave, note);
+    }
     if place.skipped {
         return plain(
             WaitingOn::Suspended,
@@ -126,7 +143,7 @@ fn outside(pass: &Pass, name: &str, wish: &Wish, delay: Option<&Delay>) -> Told 
         return plain(
             WaitingOn::Suspended,
             format!(
-                "a person stopped the move to {version} in rollout {run}; ask for another version, or delete that Rollout to try again"
+                "the move to {version} was stopped in rollout {run}; ask for another version, or delete that Rollout to try again"
             ),
         );
     }

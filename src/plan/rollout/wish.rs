@@ -1,7 +1,7 @@
 //! What a tenant asks for that it was not granted yet, and what about the tenant itself stands in the way.
 use std::collections::HashMap;
 
-use super::path::Releases;
+use super::path::{Releases, Way};
 use crate::{
     api::RolloutTarget,
     domain::{
@@ -13,7 +13,10 @@ use crate::{
 /// A tenant's wish to move.
 pub struct Wish<'a> {
     pub member: &'a Member,
+    /// Where it goes next: what it asks for, a step on the way there, or what it had before.
     pub target: &'a RolloutTarget,
+    /// The run that is undone by this, if it goes back.
+    pub back: Option<&'a str>,
     pub refusal: Option<Refusal>,
 }
 
@@ -37,13 +40,34 @@ pub enum Kind {
 }
 
 impl<'a> Wish<'a> {
-    /// The tenant's wish, if it has one. A tenant that is being deleted wants nothing.
-    pub fn of(steps: &mut Steps<'_, 'a>, member: &'a Member) -> Option<Self> {
-        if !member.wants_to_move() || member.standing == Standing::Deleting {
+    /// The tenant's wish, if it has one. A tenant that is being deleted wants nothing; one that goes back has nothing else
+    /// to say until it is there.
+    pub fn of(
+        steps: &mut Steps<'_, 'a>,
+        back: Option<(&'a str, &'a RolloutTarget)>,
+        member: &'a Member,
+    ) -> Option<Self> {
+        if member.standing == Standing::Deleting {
             return None;
         }
-        let (target, granted) = (member.desired.as_ref()?, member.granted.as_ref()?);
-        Some(Self { member, target, refusal: refusal(steps, member, &granted.target, target) })
+        let granted = &member.granted.as_ref()?.target;
+        if let Some((run, target)) = back {
+            let no = refusal(steps, member, granted, target);
+            // Where there is no way back the tenant stays.
+            if no.as_ref().is_none_or(|refusal| refusal.kind != Kind::Never) {
+                let no = no.or_else(|| blocked(member)).or_else(|| stands_still(member));
+                return Some(Self { member, target, back: Some(run), refusal: no });
+            }
+        }
+        let desired = member.desired.as_ref().filter(|desired| *desired != granted)?;
+        let (target, mut no) = steps.way(member, granted, desired);
+        no = no.or_else(|| refusal(steps, member, granted, target)).or_else(|| blocked(member));
+        Some(Self { member, target, back: None, refusal: no.or_else(|| stands_still(member)) })
+    }
+
+    /// What it asks for in the end, where that is not the next step.
+    pub fn towards(&self) -> Option<&'a RolloutTarget> {
+        self.member.desired.as_ref().filter(|desired| self.back.is_none() && *desired != self.target)
     }
 
     /// Whether what the tenant has now is known to have failed: it may take a fix out of turn.
@@ -70,12 +94,38 @@ impl<'a> Wish<'a> {
 /// Verdicts on steps, worked out once for all the tenants that would take the same one.
 pub struct Steps<'r, 'a> {
     releases: &'r Releases<'a>,
+    ways: HashMap<(&'a str, &'a RolloutTarget, &'a RolloutTarget), Way<'a>>,
     known: HashMap<(&'a str, &'a RolloutTarget, &'a RolloutTarget), Option<Refusal>>,
 }
 
 impl<'r, 'a> Steps<'r, 'a> {
     pub fn new(releases: &'r Releases<'a>) -> Self {
-        Self { releases, known: HashMap::new() }
+        Self { releases, ways: HashMap::new(), known: HashMap::new() }
+    }
+
+    /// The next step towards what the tenant asks for, or why there is none.
+    fn way(
+        &mut self,
+        member: &'a Member,
+        from: &'a RolloutTarget,
+        to: &'a RolloutTarget,
+    ) -> (&'a RolloutTarget, Option<Refusal>) {
+        if from.version.is_empty() || member.rejected.contains(&to.digest) {
+            // What is said of these is said of the wish itself.
+            return (to, None);
+        }
+        let releases = self.releases;
+        let look = || releases.way(&member.operator, from, to, &member.rejected);
+        let way = if member.rejected.is_empty() {
+            self.ways.entry((&member.operator, from, to)).or_insert_with(look).clone()
+        } else {
+            look()
+        };
+        match way {
+            Way::Direct => (to, None),
+            Way::Over(first) => (first, None),
+            Way::Blocked(note) => (to, Some(Refusal { kind: Kind::Never, on: WaitingOn::PathBlocked, note })),
+        }
     }
 
     fn refusal(&mut self, operator: &'a str, from: &'a RolloutTarget, to: &'a RolloutTarget) -> Option<Refusal> {
@@ -91,37 +141,44 @@ impl<'r, 'a> Steps<'r, 'a> {
     }
 }
 
+fn refuse(kind: Kind, on: WaitingOn, note: String) -> Refusal {
+    Refusal { kind, on, note }
+}
+
+/// What about the step stands in the way.
 fn refusal<'a>(
     steps: &mut Steps<'_, 'a>,
     member: &'a Member,
     from: &'a RolloutTarget,
     to: &'a RolloutTarget,
 ) -> Option<Refusal> {
-    let refuse = |kind, on, note| Some(Refusal { kind, on, note });
+    if from.version.is_empty() {
+        let note = "what it runs is not known: its status is lost, and no workload of it says so".to_owned();
+        return Some(refuse(Kind::Never, WaitingOn::Evidence, note));
+    }
     if member.rejected.contains(&to.digest) {
         let note = format!(
             "{} failed here and is not granted again by itself; clear `status.rejected` or ask for another version",
             to.version
         );
-        return refuse(Kind::Never, WaitingOn::PathBlocked, note);
+        return Some(refuse(Kind::Never, WaitingOn::PathBlocked, note));
     }
-    if from.version.is_empty() {
-        let note = "what it runs is not known: its status is lost, and no workload of it says so".to_owned();
-        return refuse(Kind::Never, WaitingOn::Evidence, note);
-    }
-    if let Some(refusal) = steps.refusal(&member.operator, from, to) {
-        return Some(refusal);
-    }
-    if let Some(why) = &member.blocked {
-        return refuse(Kind::Now, WaitingOn::Inconclusive, why.clone());
-    }
+    steps.refusal(&member.operator, from, to)
+}
+
+/// What about the tenant and its wish stands in the way.
+fn blocked(member: &Member) -> Option<Refusal> {
+    Some(refuse(Kind::Now, WaitingOn::Inconclusive, member.blocked.clone()?))
+}
+
+/// A person's word about the tenant itself.
+fn stands_still(member: &Member) -> Option<Refusal> {
     match &member.standing {
-        Standing::Paused => refuse(Kind::Now, WaitingOn::Paused, "the tenant's mode is Paused".into()),
-        Standing::Held(holds) => refuse(
-            Kind::Now,
-            WaitingOn::Hold,
-            format!("held back by {}; remove the hold to let it move", holds.join(", ")),
-        ),
+        Standing::Paused => Some(refuse(Kind::Now, WaitingOn::Paused, "the tenant's mode is Paused".into())),
+        Standing::Held(holds) => {
+            let note = format!("held back by {}; remove the hold to let it move", holds.join(", "));
+            Some(refuse(Kind::Now, WaitingOn::Hold, note))
+        }
         Standing::Active | Standing::Deleting => None,
     }
 }

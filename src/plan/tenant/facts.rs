@@ -110,6 +110,24 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
     Facts { tenant: tenant.clone(), parameters, found, desired, candidate, granted, evidence, member }
 }
 
+impl Facts {
+    /// What the tenant would be by a grant of something that it does not ask for in so many words.
+    ///
+    /// # Errors
+    /// The report of a tenant that cannot be granted this.
+    pub(super) fn render(
+        &self,
+        target: &RolloutTarget,
+        grant: &Grant,
+        shared: &Shared,
+    ) -> Result<Arc<Rendered>, Report> {
+        let release = shared.catalog.get(&self.tenant.spec.operator, &target.version);
+        let release = release.filter(|release| release.digest == target.digest);
+        let release = release.ok_or_else(|| missing(&self.tenant.spec.operator, &target.version, shared.catalog))?;
+        Ok(Arc::new(stack::render(&self.tenant, release, grant, &self.parameters)?.lean()))
+    }
+}
+
 impl Memo {
     /// The stack as it was granted: with manifests only while something of it must be applied.
     fn granted(

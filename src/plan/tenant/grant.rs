@@ -70,6 +70,8 @@ impl Found {
                 at: Timestamp::UNIX_EPOCH,
                 broken_before: true,
                 own_edit: OwnEdit::No,
+                from: None,
+                towards: None,
                 paused: 0,
             }),
             Self::Status(grant) | Self::Workload(grant) => Some(granted(grant, status, Some(own), now)),
@@ -114,6 +116,8 @@ pub fn granted(grant: &Grant, status: Option<&TenantStatus>, own: Option<&str>, 
         at: grant.at.0,
         broken_before: grant.broken_before,
         own_edit: own_edit(grant, status, own),
+        from: grant.from.clone(),
+        towards: grant.towards.clone(),
         paused: record::paused_for(status.and_then(|s| s.paused), now),
     }
 }
@@ -155,6 +159,8 @@ pub fn first(version: &str, revision: &Revision, epoch: &Epoch, now: Timestamp) 
         lease: epoch.lease().map(str::to_owned),
         broken_before: false,
         edited: false,
+        from: None,
+        towards: None,
     }
 }
 

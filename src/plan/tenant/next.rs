@@ -88,6 +88,8 @@ pub(super) struct Draft<'a> {
     pub(super) sample: bool,
     /// A new revision was granted just now: what is known of the one before says nothing about it.
     pub(super) claimed: bool,
+    /// Why what the wave engine grants cannot be this tenant's.
+    pub(super) refused: Option<Report>,
     /// A grant outside a rollout takes longer than is reasonable.
     pub(super) overdue: bool,
     pub(super) wake: Option<Timestamp>,
@@ -108,6 +110,7 @@ impl<'a> Draft<'a> {
             drifted: Vec::new(),
             sample: false,
             claimed: false,
+            refused: None,
             overdue: false,
             wake: None,
         }
@@ -155,7 +158,7 @@ impl<'a> Draft<'a> {
         }
         self.observe(word);
         let paused = self.facts.tenant.spec.mode == Mode::Paused;
-        if let Some((grant, rendered)) = self.new_grant(word.grant).filter(|_| !paused) {
+        if !paused && let Some((grant, rendered)) = self.new_grant(word.grant) {
             return Some(self.claim(grant, &rendered));
         }
         let rendered = self.facts.granted.as_ref().and_then(|r| r.as_ref().ok()).cloned()?;

@@ -26,6 +26,9 @@ impl Draft<'_> {
                 "spec.mode is Paused: nothing is written; set it to Active to go on",
             );
         }
+        if let Some(report) = &self.refused {
+            return report.clone();
+        }
         // A spec that fits what it asks for, and no longer what it has, only waits for its turn.
         if let Some(Err(report)) =
             facts.granted.as_ref().filter(|_| facts.candidate.is_err() || !facts.member.wants_to_move())
@@ -45,11 +48,11 @@ impl Draft<'_> {
 
     pub(super) fn progress(&self, word: Word) -> Report {
         let (facts, version) = (self.facts, &self.facts.tenant.spec.version);
-        if let Found::Lost(known) = &facts.found {
-            return lost(known.as_deref(), word);
-        }
         if self.claimed {
             return self.just_granted();
+        }
+        if let Found::Lost(known) = &facts.found {
+            return lost(known.as_deref(), word);
         }
         let Some(grant) = self.status.granted.as_ref() else { return self.before_the_first_grant() };
         if let Some(failure) = &self.status.failure {
