@@ -88,6 +88,8 @@ pub(super) struct Draft<'a> {
     pub(super) sample: bool,
     /// A new revision was granted just now: what is known of the one before says nothing about it.
     pub(super) claimed: bool,
+    /// Since when the first look at the Lease is awaited, without which nothing more may be done.
+    pub(super) looks_since: Option<Timestamp>,
     /// A grant outside a rollout takes longer than is reasonable.
     pub(super) overdue: bool,
     pub(super) wake: Option<Timestamp>,
@@ -108,6 +110,7 @@ impl<'a> Draft<'a> {
             drifted: Vec::new(),
             sample: false,
             claimed: false,
+            looks_since: None,
             overdue: false,
             wake: None,
         }
@@ -165,11 +168,11 @@ impl<'a> Draft<'a> {
         self.stack(&rendered, memo)
     }
 
-    /// A wait that may be over in a moment is not worth a write: a rollout that is just being made goes through several.
+    /// A wait that may be over in a moment is not worth a write: a rollout that is just being made goes through several, and
+    /// the first look at a Lease takes milliseconds.
     fn young(&mut self, report: &Report, word: Word) -> bool {
-        let Some(since) = word.wait_since.filter(|_| matches!(report.verdict, Verdict::Waiting(_))) else {
-            return false;
-        };
+        let waits_since = word.wait_since.filter(|_| matches!(report.verdict, Verdict::Waiting(_)));
+        let Some(since) = self.looks_since.or(waits_since) else { return false };
         let old = since.checked_add(SETTLED).unwrap_or(since);
         let young = old > self.shared.now;
         if young {
