@@ -46,3 +46,9 @@ crds: build ## Generate crds/ and the chart's copy of it
 bench: tools ## Figures, as ratios against a bare client in the same run
 	cargo build --release --locked -p leasehold-e2e-hollow
 	LEASEHOLD_HOLLOW=$${CARGO_TARGET_DIR:-target}/release/hollow cargo bench --locked --bench fleet
+	$(MAKE) bench-handover
+
+.PHONY: bench-handover
+bench-handover: tools ## How long nobody leads: tenants' upgrades on real pods, and Leasehold itself
+	cargo build --release --locked -p leasehold-e2e-memcached
+	cargo bench --locked --bench handover

@@ -4,6 +4,8 @@
 mod customs;
 mod failure;
 mod notices;
+mod outcome;
+mod recall;
 mod rollouts;
 mod stack;
 mod tenants;
@@ -12,5 +14,6 @@ mod writer;
 pub use self::{
     failure::Failure,
     notices::Notices,
-    writer::{Answers, Writer},
+    outcome::{Found, Outcome},
+    writer::{Answers, Writer, epoch},
 };

@@ -2,7 +2,8 @@
 use futures::{FutureExt, StreamExt, stream};
 use kube::{
     Api, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions},
+    core::Status,
 };
 use serde_json::{Value, json};
 
@@ -25,14 +26,22 @@ const NEVER: &str = "1";
 /// Whose objects are written.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {
+    pub tenant: &'a str,
     pub uid: &'a str,
     pub namespace: &'a str,
     /// UIDs of existing objects that the user lets us take over.
     pub adopt: &'a [String],
 }
 
+impl Owner<'_> {
+    /// Whether the object says that it is of this very Tenant.
+    pub(super) fn owns(&self, object: &DynamicObject) -> bool {
+        object.annotations().get(marks::TENANT_UID).is_some_and(|marked| marked == self.uid)
+    }
+}
+
 impl Writer {
-    fn api(&self, key: &ObjectKey) -> Result<(Api<DynamicObject>, Source), Failure> {
+    pub(super) fn api(&self, key: &ObjectKey) -> Result<(Api<DynamicObject>, Source), Failure> {
         let Some(kind) = key.stack_kind() else {
             return Err(Failure::new(key.spoken(), FaultKind::Invalid, "is of no kind that stacks may hold"));
         };
@@ -72,17 +81,17 @@ impl Writer {
         owner: Owner<'_>,
         apply: &Apply,
     ) -> Result<(Source, DynamicObject), Failure> {
-        let name = apply.key.spoken();
-        let mut manifest: Value = serde_json::from_str(&apply.manifest)
+        let name = apply.object.key.spoken();
+        let mut manifest: Value = serde_json::from_str(&apply.object.manifest)
             .map_err(|e| Failure::new(&name, FaultKind::Invalid, format!("rendered no JSON: {e}")))?;
         manifest["metadata"]["annotations"][marks::EPOCH] = epoch(term).to_string().into();
         match &apply.uid {
             Some(uid) => manifest["metadata"]["uid"] = uid.clone().into(),
             None => manifest["metadata"]["resourceVersion"] = NEVER.into(),
         }
-        let (api, source) = self.api(&apply.key)?;
+        let (api, source) = self.api(&apply.object.key)?;
         let params = PatchParams::apply(&marks::field_manager(owner.namespace)).force();
-        let sent = self.send(term, &name, api.patch(&apply.key.name, &params, &Patch::Apply(&manifest))).await?;
+        let sent = self.send(term, &name, api.patch(&apply.object.key.name, &params, &Patch::Apply(&manifest))).await?;
         match sent {
             Ok(object) => Ok((source, object)),
             Err(kube::Error::Api(status)) if status.code == 409 && apply.uid.is_none() => {
@@ -103,11 +112,10 @@ impl Writer {
         api: &Api<DynamicObject>,
         params: &PatchParams,
     ) -> Result<DynamicObject, Failure> {
-        let name = apply.key.spoken();
-        let there = self.write(term, &name, api.get(&apply.key.name)).await?;
+        let name = apply.object.key.spoken();
+        let there = self.write(term, &name, api.get(&apply.object.key.name)).await?;
         let uid = there.uid().unwrap_or_default();
-        let ours = there.annotations().get(marks::TENANT_UID).is_some_and(|marked| marked == owner.uid);
-        if !ours && !owner.adopt.contains(&uid) {
+        if !owner.owns(&there) && !owner.adopt.contains(&uid) {
             let message = format!(
                 "exists already and is not of this tenant: nothing was written. Remove it, or let Leasehold take it over by adding its UID {uid} to spec.adopt"
             );
@@ -117,7 +125,7 @@ impl Writer {
         if let Some(metadata) = manifest["metadata"].as_object_mut() {
             metadata.remove("resourceVersion");
         }
-        self.write(term, &name, api.patch(&apply.key.name, params, &Patch::Apply(&manifest))).await
+        self.write(term, &name, api.patch(&apply.object.key.name, params, &Patch::Apply(&manifest))).await
     }
 
     /// Deletes; what is gone already, or was replaced by an object of another UID, is done.
@@ -207,6 +215,30 @@ impl Writer {
             Err(error) => Err(Failure::from_kube(name, &error)),
         }
     }
+
+    /// Evicts a pod: unlike a delete it respects the disruption budget. 429 says that the budget has nothing left; it is
+    /// tried again like any other overload.
+    ///
+    /// # Errors
+    /// What the API server said. A pod that is gone, or another of that name, is done.
+    pub async fn evict(&self, term: &Term, namespace: &str, pod: &str, uid: &str) -> Result<Answers, Failure> {
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), namespace, &Source::Pods.api_resource());
+        // Not `Api::evict`: kube 5 misspells `deleteOptions`, and the API server passes over the precondition.
+        let eviction = json!({
+            "apiVersion": "policy/v1", "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}},
+        });
+        let name = format!("Pod/{pod}");
+        let params = PostParams::default();
+        let request = api.create_subresource::<_, Status>("eviction", pod, &params, &eviction);
+        match self.send(term, &name, request).await? {
+            Ok(_) => Ok(Answers::new()),
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Answers::new()),
+            Err(error) => Err(Failure::from_kube(name, &error)),
+        }
+    }
 }
 
 /// The patch with the precondition on the UID.
@@ -217,7 +249,7 @@ fn guarded(patch: &Value, uid: &str) -> Value {
 }
 
 /// The same, with the epoch.
-fn stamped(term: &Term, patch: &Value, uid: &str) -> Value {
+pub(super) fn stamped(term: &Term, patch: &Value, uid: &str) -> Value {
     let mut patch = guarded(patch, uid);
     patch["metadata"]["annotations"][marks::EPOCH] = epoch(term).to_string().into();
     patch

@@ -5,7 +5,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Answers, Failure, Writer, stack::Owner, writer::dynamic};
+use super::{Answers, Failure, Found, Outcome, Writer, stack::Owner, writer::dynamic};
 use crate::{
     api::{Tenant, TenantStatus, Time},
     domain::{
@@ -18,27 +18,33 @@ use crate::{
 };
 
 impl Writer {
-    /// Carries one step of a tenant out. What was written is answered even when it failed half-way.
-    pub async fn step(&self, term: &Term, tenant: &Tenant, step: &Step) -> (Answers, Option<Failure>) {
+    /// Carries one step of a tenant out.
+    pub async fn step(&self, term: &Term, tenant: &Tenant, step: &Step) -> Outcome {
         let namespace = tenant.target_namespace();
         let owner = Owner {
+            tenant: tenant.metadata.name.as_deref().unwrap_or_default(),
             uid: tenant.metadata.uid.as_deref().unwrap_or_default(),
             namespace: &namespace,
             adopt: &tenant.spec.adopt,
         };
         match step {
-            Step::AddFinalizer => one(self.finalizers(term, tenant, true).await),
-            Step::RemoveFinalizer => one(self.finalizers(term, tenant, false).await),
-            Step::Status(status) => one(self.tenant_status(term, tenant, status).await),
-            Step::Apply(stages) => self.apply(term, owner, stages).await,
-            Step::Mark { pod, uid, cost } => one(self.mark(term, &namespace, pod, uid, *cost).await),
-            Step::Finalize(kinds) => match self.finalize(term, &namespace, kinds).await {
-                Ok(_) => (Answers::new(), None),
-                Err(failure) => (Answers::new(), Some(failure)),
-            },
-            Step::Scale(targets) => self.scale_down(term, targets).await,
-            Step::Delete(targets) => self.delete(term, targets).await,
-            Step::Unmark(targets) => self.unmark(term, targets).await,
+            Step::AddFinalizer => self.finalizers(term, tenant, true).await.into(),
+            Step::RemoveFinalizer => self.finalizers(term, tenant, false).await.into(),
+            Step::Status(status) => self.tenant_status(term, tenant, status).await.into(),
+            Step::Apply(stages) => self.apply(term, owner, stages).await.into(),
+            Step::Mark { pod, uid, cost } => self.mark(term, &namespace, pod, uid, *cost).await.into(),
+            Step::Evict { pod, uid } => self.evict(term, &namespace, pod, uid).await.into(),
+            Step::Recall(keys) => {
+                let found = self.recall(term, owner, keys).await;
+                found.map(|(answers, lookups)| (answers, Some(Found::LookedUp(lookups)))).into()
+            }
+            Step::Finalize(kinds) => {
+                let left = self.finalize(term, &namespace, kinds).await;
+                left.map(|left| (Answers::new(), Some(Found::Customs(left)))).into()
+            }
+            Step::Scale(targets) => self.scale_down(term, targets).await.into(),
+            Step::Delete(targets) => self.delete(term, targets).await.into(),
+            Step::Unmark(targets) => self.unmark(term, targets).await.into(),
         }
     }
 
@@ -118,11 +124,4 @@ fn answer(tenant: &Tenant) -> Answers {
     let mut tenant = tenant.clone();
     tenant.metadata.managed_fields = None;
     dynamic(&tenant).map(|object: DynamicObject| (Source::Tenants, object)).into_iter().collect()
-}
-
-fn one(result: Result<Answers, Failure>) -> (Answers, Option<Failure>) {
-    match result {
-        Ok(answers) => (answers, None),
-        Err(failure) => (Answers::new(), Some(failure)),
-    }
 }

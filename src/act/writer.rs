@@ -4,7 +4,11 @@ use std::time::Duration;
 use kube::{Client, api::DynamicObject};
 
 use super::Failure;
-use crate::{domain::world::FaultKind, election::Term, observe::Source};
+use crate::{
+    domain::{epoch::Epoch, world::FaultKind},
+    election::Term,
+    observe::Source,
+};
 
 /// The objects that the API server answered with: the World knows our own writes before the watch shows them.
 pub type Answers = Vec<(Source, DynamicObject)>;
@@ -50,9 +54,10 @@ impl Writer {
     }
 }
 
-/// The epoch of a term as it is stamped on objects; 0 without leader election.
-pub(super) fn epoch(term: &Term) -> i64 {
-    term.epoch().map_or(0, |epoch| i64::from(epoch.transitions))
+/// The term as it is stamped on objects.
+#[must_use]
+pub fn epoch(term: &Term) -> Epoch {
+    term.epoch().map(|epoch| Epoch::new(&epoch.uid, epoch.transitions.into())).unwrap_or_default()
 }
 
 /// Any object as the World takes it in.

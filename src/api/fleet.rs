@@ -15,7 +15,7 @@ use super::{PolicyRule, schema::DNS_LABEL};
     shortname = "lhf",
     category = "leasehold",
     derive = "PartialEq",
-    doc = "Ceilings for the whole fleet; the only one is named `default`.",
+    doc = "Ceilings for the whole fleet; the only one is named `default`. Without one the defaults of its fields apply. While there is one that cannot be read, the last one that could stays in force; a Leasehold that has read none grants, applies and repairs nothing.",
     validation = Rule::new("self.metadata.name == 'default'").message("there is one FleetPolicy, and its name is `default`"),
     printcolumn(name = "MaxTenants", type_ = "integer", json_path = ".spec.maxTenants", description = "How many tenants the fleet may have."),
     printcolumn(name = "MaxConcurrency", type_ = "integer", json_path = ".spec.maxConcurrency", description = "Grants in flight over all rollouts."),
@@ -31,11 +31,11 @@ pub struct FleetSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), inner(length(max = 512)))]
     pub allowed_images: Option<Vec<String>>,
-    /// The most that any release may grant inside a tenant's namespace; absent: anything but wildcards, secrets of the cluster, and the right to widen rights.
+    /// The most that any release may grant inside a tenant's namespace; absent: anything but wildcards, verbs that widen rights, and rights on secrets, tokens of ServiceAccounts, other pods (exec, attach, portforward, proxy, ephemeralcontainers), RBAC and Leasehold's own kinds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub allowed_rules: Option<Vec<PolicyRule>>,
-    /// Namespaces that no tenant may claim, with `*` for any run of characters.
+    /// Namespaces that no tenant may claim, with `*` for any run of characters. Leasehold's own is always one of them.
     #[schemars(length(max = 64), inner(length(max = 63)))]
     pub protected_namespaces: Vec<String>,
     /// Grants in flight over all rollouts.
@@ -49,7 +49,8 @@ pub struct FleetSpec {
 }
 
 impl Default for FleetSpec {
-    /// What applies without a FleetPolicy.
+    /// What applies without a FleetPolicy: it was never made, or it was deleted. Safe rather than comfortable, but for images:
+    /// which registries a fleet trusts only its admin knows.
     fn default() -> Self {
         Self {
             max_tenants: 10_000,

@@ -103,7 +103,7 @@ pub struct ReleaseSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "super::schema::optional_any_object")]
     pub values_schema: Option<Map<String, Value>>,
-    /// CustomResourceDefinitions, shared by all tenants, that this version works with.
+    /// CustomResourceDefinitions, shared by all tenants, that this version works with. Refused are groups of Kubernetes (`k8s.io`, `kubernetes.io` and below) and Leasehold, conversion by webhook, owners, finalizers and Leasehold's marks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub crds: Vec<CrdSource>,
@@ -122,7 +122,7 @@ pub struct ElectionSpec {
     /// True: the operator always uses `id` as it is. False: it takes `<tenant>.<id>` through its arguments.
     #[serde(default)]
     pub fixed: bool,
-    /// How its standbys notice that the Lease is free: decides whether the leader's pod goes first or last in an upgrade.
+    /// How its standbys notice that the Lease is free. Where they poll, the last step of an upgrade evicts one of them: a pod that starts looks at the Lease at once.
     #[serde(default)]
     pub standbys: Standbys,
 }

@@ -62,7 +62,7 @@ pub struct TenantSpec {
     /// Requests and limits of each replica.
     #[serde(default)]
     pub resources: Resources,
-    /// The namespace's ResourceQuota. Default: what the stack needs, surge included, plus room for the workload.
+    /// The namespace's ResourceQuota. Default: what the stack needs, surge included, plus room for the workload. Where it names none, 1000 `configmaps`, 1000 `secrets`, 200 `services` and 200 `persistentvolumeclaims` are the bounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<Quota>,
     /// Timings of the tenant operator's leader election.

@@ -35,6 +35,12 @@ pub struct Access {
 pub struct Denied(BTreeMap<&'static str, Vec<String>>);
 
 impl Denied {
+    pub fn extend(&mut self, more: Self) {
+        for (verb, resources) in more.0 {
+            self.0.entry(verb).or_default().extend(resources);
+        }
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -17,7 +17,11 @@ use super::{
     tenant::TenantView,
 };
 use crate::{
-    domain::world::{Apis, World},
+    domain::{
+        epoch::Epoch,
+        kinds,
+        world::{Apis, World},
+    },
     observe::{self, Change, Index, Sample, Sampler, Source, Step},
     plan::{Plan, Planner},
 };
@@ -26,6 +30,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait for the Leases of tenants that are moving; without them these count as not yet proven.
 const SAMPLING: Duration = Duration::from_secs(3);
+
+const SECRET: &str = "Secret";
 
 /// A cluster under observation.
 pub struct Live {
@@ -49,17 +55,17 @@ impl Live {
     /// [`Trouble`]; also when not even Tenants may be read.
     pub async fn open(connection: &Connection, watch: bool) -> Result<Self, Trouble> {
         let (client, server) = connection.client().await?;
-        let apis = Apis { service_monitor: serves_service_monitors(&client).await };
-        let access = access::probe(&client, &server, &Source::all(|_| apis.service_monitor), watch).await?;
+        // Whether stacks may hold Secrets is a setting of the operator's; they are read only where some stack has one.
+        let apis = observe::served(&client, Apis::ALL).await;
+        let usual = Source::all(|kind| apis.has(kind) && kind.kind != SECRET);
+        let access = access::probe(&client, &server, &usual, watch).await?;
         if !access.sources.contains(&Source::Tenants) {
             return Err(Trouble::Forbidden { rights: access.denied.to_string() });
         }
         let mut index = Index::default();
         index.set_apis(apis);
         let (sender, changes) = mpsc::channel(1024);
-        for source in &access.sources {
-            observe::start(client.clone(), *source, sender.clone());
-        }
+        observe::start(&client, &access.sources, &sender);
         let (sampled, samples) = mpsc::channel(256);
         let sampler = access.leases.then(|| Sampler::new(client.clone(), sampled));
         let notes = notes(&client, &access).await;
@@ -67,8 +73,23 @@ impl Live {
         let mut live =
             Self { server, sources, denied, index, changes, samples, sampler, planner: Planner::default(), notes };
         live.complete().await?;
+        live.secrets(&client, &sender, watch).await?;
         live.settle().await?;
         Ok(live)
+    }
+
+    /// Follows Secrets too, where an inventory names one.
+    async fn secrets(&mut self, client: &Client, changes: &mpsc::Sender<Change>, watch: bool) -> Result<(), Trouble> {
+        let statuses = self.world().tenants.values().filter_map(|seen| seen.tenant.as_ref()?.status.as_ref());
+        let mut entries = statuses.flat_map(|status| &status.inventory).flat_map(|inventory| &inventory.entries);
+        let Some(kind) = kinds::find("", SECRET).filter(|_| entries.any(|entry| entry.ends_with("__Secret"))) else {
+            return Ok(());
+        };
+        let access = access::probe(client, &self.server, &[Source::Stack(kind)], watch).await?;
+        self.denied.extend(access.denied);
+        observe::start(client, &access.sources, changes);
+        self.sources.extend(access.sources);
+        self.complete().await
     }
 
     /// Nothing may be missing: a plan that is made of half of the World is none.
@@ -91,7 +112,7 @@ impl Live {
 
     /// What would be done now, by whoever leads.
     pub fn plan(&mut self) -> Plan {
-        let plan = self.planner.plan(self.index.world(), &BTreeMap::new(), 0, Timestamp::now());
+        let plan = self.planner.plan(self.index.world(), &BTreeMap::new(), &Epoch::default(), Timestamp::now());
         if let Some(sampler) = &mut self.sampler {
             for tenant in sampler.set(&plan.samples) {
                 self.index.lease(&tenant, None);
@@ -192,11 +213,6 @@ fn asked_since(tenant: &Value) -> Option<Timestamp> {
     let conditions = tenant.pointer("/status/conditions")?.as_array()?;
     let behind = conditions.iter().find(|c| c["type"] == "UpToDate" && c["status"] == "False")?;
     behind["lastTransitionTime"].as_str()?.parse().ok()
-}
-
-async fn serves_service_monitors(client: &Client) -> bool {
-    let group = client.list_api_group_resources("monitoring.coreos.com/v1").await;
-    group.is_ok_and(|list| list.resources.iter().any(|resource| resource.kind == "ServiceMonitor"))
 }
 
 /// What a person should know about what is shown.

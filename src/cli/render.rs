@@ -14,11 +14,13 @@ use super::{
 use crate::{
     api::Tenant,
     domain::{
-        crd, marks,
+        crd,
+        epoch::Epoch,
+        marks,
         object::CrdSeen,
         world::{Apis, TenantSeen, World},
     },
-    plan::{Planner, ReleaseStep, tenant::Step},
+    plan::{Planner, ReleaseStep, choke_point::Admitted, tenant::Step},
 };
 
 /// Exit code for files that cannot be read.
@@ -51,9 +53,12 @@ pub struct Render {
     /// File or folder with Tenants, OperatorReleases and at most one FleetPolicy; `-` for standard input. May be repeated.
     #[arg(short, long = "filename", value_name = "FILE", required = true)]
     filename: Vec<PathBuf>,
-    /// Render as for a cluster that serves ServiceMonitors (monitoring.coreos.com/v1).
+    /// Render as for a cluster that serves ServiceMonitors and PodMonitors (monitoring.coreos.com/v1).
     #[arg(long)]
     service_monitors: bool,
+    /// Render as under a Leasehold that lets stacks hold Secrets (features.secrets of its chart).
+    #[arg(long)]
+    secrets: bool,
 }
 
 impl Render {
@@ -69,7 +74,9 @@ impl Render {
                 return Ok(ExitCode::from(UNREADABLE));
             }
         };
-        let rendered = render(input, Apis { service_monitor: self.service_monitors })?;
+        let monitors = self.service_monitors;
+        let apis = Apis { secret: self.secrets, service_monitor: monitors, pod_monitor: monitors };
+        let rendered = render(input, apis)?;
         rendered.notes.iter().for_each(|note| eprintln!("note: {note}"));
         output::print(&rendered.yaml)?;
         rendered.findings.iter().for_each(|finding| eprintln!("finding: {finding}"));
@@ -131,10 +138,10 @@ fn undeleted(mut tenant: Tenant) -> Tenant {
 }
 
 /// Takes the planner's steps as done until every Tenant's stack is about to be applied. Returns the objects by Tenant.
-fn install(planner: &mut Planner, world: &mut World) -> BTreeMap<String, Vec<Arc<str>>> {
+fn install(planner: &mut Planner, world: &mut World) -> BTreeMap<String, Vec<Admitted>> {
     let mut stacks = BTreeMap::new();
     for _ in 0..STEPS {
-        let plan = planner.plan(world, &BTreeMap::new(), 0, Timestamp::UNIX_EPOCH);
+        let plan = planner.plan(world, &BTreeMap::new(), &Epoch::default(), Timestamp::UNIX_EPOCH);
         for step in plan.releases {
             // The status of a release is of no interest here.
             if let ReleaseStep::CreateCrd { crd: definition, .. } = step {
@@ -148,7 +155,7 @@ fn install(planner: &mut Planner, world: &mut World) -> BTreeMap<String, Vec<Arc
             let Some(seen) = world.tenants.get_mut(name) else { continue };
             match &next.step {
                 Some(Step::Apply(stages)) => {
-                    let manifests = stages.iter().flatten().map(|apply| apply.manifest.clone());
+                    let manifests = stages.iter().flatten().map(|apply| apply.object.clone());
                     stacks.entry(name.clone()).or_insert_with(|| manifests.collect());
                 }
                 Some(step) => take(seen, step),
@@ -172,12 +179,12 @@ fn take(seen: &mut TenantSeen, step: &Step) {
     seen.version += 1;
 }
 
-fn documents(name: &str, tenant: &Tenant, objects: &[Arc<str>]) -> Result<String, Box<dyn std::error::Error>> {
+fn documents(name: &str, tenant: &Tenant, objects: &[Admitted]) -> Result<String, Box<dyn std::error::Error>> {
     let mut text = String::new();
     let count = objects.len();
     writeln!(text, "# Tenant {name}: {} {}, {count} objects", tenant.spec.operator, tenant.spec.version)?;
     for object in objects {
-        let value: Value = serde_json::from_str(object)?;
+        let value: Value = serde_json::from_str(&object.manifest)?;
         writeln!(text, "---\n{}", output::yaml(&value)?.trim_end())?;
     }
     Ok(text)

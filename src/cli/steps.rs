@@ -1,6 +1,7 @@
 //! A planned step in a person's words. Pure.
 use crate::{
     api::{Grant, Tenant},
+    domain::object::ObjectKey,
     plan::tenant::{Apply, Step, Target, Why},
 };
 
@@ -21,12 +22,16 @@ pub fn describe(step: &Step, tenant: &Tenant) -> Option<String> {
             }
         }
         Step::Apply(stages) => applying(&stages.iter().flatten().collect::<Vec<_>>()),
-        Step::Mark { pod, cost: Some(cost), .. } if cost.starts_with('-') => format!("have Pod/{pod} go first"),
         Step::Mark { pod, cost: Some(_), .. } => format!("have Pod/{pod} go last"),
         Step::Mark { pod, cost: None, .. } => format!("take the mark off Pod/{pod}"),
+        Step::Evict { pod, .. } => format!("start a standby anew, to take the free Lease: evict Pod/{pod}"),
         Step::Finalize(kinds) => {
             let kinds: Vec<&str> = kinds.iter().map(|kind| kind.kind.as_str()).collect();
             format!("ask the custom resources to go while their operator runs: {}", kinds.join(", "))
+        }
+        Step::Recall(keys) => {
+            let keys: Vec<String> = keys.iter().map(ObjectKey::spoken).collect();
+            format!("look up what the inventory names and no watch shows: {}", some(&keys))
         }
         Step::Scale(targets) => format!("scale to zero: {}", names(targets)),
         Step::Delete(targets) => format!("delete {}", names(targets)),
@@ -50,14 +55,14 @@ fn applying(applies: &[&Apply]) -> String {
     let drifted: Vec<String> = applies
         .iter()
         .filter_map(|apply| match &apply.why {
-            Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
+            Why::Drift(fields) => Some(format!("{} ({})", apply.object.key.spoken(), fields.join(", "))),
             Why::Missing | Why::Rendered => None,
         })
         .collect();
     if drifted.len() == applies.len() {
         return format!("put back {}", some(&drifted));
     }
-    let spoken: Vec<String> = applies.iter().map(|apply| apply.key.spoken()).collect();
+    let spoken: Vec<String> = applies.iter().map(|apply| apply.object.key.spoken()).collect();
     format!("apply {}", some(&spoken))
 }
 

@@ -2,11 +2,12 @@
 
 /// On every object of a stack and on its pods: the Tenant's name. What the watches select by.
 pub const TENANT: &str = "leasehold.dev/tenant";
-/// On every object of a stack: the Tenant's UID. An object without it is not ours.
+/// On every object of a stack, and on its pods: the Tenant's UID. What has none, or another one, is not ours.
 pub const TENANT_UID: &str = "leasehold.dev/tenant-uid";
 /// On every object of a stack: digest of what was rendered, so that a field that is no longer rendered is noticed.
 pub const DIGEST: &str = "leasehold.dev/digest";
-/// On every object that Leasehold writes: the election epoch it wrote in. Checked by the fencing admission policy.
+/// On every object that Leasehold writes: the [`Epoch`](super::epoch::Epoch) it wrote in, `<uid of its Lease>/<leaseTransitions>`.
+/// Checked by the fencing admission policy.
 pub const EPOCH: &str = "leasehold.dev/epoch";
 /// On workloads: the grant they were rendered from, as JSON. The status can be rebuilt from it.
 pub const GRANT: &str = "leasehold.dev/grant";
@@ -16,13 +17,20 @@ pub const POD_REVISION: &str = "leasehold.dev/pod-revision";
 pub const DRIFT: &str = "leasehold.dev/drift";
 /// On a Tenant: comma-separated inventory entries of precious objects that may be pruned.
 pub const CONFIRM_PRUNE: &str = "leasehold.dev/confirm-prune";
+/// On a Tenant: the version that it runs, said by a person, when its status is lost and no workload says so any more.
+pub const RUNS: &str = "leasehold.dev/runs";
 /// Finalizer of a Tenant: its stack is removed before it goes.
 pub const FINALIZER: &str = "leasehold.dev/offboard";
+/// The field's standard label for the tool that manages an object, and our value of it.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "leasehold");
 /// The ReplicaSet controller removes pods of lower cost first.
 pub const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+/// What the names of our field managers begin with.
+pub const MANAGER: &str = "leasehold/";
 
 /// The field manager of one tenant's objects: ownership mirrors the tenant boundary.
 #[must_use]
 pub fn field_manager(namespace: &str) -> String {
-    format!("leasehold/{namespace}")
+    format!("{MANAGER}{namespace}")
 }

@@ -1,6 +1,7 @@
 //! Parsed values that cannot be invalid, and the World they make up. Pure: no runtime, no client, no clock.
 pub mod crd;
 pub mod digest;
+pub mod epoch;
 pub mod fleet;
 pub mod kinds;
 pub mod marks;

@@ -1,10 +1,16 @@
 //! Observed objects, reduced to what decisions need.
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::kinds::{self, StackKind};
+use super::{
+    epoch::Epoch,
+    kinds::{self, StackKind},
+};
 
 /// Which object: group, kind, namespace (empty for cluster-scoped) and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -60,7 +66,8 @@ pub struct Seen {
     pub tenant_uid: Option<String>,
     /// Digest of what was rendered when it was last applied.
     pub digest: Option<String>,
-    pub epoch: Option<i64>,
+    /// The term of Leasehold that wrote it last.
+    pub epoch: Option<Epoch>,
     pub deleting: bool,
     pub finalizers: Vec<String>,
     /// What keeps a Namespace from going, in the namespace controller's words.
@@ -68,7 +75,10 @@ pub struct Seen {
     /// The grant that a workload was rendered from, as JSON.
     pub grant: Option<String>,
     /// The object as JSON, without status, managed fields and what the API server numbers.
+    /// Empty where `as_applied` says enough.
     pub content: Box<str>,
+    /// Every field that we own is as `digest` says: nobody changed anything.
+    pub as_applied: bool,
     pub workload: Option<WorkloadSeen>,
 }
 
@@ -95,11 +105,13 @@ impl WorkloadSeen {
 }
 
 /// A pod of a tenant's operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodSeen {
     pub uid: String,
     pub resource_version: String,
     pub tenant: String,
+    /// UID of the Tenant whose stack made it. One that was left behind (`Orphan`) is of a Tenant that is gone.
+    pub tenant_uid: Option<String>,
     pub namespace: String,
     pub pod_revision: Option<String>,
     pub ready: bool,
@@ -108,6 +120,7 @@ pub struct PodSeen {
     /// Reason and message of a container that waits.
     pub waiting: Option<(String, String)>,
     pub deletion_cost: Option<String>,
+    pub created: Option<Timestamp>,
 }
 
 /// A tenant operator's Lease while it is sampled.
@@ -120,10 +133,16 @@ pub struct LeaseSeen {
     pub transitions: i32,
     pub acquired: Option<Timestamp>,
     pub renewed: Option<Timestamp>,
-    /// Since when nobody holds it, on our own clock.
-    pub free_since: Option<Timestamp>,
-    /// Milliseconds without a holder since sampling began, on our own clock.
+    /// Milliseconds during which nobody led, from the first look to the last takeover, on our own monotonic clock. A holder that
+    /// let it run out counts as gone since its last renewal.
     pub leaderless_milliseconds: i64,
+    /// How often another process became the holder since the first look.
+    pub handovers: i32,
+    /// UIDs of the pods that were there at the first look.
+    pub pods_before: BTreeSet<String>,
+    /// UIDs of the pods that were there when it was seen free, without one that was evicted since; empty while somebody
+    /// holds it.
+    pub pods_when_freed: BTreeSet<String>,
 }
 
 impl LeaseSeen {

@@ -2,8 +2,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::object::{CrdSeen, LeaseSeen, Objects, PodSeen};
+use super::{
+    kinds::StackKind,
+    object::{CrdSeen, LeaseSeen, ObjectKey, Objects, PodSeen},
+};
 use crate::api::{FleetSpec, OperatorRelease, PolicySpec, Rollout, Tenant};
 
 /// The observed state of the cluster.
@@ -14,13 +18,16 @@ pub struct World {
     pub releases: BTreeMap<String, Arc<OperatorRelease>>,
     pub policies: BTreeMap<String, PolicySpec>,
     pub rollouts: BTreeMap<String, Rollout>,
+    /// The FleetPolicy, or what applies without one. Leasehold's own namespace is always protected.
     pub fleet: FleetSpec,
+    /// Why the FleetPolicy cannot be read, when there is one and this process has read none: then `fleet` says nothing.
+    pub fleet_unread: Option<String>,
     pub crds: BTreeMap<String, CrdSeen>,
     pub apis: Apis,
     /// Objects of our own kinds that could not be decoded, by plural and name.
     pub undecodable: BTreeMap<(String, String), Undecodable>,
-    /// The last failed writes to objects that belong to no tenant, by name: rollouts, releases, CRDs.
-    pub faults: BTreeMap<String, Fault>,
+    /// The last failed writes to objects that belong to no tenant, by kind and name.
+    pub faults: BTreeMap<(Whose, String), Fault>,
     /// Counts changes to anything that all tenants depend on: releases, policies, CRDs, APIs.
     pub shared_version: u64,
 }
@@ -35,10 +42,28 @@ pub struct Undecodable {
     pub reported: bool,
 }
 
-/// Optional APIs that the cluster serves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Optional kinds that stacks may hold here: the cluster serves them, and Leasehold was told that it may read them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Apis {
+    pub secret: bool,
     pub service_monitor: bool,
+    pub pod_monitor: bool,
+}
+
+impl Apis {
+    /// A cluster with everything.
+    pub const ALL: Self = Self { secret: true, service_monitor: true, pod_monitor: true };
+
+    /// Whether stacks may hold that kind here.
+    #[must_use]
+    pub fn has(&self, kind: &StackKind) -> bool {
+        match kind.kind {
+            "Secret" => self.secret,
+            "ServiceMonitor" => self.service_monitor,
+            "PodMonitor" => self.pod_monitor,
+            _ => true,
+        }
+    }
 }
 
 /// One tenant and everything that carries its mark.
@@ -57,6 +82,8 @@ pub struct TenantSeen {
     pub fault: Option<Fault>,
     /// Custom resources that were still there when they were last asked to go, while the tenant is offboarded.
     pub customs: Option<Customs>,
+    /// Objects of the inventory that no watch shows and that were looked up, while the tenant is offboarded.
+    pub lookups: BTreeMap<ObjectKey, Lookup>,
     /// Repairs of drift in a row: somebody may be working against us.
     pub repairs: Repairs,
     /// Counts changes to anything above.
@@ -69,6 +96,15 @@ pub struct Customs {
     /// `Kind/name`, or why they could not be looked at.
     pub left: Vec<String>,
     pub at: Timestamp,
+}
+
+/// What a look at an object told that no watch shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// It is not there; or it is the tenant's and got its label back, so that the watch shows it.
+    Settled,
+    /// It is there and does not carry this tenant's mark.
+    Stray,
 }
 
 /// Repairs of drift that followed each other closely.
@@ -98,6 +134,14 @@ impl Fault {
     pub fn is_of_tenant(&self) -> bool {
         self.object.starts_with("Tenant/")
     }
+}
+
+/// What a failed write was about, where it was about no tenant. A rollout and a release may be of one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whose {
+    Rollout,
+    /// A release, or a CRD that it brings.
+    Release,
 }
 
 /// What kind of failure a write met.

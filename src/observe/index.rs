@@ -6,10 +6,7 @@ use jiff::Timestamp;
 use kube::{ResourceExt, api::DynamicObject};
 
 use super::watch::{Change, Source, Step};
-use crate::domain::{
-    object::LeaseSeen,
-    world::{Customs, Fault, Repairs, TenantSeen, World},
-};
+use crate::domain::world::{TenantSeen, World};
 
 /// The World, kept up to date.
 #[derive(Debug, Default)]
@@ -20,6 +17,10 @@ pub struct Index {
     /// What a list that is under way has shown so far.
     listing: HashMap<Source, HashSet<String>>,
     synced: HashSet<Source>,
+    /// Leasehold's own namespace, which no tenant may have.
+    pub(super) home: String,
+    /// A FleetPolicy was read, and not deleted since.
+    pub(super) fleet_read: bool,
     /// UIDs of the objects that went last: an answer that the watch has overtaken must not bring one back.
     buried: VecDeque<String>,
 }
@@ -62,6 +63,12 @@ impl Index {
         self.world.shared_version += 1;
     }
 
+    /// `namespace` is Leasehold's own: no tenant may have it, whatever the FleetPolicy protects.
+    pub fn set_home(&mut self, namespace: &str) {
+        namespace.clone_into(&mut self.home);
+        self.no_fleet_policy();
+    }
+
     /// Takes a change in.
     ///
     /// # Errors
@@ -86,58 +93,6 @@ impl Index {
         }
         // Only the watch can go back.
         let _ = self.put(source, object, false, now);
-    }
-
-    /// Notes how the last write for a tenant ended.
-    pub fn fault(&mut self, tenant: &str, fault: Option<Fault>) {
-        if let Some(seen) = self.world.tenants.get_mut(tenant)
-            && seen.fault != fault
-        {
-            seen.fault = fault;
-            seen.version += 1;
-        }
-    }
-
-    /// Notes how the last write for anything else ended.
-    pub fn other_fault(&mut self, name: &str, fault: Option<Fault>) {
-        match fault {
-            Some(fault) => drop(self.world.faults.insert(name.to_owned(), fault)),
-            None if self.world.faults.remove(name).is_none() => return,
-            None => {}
-        }
-        self.world.shared_version += 1;
-    }
-
-    /// Notes what a sampled Lease says; `None` when it is not sampled any more.
-    pub fn lease(&mut self, tenant: &str, lease: Option<LeaseSeen>) {
-        if let Some(seen) = self.world.tenants.get_mut(tenant) {
-            seen.lease = lease;
-            seen.version += 1;
-        }
-    }
-
-    /// Notes which custom resources were left when they were asked to go.
-    pub fn customs(&mut self, tenant: &str, left: Vec<String>, now: Timestamp) {
-        if let Some(seen) = self.world.tenants.get_mut(tenant) {
-            seen.customs = Some(Customs { left, at: now });
-            seen.version += 1;
-        }
-    }
-
-    /// Notes a repair of drift. A minute of peace and the count begins anew.
-    pub fn repaired(&mut self, tenant: &str, now: Timestamp) {
-        if let Some(seen) = self.world.tenants.get_mut(tenant) {
-            let recent = seen.repairs.last.is_some_and(|last| now.duration_since(last).as_secs() < 60);
-            seen.repairs = Repairs { times: if recent { seen.repairs.times + 1 } else { 1 }, last: Some(now) };
-            seen.version += 1;
-        }
-    }
-
-    /// Has a tenant looked at again though nothing of it changed.
-    pub fn touch(&mut self, tenant: &str) {
-        if let Some(seen) = self.world.tenants.get_mut(tenant) {
-            seen.version += 1;
-        }
     }
 
     fn put(&mut self, source: Source, object: &DynamicObject, watched: bool, now: Timestamp) -> Result<(), WentBack> {
@@ -214,7 +169,7 @@ impl Index {
             Source::Releases => drop(world.releases.remove(key)),
             Source::Policies => drop(world.policies.remove(key)),
             Source::Rollouts => drop(world.rollouts.remove(key)),
-            Source::Fleet => world.fleet = crate::api::FleetSpec::default(),
+            Source::Fleet => return self.no_fleet_policy(),
             Source::Crds => drop(world.crds.remove(key)),
             Source::Tenants | Source::Pods | Source::Stack(_) => {
                 let Some(seen) = world.tenants.get_mut(tenant) else { return };

@@ -5,10 +5,15 @@ use jiff::Timestamp;
 use kube::{ResourceExt, api::DynamicObject};
 use serde::de::DeserializeOwned;
 
-use super::{index::Index, reduce, watch::Source};
+use super::{allowance, index::Index, reduce, watch::Source};
 use crate::{
-    api::{FleetPolicy, OperatorRelease, Rollout, RolloutPolicy, Tenant},
-    domain::{crd, kinds::StackKind, object::CrdSeen, world::Undecodable},
+    api::{FleetPolicy, FleetSpec, OperatorRelease, Rollout, RolloutPolicy, Tenant},
+    domain::{
+        crd,
+        kinds::StackKind,
+        object::{CrdSeen, PodSeen},
+        world::Undecodable,
+    },
 };
 
 impl Index {
@@ -36,18 +41,13 @@ impl Index {
                     self.world.rollouts.insert(name, rollout);
                 }
             }
-            Source::Fleet => {
-                if let Some(policy) = self.decode::<FleetPolicy>(source, object)
-                    && self.world.fleet != policy.spec
-                {
-                    self.world.fleet = policy.spec;
-                    self.world.shared_version += 1;
-                }
-            }
+            Source::Fleet => self.record_fleet(object),
             Source::Crds => self.record_crd(&name, object),
             Source::Pods => {
                 if let Some((name, pod)) = reduce::pod(object)
                     && self.at_home(&pod.tenant, &pod.namespace)
+                    && self.made(&pod)
+                    && self.has_room_for_pod(&pod.tenant, &name)
                 {
                     let seen = self.tenant(&pod.tenant.clone());
                     if seen.pods.get(&name) != Some(&pod) {
@@ -60,8 +60,48 @@ impl Index {
         }
     }
 
+    /// One that cannot be read leaves the last one that could in force. Without any, nobody knows the ceilings: that is noted,
+    /// and nothing is granted.
+    fn record_fleet(&mut self, object: &DynamicObject) {
+        match self.decode::<FleetPolicy>(Source::Fleet, object) {
+            Some(policy) => {
+                self.fleet_read = true;
+                self.set_fleet(policy.spec, None);
+            }
+            None if self.fleet_read => {}
+            None => {
+                let key = (Source::Fleet.name().to_owned(), object.name_any());
+                let error = self.world.undecodable.get(&key).map(|found| found.error.clone());
+                self.set_fleet(FleetSpec::default(), Some(error.unwrap_or_default()));
+            }
+        }
+    }
+
+    /// There is none, or no longer: the defaults apply.
+    pub(super) fn no_fleet_policy(&mut self) {
+        self.fleet_read = false;
+        self.set_fleet(FleetSpec::default(), None);
+    }
+
+    fn set_fleet(&mut self, mut fleet: FleetSpec, unread: Option<String>) {
+        if !self.home.is_empty() && !fleet.protected_namespaces.contains(&self.home) {
+            fleet.protected_namespaces.push(self.home.clone());
+        }
+        if self.world.fleet != fleet || self.world.fleet_unread != unread {
+            self.world.fleet = fleet;
+            self.world.fleet_unread = unread;
+            self.world.shared_version += 1;
+        }
+    }
+
     fn record_tenant(&mut self, name: &str, tenant: Tenant, now: Timestamp) {
         let seen = self.tenant(name);
+        let uid = |tenant: &Tenant| tenant.metadata.uid.clone();
+        // What was found out about one that is gone says nothing of another one of its name.
+        if seen.tenant.as_deref().map(uid) != Some(uid(&tenant)) {
+            seen.customs = None;
+            seen.lookups.clear();
+        }
         let wanted = |t: &Tenant| (t.spec.version.clone(), t.metadata.uid.clone());
         if seen.tenant.as_deref().map(wanted) != Some(wanted(&tenant)) {
             seen.desired_since = now;
@@ -73,7 +113,7 @@ impl Index {
         // What came before the Tenant was taken on its label's word; a label is anybody's to write.
         let home = tenant.target_namespace();
         seen.objects.retain(|key, _| key.home() == home);
-        seen.pods.retain(|_, pod| pod.namespace == home);
+        seen.pods.retain(|_, pod| pod.namespace == home && pod.tenant_uid == tenant.metadata.uid);
         seen.tenant = Some(Arc::new(tenant));
         seen.version += 1;
     }
@@ -85,9 +125,16 @@ impl Index {
         known.is_none_or(|tenant| tenant.target_namespace() == namespace)
     }
 
+    /// Whether a pod is of that very Tenant's stack. The label stays on what a tenant of the same name left behind.
+    fn made(&self, pod: &PodSeen) -> bool {
+        let known = self.world.tenants.get(&pod.tenant).and_then(|seen| seen.tenant.as_ref());
+        known.is_none_or(|tenant| tenant.metadata.uid == pod.tenant_uid)
+    }
+
     fn record_object(&mut self, kind: &StackKind, object: &DynamicObject) {
         if let Some((key, reduced)) = reduce::object(kind, object)
             && self.at_home(&reduced.tenant, key.home())
+            && self.has_room_for(&reduced.tenant, &key)
         {
             let seen = self.tenant(&reduced.tenant.clone());
             let same = seen.objects.get(&key).is_some_and(|old| {
@@ -97,6 +144,7 @@ impl Index {
             });
             seen.objects.insert(key, reduced);
             seen.version += u64::from(!same);
+            allowance::keep_within(seen);
         }
     }
 

@@ -2,17 +2,36 @@
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::Value;
 
+use super::as_applied::is_as_applied;
 use crate::domain::{
+    epoch::Epoch,
     kinds::StackKind,
     marks,
     object::{ObjectKey, PodSeen, Seen, WorkloadSeen},
 };
 
+/// The longest mark that Leasehold writes, a grant, has a few hundred bytes. A longer one is not Leasehold's.
+const LONGEST_MARK: usize = 2048;
+/// Characters kept of a message that somebody else wrote.
+const LONGEST_MESSAGE: usize = 1000;
+/// Finalizers that are kept, to be named.
+const FINALIZERS: usize = 8;
+
+/// A mark of ours among the annotations.
+fn mark(raw: &DynamicObject, key: &str) -> Option<String> {
+    raw.annotations().get(key).filter(|value| value.len() <= LONGEST_MARK).cloned()
+}
+
+fn short(message: &str) -> String {
+    message.chars().take(LONGEST_MESSAGE).collect()
+}
+
 /// An object of a stack; `None` without the tenant mark.
 #[must_use]
 pub fn object(kind: &StackKind, raw: &DynamicObject) -> Option<(ObjectKey, Seen)> {
     let tenant = raw.labels().get(marks::TENANT)?.clone();
-    let annotation = |key: &str| raw.annotations().get(key).cloned();
+    let mark = |key: &str| mark(raw, key);
+    let as_applied = is_as_applied(kind, raw);
     let key = ObjectKey {
         namespace: raw.namespace().unwrap_or_default(),
         name: raw.name_any(),
@@ -23,14 +42,15 @@ pub fn object(kind: &StackKind, raw: &DynamicObject) -> Option<(ObjectKey, Seen)
         uid: raw.uid().unwrap_or_default(),
         resource_version: raw.resource_version().unwrap_or_default(),
         tenant,
-        tenant_uid: annotation(marks::TENANT_UID),
-        digest: annotation(marks::DIGEST),
-        epoch: annotation(marks::EPOCH).and_then(|e| e.parse().ok()),
+        tenant_uid: mark(marks::TENANT_UID),
+        digest: mark(marks::DIGEST),
+        epoch: mark(marks::EPOCH).and_then(|text| Epoch::parse(&text)),
         deleting: raw.metadata.deletion_timestamp.is_some(),
-        finalizers: raw.finalizers().to_vec(),
+        finalizers: raw.finalizers().iter().take(FINALIZERS).map(|name| short(name)).collect(),
         remaining: remaining(&raw.data),
-        grant: annotation(marks::GRANT),
-        content: if annotation(marks::DIGEST).is_some() { content(kind, raw) } else { Box::default() },
+        grant: mark(marks::GRANT),
+        content: if mark(marks::DIGEST).is_some() && !as_applied { content(kind, raw) } else { Box::default() },
+        as_applied,
         workload: kind.is_workload().then(|| workload(raw)),
     };
     Some((key, seen))
@@ -70,7 +90,7 @@ fn workload(raw: &DynamicObject) -> WorkloadSeen {
         replicas: number(data, "/status/replicas"),
         updated: number(data, "/status/updatedReplicas"),
         available: number(data, "/status/availableReplicas"),
-        refused: refused.and_then(|c| c["message"].as_str()).map(str::to_owned),
+        refused: refused.and_then(|c| c["message"].as_str()).map(short),
     }
 }
 
@@ -84,14 +104,14 @@ fn remaining(data: &Value) -> Option<String> {
         found["message"].as_str()
     };
     let messages: Vec<&str> = WHY.iter().filter_map(message).collect();
-    (!messages.is_empty()).then(|| messages.join("; "))
+    (!messages.is_empty()).then(|| short(&messages.join("; ")))
 }
 
 /// A pod of a tenant's operator, with its name; `None` without the tenant mark.
 #[must_use]
 pub fn pod(raw: &DynamicObject) -> Option<(String, PodSeen)> {
     let tenant = raw.labels().get(marks::TENANT)?.clone();
-    let annotation = |key: &str| raw.annotations().get(key).cloned();
+    let mark = |key: &str| mark(raw, key);
     let conditions = raw.data.pointer("/status/conditions").and_then(Value::as_array);
     let ready = conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True");
     let containers = || {
@@ -100,20 +120,22 @@ pub fn pod(raw: &DynamicObject) -> Option<(String, PodSeen)> {
     };
     let waiting = containers().find_map(|c| {
         let waiting = c.pointer("/state/waiting")?;
-        let text = |field: &str| waiting[field].as_str().unwrap_or_default().to_owned();
+        let text = |field: &str| short(waiting[field].as_str().unwrap_or_default());
         Some((text("reason"), text("message")))
     });
     let pod = PodSeen {
         uid: raw.uid().unwrap_or_default(),
         resource_version: raw.resource_version().unwrap_or_default(),
         tenant,
+        tenant_uid: mark(marks::TENANT_UID),
         namespace: raw.namespace().unwrap_or_default(),
-        pod_revision: annotation(marks::POD_REVISION),
+        pod_revision: mark(marks::POD_REVISION),
         ready,
         deleting: raw.metadata.deletion_timestamp.is_some(),
         restarts: containers().map(|c| number(c, "/restartCount")).max().unwrap_or_default(),
         waiting,
-        deletion_cost: annotation(marks::DELETION_COST),
+        deletion_cost: mark(marks::DELETION_COST),
+        created: raw.metadata.creation_timestamp.as_ref().map(|at| at.0),
     };
     Some((raw.name_any(), pod))
 }

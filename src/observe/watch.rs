@@ -6,7 +6,7 @@ use kube::{
     api::{ApiResource, DynamicObject},
     runtime::{WatchStreamExt, watcher},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::domain::{
     kinds::{OPTIONAL_KINDS, STACK_KINDS, StackKind},
@@ -46,7 +46,7 @@ pub struct Change {
 }
 
 impl Source {
-    /// Every watch there is; `optional` says whether the API of an optional kind is served.
+    /// Every watch there is; `optional` says which optional kinds there are.
     pub fn all(optional: impl Fn(&StackKind) -> bool) -> Vec<Self> {
         let own = [Self::Tenants, Self::Releases, Self::Policies, Self::Rollouts, Self::Fleet, Self::Crds, Self::Pods];
         let extra = OPTIONAL_KINDS.iter().filter(|kind| optional(kind));
@@ -96,32 +96,57 @@ impl Source {
     }
 }
 
-/// Starts a watch that ends when the channel's other end is dropped.
-pub fn start(client: Client, source: Source, changes: mpsc::Sender<Change>) {
-    tokio::spawn(async move {
-        let api: Api<DynamicObject> = Api::all_with(client, &source.api_resource());
-        let mut stream = watcher(api, source.config()).default_backoff().boxed();
-        while let Some(event) = stream.next().await {
-            let step = match event {
-                Ok(watcher::Event::Init) => Step::Begin,
-                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
-                    Step::Put(Box::new(lean(object)))
-                }
-                Ok(watcher::Event::Delete(object)) => Step::Gone(Box::new(lean(object))),
-                Ok(watcher::Event::InitDone) => Step::End,
-                Err(error) => {
-                    tracing::warn!(source = source.name(), %error, "watch failed; trying again");
-                    continue;
-                }
-            };
-            if changes.send(Change { source, step }).await.is_err() {
-                return;
+/// Starts watches that end when the channel's other end is dropped. What is selected by a tenant's mark comes after the first
+/// complete list of Tenants: else nobody could tell what is a tenant's from what only says so.
+pub fn start(client: &Client, sources: &[Source], changes: &mpsc::Sender<Change>) {
+    let (listed, tenants) = watch::channel(!sources.contains(&Source::Tenants));
+    for source in sources {
+        let (client, changes, listed) = (client.clone(), changes.clone(), listed.clone());
+        let mut tenants = tenants.clone();
+        let source = *source;
+        tokio::spawn(async move {
+            let follows = matches!(source, Source::Pods | Source::Stack(_));
+            if !follows || tenants.wait_for(|listed| *listed).await.is_ok() {
+                follow(client, source, changes, &listed).await;
             }
-        }
-    });
+        });
+    }
 }
 
-fn lean(mut object: DynamicObject) -> DynamicObject {
-    object.metadata.managed_fields = None;
+/// One watch. `listed` is told when it has shown a complete list of Tenants.
+async fn follow(client: Client, source: Source, changes: mpsc::Sender<Change>, listed: &watch::Sender<bool>) {
+    let api: Api<DynamicObject> = Api::all_with(client, &source.api_resource());
+    let mut stream = watcher(api, source.config()).default_backoff().boxed();
+    while let Some(event) = stream.next().await {
+        let step = match event {
+            Ok(watcher::Event::Init) => Step::Begin,
+            Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
+                Step::Put(Box::new(lean(source, object)))
+            }
+            Ok(watcher::Event::Delete(object)) => Step::Gone(Box::new(lean(source, object))),
+            Ok(watcher::Event::InitDone) => Step::End,
+            Err(error) => {
+                tracing::warn!(source = source.name(), %error, "watch failed; trying again");
+                continue;
+            }
+        };
+        let complete = matches!(step, Step::End);
+        if changes.send(Change { source, step }).await.is_err() {
+            return;
+        }
+        if complete && source == Source::Tenants {
+            listed.send_replace(true);
+        }
+    }
+}
+
+/// Without the fields that others manage: which are ours tells whether anybody changed them.
+fn lean(source: Source, mut object: DynamicObject) -> DynamicObject {
+    match &mut object.metadata.managed_fields {
+        Some(entries) if matches!(source, Source::Stack(_)) => {
+            entries.retain(|entry| entry.manager.as_deref().is_some_and(|name| name.starts_with(marks::MANAGER)));
+        }
+        fields => *fields = None,
+    }
     object
 }

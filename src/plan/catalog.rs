@@ -1,20 +1,20 @@
 //! The releases, parsed once: version, digest, compiled templates, shared CRDs, and what keeps tenants from them.
 use std::{collections::BTreeMap, sync::Arc};
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use semver::{Version, VersionReq};
 
+pub use super::shared_crd::{CrdState, SharedCrd};
 use super::{
     render::{self, Fragment, Stack, TemplateFile, values::Schema},
+    shared_crd::{not_ready, shared_crds},
     tenant::{CustomKind, own_text},
 };
 use crate::{
-    api::{CrdSource, OperatorRelease, ReleaseSpec},
+    api::{OperatorRelease, ReleaseSpec},
     domain::{
-        crd, digest,
+        digest,
         fleet::ReleaseFacts,
-        object::CrdSeen,
-        world::{Fault, World},
+        world::{Whose, World},
     },
 };
 
@@ -43,23 +43,6 @@ pub struct Release {
     pub own_text: Fragment,
     pub crds: Vec<SharedCrd>,
     pub facts: ReleaseFacts,
-}
-
-/// A shared CRD of a release, held against the cluster.
-#[derive(Debug)]
-pub struct SharedCrd {
-    pub name: String,
-    pub definition: Box<CustomResourceDefinition>,
-    pub state: CrdState,
-}
-
-/// What the cluster has in place of a release's CRD.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CrdState {
-    Absent,
-    NotEstablished,
-    Differs,
-    Served,
 }
 
 impl Catalog {
@@ -148,7 +131,7 @@ impl Release {
             digest: digest.clone(),
             upgrades_from: requirement("upgradesFrom", spec.upgrades_from.as_deref())?,
             rollback_to: requirement("rollbackTo", spec.rollback_to.as_deref())?,
-            not_ready: not_ready(&crds, world.faults.get(name)),
+            not_ready: not_ready(&crds, world.faults.get(&(Whose::Release, name.to_owned()))),
         };
         Ok(Self { name: name.into(), object: object.clone(), version, digest, schema, stack, own_text, crds, facts })
     }
@@ -205,38 +188,4 @@ fn rendered_part(spec: &ReleaseSpec) -> serde_json::Value {
         health,
         values_schema
     ])
-}
-
-fn shared_crds(spec: &ReleaseSpec, seen: &BTreeMap<String, CrdSeen>) -> Result<Vec<SharedCrd>, String> {
-    spec.crds.iter().enumerate().map(|(n, source)| shared_crd(n, source, seen)).collect()
-}
-
-fn shared_crd(n: usize, source: &CrdSource, seen: &BTreeMap<String, CrdSeen>) -> Result<SharedCrd, String> {
-    let Some(inline) = &source.inline else {
-        return Err(format!("spec.crds[{n}].configMapRef is not supported yet: give the definition inline"));
-    };
-    let definition: CustomResourceDefinition = serde_json::from_value(inline.clone().into())
-        .map_err(|e| format!("spec.crds[{n}].inline is no CustomResourceDefinition: {e}"))?;
-    let name = definition.metadata.name.clone().ok_or_else(|| format!("spec.crds[{n}].inline has no metadata.name"))?;
-    let state = match seen.get(&name) {
-        None => CrdState::Absent,
-        Some(found) if found.digest != crd::digest(&definition) => CrdState::Differs,
-        Some(found) if !found.established => CrdState::NotEstablished,
-        Some(_) => CrdState::Served,
-    };
-    Ok(SharedCrd { name, definition: Box::new(definition), state })
-}
-
-fn not_ready(crds: &[SharedCrd], fault: Option<&Fault>) -> Option<String> {
-    let waiting = crds.iter().find(|c| c.state != CrdState::Served)?;
-    let name = &waiting.name;
-    Some(match (waiting.state, fault) {
-        (CrdState::Differs, _) => format!(
-            "CustomResourceDefinition {name} exists and differs from the release's: it is left untouched, because changing a shared CRD needs the steps that Leasehold does not take yet; \
-             make them equal by hand, or release without it"
-        ),
-        (_, Some(fault)) => format!("CustomResourceDefinition {name} could not be created: {}", fault.message),
-        (CrdState::Absent, None) => format!("CustomResourceDefinition {name} is being created"),
-        _ => format!("CustomResourceDefinition {name} is not served yet"),
-    })
 }

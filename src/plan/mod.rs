@@ -7,6 +7,8 @@ pub mod notice;
 mod releases;
 pub mod render;
 pub mod rollout;
+mod shared_crd;
+mod shares;
 pub mod tenant;
 
 pub use self::fleet::{Plan, Planner};

@@ -1,6 +1,11 @@
 //! What is worth an event, worked out from what a write changes.
+use std::collections::BTreeMap;
+
 use super::tenant::{Step, Why};
-use crate::api::TenantStatus;
+use crate::{
+    api::TenantStatus,
+    domain::{object::ObjectKey, world::Lookup},
+};
 
 /// An event about one object: reason for programs, note for people.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +22,18 @@ impl Notice {
     }
 }
 
+/// The event about objects that an offboarding leaves as they are.
+#[must_use]
+pub fn left_behind(lookups: &BTreeMap<ObjectKey, Lookup>) -> Option<Notice> {
+    let strays = lookups.iter().filter(|(_, lookup)| **lookup == Lookup::Stray).map(|(key, _)| key.spoken());
+    let strays: Vec<String> = strays.collect();
+    let note = format!(
+        "in the inventory, and not this tenant's by their marks: neither changed nor deleted, unless their namespace is: {}",
+        strays.join(", ")
+    );
+    (!strays.is_empty()).then(|| Notice::new(true, "LeftBehind", note))
+}
+
 /// The events of one step of a tenant, once it succeeded.
 #[must_use]
 pub fn of_step(step: &Step, old: Option<&TenantStatus>) -> Vec<Notice> {
@@ -29,8 +46,8 @@ pub fn of_step(step: &Step, old: Option<&TenantStatus>) -> Vec<Notice> {
                     && s.running.is_some()
             });
             let drifted = stages.iter().flatten().filter_map(|apply| match &apply.why {
-                Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
-                Why::Missing if settled => Some(format!("{} (deleted)", apply.key.spoken())),
+                Why::Drift(fields) => Some(format!("{} ({})", apply.object.key.spoken(), fields.join(", "))),
+                Why::Missing if settled => Some(format!("{} (deleted)", apply.object.key.spoken())),
                 Why::Missing | Why::Rendered => None,
             });
             let drifted: Vec<String> = drifted.collect();
@@ -47,11 +64,18 @@ pub fn of_step(step: &Step, old: Option<&TenantStatus>) -> Vec<Notice> {
             let names: Vec<String> = targets.iter().map(|t| t.key.spoken()).collect();
             vec![Notice::new(false, "Removed", format!("removed {}", names.join(", ")))]
         }
+        Step::Evict { pod, .. } => {
+            let note = format!(
+                "evicted Pod/{pod}: nobody holds the operator's Lease, and a standby that polls looks at it when it starts"
+            );
+            vec![Notice::new(false, "StandbyRestarted", note)]
+        }
         Step::AddFinalizer
         | Step::RemoveFinalizer
         | Step::Mark { .. }
         | Step::Scale(_)
         | Step::Unmark(_)
+        | Step::Recall(_)
         | Step::Finalize(_) => Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 mod catch_up;
 mod fleet_loop;
 mod http;
+mod lanes;
 mod metrics;
 mod retry;
 mod tasks;
@@ -59,6 +60,12 @@ pub struct Options {
     /// every minute, so below 80s watches are cut that are well.
     #[arg(long, default_value = "100s", value_parser = span)]
     watch_silence: Span,
+    /// Let stacks hold Secrets. Leasehold then reads every Secret of the cluster that carries its label, and needs the right to.
+    #[arg(long, default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    secrets: bool,
+    /// Let stacks hold ServiceMonitors and PodMonitors, where the cluster serves them when Leasehold starts.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    monitors: bool,
     /// Where /healthz, /readyz and /metrics are served; port 0 picks a free one, which is logged.
     #[arg(long, default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -185,23 +192,28 @@ async fn assemble(
 ) -> Result<FleetLoop, RunError> {
     let watching = watching_client(config, options.watch_silence.get())?;
     let writing = writing_client(config, timings)?;
-    let apis = Apis { service_monitor: serves_service_monitors(&watching).await };
-    let sources = Source::all(|_| apis.service_monitor);
+    let wanted = Apis { secret: options.secrets, service_monitor: options.monitors, pod_monitor: options.monitors };
+    let apis = observe::served(&watching, wanted).await;
+    let sources = Source::all(|kind| apis.has(kind));
     let (changes, observed) = mpsc::channel(1024);
-    for source in &sources {
-        observe::start(watching.clone(), *source, changes.clone());
-    }
+    observe::start(&watching, &sources, &changes);
     let (samples, sampled) = mpsc::channel(256);
     let sampler = Sampler::new(watching, samples);
     let mut index = Index::default();
     index.set_apis(apis);
+    index.set_home(&options.lease_namespace);
     let bound = write_bound(timings);
     let tasks = Tasks {
+        bound: bound * WRITES_IN_A_ROW,
         writer: Writer::new(writing.clone(), bound),
         notices: Notices::new(writing.clone(), options.pod_name.clone()),
     };
     Ok(FleetLoop::new(writing, observed, sampled, sources, index, sampler, tasks, metrics, pulse))
 }
+
+/// Writes of one step that follow each other: a stack has five stages, and one more for whatever must be looked up. A step
+/// that lasts longer than each of them may is given up; what it wrote the watch will show, and the next step goes on there.
+const WRITES_IN_A_ROW: u32 = 6;
 
 /// A write sent in the last moment of a term must not land after the Lease may be somebody else's.
 fn write_bound(timings: &Timings) -> Duration {
@@ -226,9 +238,4 @@ fn writing_client(config: &Config, timings: &Timings) -> Result<Client, kube::Er
     config.reset_reader_on_write = true;
     config.connect_timeout = Some(write_bound(timings));
     Client::try_from(config)
-}
-
-async fn serves_service_monitors(client: &Client) -> bool {
-    let group = client.list_api_group_resources("monitoring.coreos.com/v1").await;
-    group.is_ok_and(|list| list.resources.iter().any(|resource| resource.kind == "ServiceMonitor"))
 }

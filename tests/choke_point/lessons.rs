@@ -2,18 +2,16 @@
 use leasehold::{
     api::FleetSpec,
     plan::{
-        choke_point::{RuleId, Scope, admit, check},
-        render::{Manifest, Stack, Stamp, TemplateFile},
+        choke_point::{Admitted, Marks, RuleId, Scope, admit, check},
+        render::{Manifest, Stack, TemplateFile},
+        tenant::{Apply, Why},
     },
 };
 use serde_json::{Value, json};
 
 use crate::{context, found_after, good, object, of, one, set, short, stack::rendered};
 
-fn marks() -> Stamp {
-    let text = String::from;
-    Stamp { tenant: text("foo"), tenant_uid: text("uid"), revision: text("r"), pod_revision: text("p"), epoch: 1 }
-}
+const MARKS: Marks = Marks { tenant_uid: "uid", grant: "{}" };
 
 /// CVE-2025-13888 (OpenShift GitOps): whoever writes what yields RBAC chose its subject and namespace.
 #[test]
@@ -65,10 +63,16 @@ fn cve_2026_22872_a_namespace_on_a_cluster_scoped_kind_does_not_make_it_pass() {
 fn cve_2026_65835_nothing_is_admitted_of_a_stack_with_one_bad_object() {
     let mut manifests = good();
     set(of(&mut manifests, "Deployment"), "spec.template.spec.hostPID", json!(true));
-    let refused = admit(manifests, &crate::scope(), &marks()).expect_err("one is bad");
+    let refused = admit(manifests, &crate::scope(), MARKS).expect_err("one is bad");
     assert_eq!(refused.len(), 1);
-    let admitted = admit(good(), &crate::scope(), &marks()).expect("all are good");
+    let admitted = admit(good(), &crate::scope(), MARKS).expect("all are good");
     assert_eq!(admitted.len(), good().len());
+    // What is handed to `act` to be applied can be nothing else.
+    fn applied(apply: &Apply) -> &Admitted {
+        &apply.object
+    }
+    let apply = Apply { object: admitted[0].clone(), uid: None, why: Why::Missing };
+    assert_eq!(applied(&apply).key.spoken(), "Namespace/tenant-foo");
 }
 
 /// The same rules hold for a release's own templates as for the built-in ones.

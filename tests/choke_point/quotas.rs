@@ -22,11 +22,15 @@ fn exactly_enough_with_the_surge_is_enough_and_anything_less_is_not() {
         ("pods", "3", "2"),
         ("cpu", "150m", "149999u"),
         ("count/pods", "3", "2"),
+        ("services", "1", "0"),
+        ("count/services", "1", "0"),
+        ("count/deployments.apps", "1", "0"),
     ] {
         assert_eq!(with_quota(key, enough), [], "{key}");
         let named = match key {
             "cpu" => "requests.cpu",
             "count/pods" => "pods",
+            "count/services" => "services",
             key => key,
         };
         assert_eq!(with_quota(key, less), one(RuleId::QuotaTooSmall, QUOTA, &format!("spec.hard.{named}")), "{key}");

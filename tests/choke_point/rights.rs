@@ -74,14 +74,17 @@ fn a_right_is_covered_by_one_rule_of_the_ceiling_or_not_at_all() {
 }
 
 #[test]
-fn without_a_ceiling_anything_goes_but_wildcards_and_rights_that_widen_rights() {
+fn without_a_ceiling_no_wildcard_and_no_right_that_widens_rights_passes() {
     let bare = |groups: &[&str], resources: &[&str], verbs: &[&str]| broken(&rule(groups, resources, verbs, &[]), None);
     assert_eq!(bare(&["cache.example.com"], &["memcacheds"], &["get", "delete"]), []);
     assert_eq!(bare(&["*"], &["memcacheds"], &["get"]), [RuleId::RoleWildcard]);
     assert_eq!(bare(&[""], &["*"], &["get"]), [RuleId::RoleWildcard]);
     assert_eq!(bare(&[""], &["pods"], &["*"]), [RuleId::RoleWildcard]);
     for verb in ["escalate", "bind", "impersonate"] {
-        assert_eq!(bare(&["rbac.authorization.k8s.io"], &["roles"], &[verb]), [RuleId::RoleEscalation]);
+        assert_eq!(bare(&["example.com"], &["roles"], &[verb]), [RuleId::RoleEscalation]);
+        // And rights on RBAC at all are above the ceiling.
+        let both = [RuleId::RoleEscalation, RuleId::RoleAboveCeiling];
+        assert_eq!(bare(&["rbac.authorization.k8s.io"], &["roles"], &[verb]), both);
     }
 }
 
@@ -108,6 +111,22 @@ fn leases_and_events_are_every_operators_due() {
         [RuleId::RoleAboveCeiling]
     );
     assert_eq!(broken(&rule(&[""], &["leases"], &["get"], &[]), none), [RuleId::RoleAboveCeiling]);
+}
+
+#[test]
+fn without_a_ceiling_delicate_rights_do_not_pass() {
+    for (group, resource) in [
+        ("", "secrets"),
+        ("", "serviceaccounts/token"),
+        ("", "pods/exec"),
+        ("rbac.authorization.k8s.io", "rolebindings"),
+        ("leasehold.dev", "tenants"),
+    ] {
+        let role = rule(&[group], &[resource], &["get"], &[]);
+        assert_eq!(broken(&role, None), [RuleId::RoleAboveCeiling], "{resource}");
+        assert_eq!(broken(&role, Some(&json!([role]))), [], "{resource}: a fleet may say so");
+    }
+    assert_eq!(broken(&rule(&["", "apps"], &["configmaps", "pods", "deployments"], &["get", "delete"], &[]), None), []);
 }
 
 #[test]

@@ -114,6 +114,20 @@ const SAMPLES: &[(RuleId, &str, &str, Change)] = &[
     (RuleId::ImageNotAllowed, DEPLOYMENT, "spec.template.spec.containers[0].image", |_, scope| {
         scope.allowed_images = Some(vec!["registry.example.com/*".into()]);
     }),
+    (RuleId::ImageNotAllowed, DEPLOYMENT, "spec.template.spec.initContainers[0].image", |m, scope| {
+        elsewhere(m, scope, "initContainers");
+    }),
+    (RuleId::ImageNotAllowed, DEPLOYMENT, "spec.template.spec.ephemeralContainers[0].image", |m, scope| {
+        elsewhere(m, scope, "ephemeralContainers");
+    }),
+    (RuleId::ImageNotAllowed, DEPLOYMENT, "spec.template.spec.volumes[1].image.reference", |m, scope| {
+        scope.allowed_images = Some(vec!["example.com/*".into()]);
+        let volumes = json!([{"name": "a", "image": {"reference": "example.com/data:1"}}, {"name": "b", "image": {"reference": "evil.example.org/data:1"}}]);
+        set(of(m, "Deployment"), "spec.template.spec.volumes", volumes);
+    }),
+    (RuleId::Malformed, DEPLOYMENT, "spec.template.spec.volumes[0].image.reference", |m, _| {
+        set(of(m, "Deployment"), "spec.template.spec.volumes", json!([{"name": "a", "image": {}}]));
+    }),
     (RuleId::PriorityClass, DEPLOYMENT, "spec.template.spec.priorityClassName", |m, _| {
         set(of(m, "Deployment"), "spec.template.spec.priorityClassName", json!("system-node-critical"));
     }),
@@ -149,6 +163,15 @@ const SAMPLES: &[(RuleId, &str, &str, Change)] = &[
         m.push(monitor(&json!({"endpoints": [{"tlsConfig": {"caFile": "/etc/passwd"}}]})));
     }),
 ];
+
+/// A container of this list with an image that the fleet does not allow; all others have one that it does.
+fn elsewhere(manifests: &mut [Manifest], scope: &mut Scope, list: &str) {
+    scope.allowed_images = Some(vec!["example.com/*".into()]);
+    let deployment = of(manifests, "Deployment");
+    let mut container = deployment["spec"]["template"]["spec"]["containers"][0].clone();
+    container["image"] = json!("evil.example.org/a:1");
+    set(deployment, &format!("spec.template.spec.{list}"), json!([container]));
+}
 
 fn monitor(spec: &serde_json::Value) -> Manifest {
     object(json!({

@@ -1,8 +1,7 @@
 //! F4: the API server itself denies what a leader of the past writes. Two real Leaseholds under the chart's own
 //! `ServiceAccount`, rights and admission policies.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -10,7 +9,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::oracle::{epochs_only_grow, no_write_of_the_older_after_the_newer};
 use crate::pause::{LEASE, namespace, stop, until_leading, until_working};
@@ -19,40 +18,24 @@ use crate::scene::{SOON, Scene, names};
 use crate::support::eventually;
 use crate::support::proxy::{Fault, Link, Match, Proxy, Request};
 
-const NAMESPACE: &str = "leasehold-fenced";
-/// What a Leasehold outside of the cluster needs of the chart.
-const KINDS: [&str; 7] = [
-    "ServiceAccount",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "Role",
-    "RoleBinding",
-    "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding",
-];
+pub const NAMESPACE: &str = "leasehold-fenced";
 
-/// `HELM_BIN_DIR`, or where `make tools` puts it.
-fn helm() -> PathBuf {
-    let given = std::env::var_os("HELM_BIN_DIR").map(PathBuf::from);
-    let dir = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".build/bin"));
-    assert!(dir.join("helm").exists(), "no helm in {}: run `make tools`, or set HELM_BIN_DIR", dir.display());
-    dir.join("helm")
+/// The chart's account, rights and policies, and no Lease yet. Returns a token of the account.
+pub async fn install(scene: &Scene) -> String {
+    namespace(scene, NAMESPACE).await;
+    scene.cluster.install_chart(NAMESPACE, &[], &[]).await;
+    scene.cluster.kubectl(&["-n", NAMESPACE, "create", "token", "leasehold"]).trim().to_owned()
 }
 
-async fn install(scene: &Scene) {
-    namespace(scene, NAMESPACE).await;
-    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/leasehold");
-    let output = Command::new(helm()).args(["template", "leasehold", "--namespace", NAMESPACE]).arg(chart).output();
-    let output = output.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let objects: Vec<Value> = serde_saphyr::from_multiple(&String::from_utf8(output.stdout).unwrap()).unwrap();
-    let wanted = objects.iter().filter(|object| KINDS.iter().any(|kind| object["kind"] == *kind));
-    let yaml: Vec<String> = wanted.map(ToString::to_string).collect();
-    scene.cluster.apply_yaml(&yaml.join("\n---\n")).await;
+/// A Leasehold as the chart's account.
+pub fn start<'a>(scene: &'a Scene, name: &str, token: &str) -> Runner<'a> {
+    let proxy = Arc::new(scene.cluster.proxy(name));
+    let kubeconfig = proxy.kubeconfig_with_token(token);
+    Runner::behind(scene, proxy, NAMESPACE, kubeconfig, ELECTED)
 }
 
 /// As that `ServiceAccount`, through the proxy.
-async fn client(kubeconfig: &Path) -> Client {
+pub async fn client(kubeconfig: &Path) -> Client {
     let parsed = Kubeconfig::read_from(kubeconfig).unwrap();
     let mut config = Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default()).await.unwrap();
     config.default_retry = false;
@@ -60,21 +43,28 @@ async fn client(kubeconfig: &Path) -> Client {
 }
 
 /// A write into a tenant's stack, in this epoch.
-async fn write(client: &Client, tenant: &str, epoch: i64) -> Result<ConfigMap, kube::Error> {
+pub async fn write(client: &Client, tenant: &str, epoch: &str) -> Result<ConfigMap, kube::Error> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), &format!("tenant-{tenant}"));
     let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
         "name": "by-hand", "labels": {"leasehold.dev/tenant": tenant},
-        "annotations": {"leasehold.dev/epoch": epoch.to_string()}}});
+        "annotations": {"leasehold.dev/epoch": epoch}}});
     api.patch("by-hand", &PatchParams::apply("by-hand"), &Patch::Apply(&object)).await
 }
 
-fn is_stale(result: &Result<ConfigMap, kube::Error>) -> bool {
+pub fn is_stale(result: &Result<ConfigMap, kube::Error>) -> bool {
     matches!(result, Err(kube::Error::Api(status)) if status.code == 422 && status.message.contains("stale epoch"))
 }
 
-async fn epoch(scene: &Scene) -> i64 {
+/// UID and transitions of Leasehold's Lease.
+pub async fn term(scene: &Scene) -> (String, i32) {
     let lease = Api::<Lease>::namespaced(scene.client(), NAMESPACE).get(LEASE).await.unwrap();
-    lease.spec.and_then(|spec| spec.lease_transitions).map_or(0, i64::from)
+    (lease.metadata.uid.unwrap(), lease.spec.and_then(|spec| spec.lease_transitions).unwrap_or_default())
+}
+
+/// As it is stamped.
+pub async fn epoch(scene: &Scene) -> String {
+    let (lease, transitions) = term(scene).await;
+    format!("{lease}/{transitions}")
 }
 
 /// From now on nothing that the process sends arrives, until the link is opened.
@@ -86,17 +76,11 @@ fn hold(proxy: &Arc<Proxy>) -> Fault {
 #[tokio::test]
 async fn stale_leader_is_denied() {
     let scene = Scene::begin().await;
-    install(&scene).await;
+    let token = install(&scene).await;
     scene.operator("fenced", &["1.0.0".to_owned(), "1.0.1".to_owned()]).await;
-    let token = scene.cluster.kubectl(&["-n", NAMESPACE, "create", "token", "leasehold"]);
-    let start = |name: &str| {
-        let proxy = Arc::new(scene.cluster.proxy(name));
-        let kubeconfig = proxy.kubeconfig_with_token(token.trim());
-        Runner::behind(&scene, proxy, NAMESPACE, kubeconfig, ELECTED)
-    };
-    let first = start("old");
+    let first = start(&scene, "old", &token);
     until_leading(&first).await;
-    let second = start("new");
+    let second = start(&scene, "new", &token);
     second.until_warm().await;
     let tenants = names("fenced", 3);
     for name in &tenants {
@@ -105,12 +89,16 @@ async fn stale_leader_is_denied() {
     scene.until_run(&tenants, "1.0.0").await;
 
     let other = scene.cluster.proxy("by-hand");
-    let by_hand = client(&other.kubeconfig_with_token(token.trim())).await;
-    let old = epoch(&scene).await;
+    let by_hand = client(&other.kubeconfig_with_token(&token)).await;
+    let (lease, transitions) = term(&scene).await;
+    let old = format!("{lease}/{transitions}");
     // A policy is in force a moment after it was written.
-    let denied = async || is_stale(&write(&by_hand, &tenants[0], old + 7).await);
+    let never = format!("{lease}/{}", transitions + 7);
+    let denied = async || is_stale(&write(&by_hand, &tenants[0], &never).await);
     eventually("an epoch that never was is denied", SOON, denied).await;
-    write(&by_hand, &tenants[0], old).await.expect("the epoch in force may write");
+    let elsewhere = format!("00000000-0000-0000-0000-000000000000/{transitions}");
+    assert!(is_stale(&write(&by_hand, &tenants[0], &elsewhere).await), "that of another Lease is denied");
+    write(&by_hand, &tenants[0], &old).await.expect("the epoch in force may write");
 
     // The leader stops, and what it sent last is held up on its way: an upgrade's first change of a Deployment.
     let deployments = || Match::verb("apply").resource("deployments").nth(1);
@@ -134,10 +122,9 @@ async fn stale_leader_is_denied() {
     let (older, newer) = (first.proxy.log(), second.proxy.log());
     no_write_of_the_older_after_the_newer(&older, &newer);
     epochs_only_grow(&[&older, &newer], LEASE);
-    let now = epoch(&scene).await;
-    assert!(now > old);
-    assert!(is_stale(&write(&by_hand, &tenants[0], old).await), "the old epoch is denied");
-    write(&by_hand, &tenants[0], now).await.expect("the new one passes");
+    assert!(term(&scene).await > (lease, transitions), "the same Lease, a later term");
+    assert!(is_stale(&write(&by_hand, &tenants[0], &old).await), "the old epoch is denied");
+    write(&by_hand, &tenants[0], &epoch(&scene).await).await.expect("the new one passes");
     let refused = newer.iter().filter(|request| request.code == Some(403)).map(ToString::to_string);
     assert_eq!(refused.collect::<Vec<_>>(), [] as [String; 0], "the chart's rights suffice");
 }

@@ -11,6 +11,7 @@ mod lists;
 mod oracle;
 mod pause;
 mod poison;
+mod reign;
 mod runner;
 mod scene;
 mod state;

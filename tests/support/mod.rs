@@ -11,6 +11,7 @@
 
 mod apply;
 mod audit;
+mod chart;
 mod cluster;
 mod guardian;
 mod process;
@@ -19,6 +20,7 @@ mod wait;
 
 pub use apply::Manifest;
 pub use audit::Audited;
+pub use chart::chart;
 pub use cluster::{CRASH_IMAGE, Cluster, FAIL_IMAGE, NEVER_READY_IMAGE, Node, USER_AGENT, beside_cluster_program};
 pub use guardian::Guardian;
 pub use process::{Launch, Leasehold, Process, hollow_binary, leasehold_binary};

@@ -2,23 +2,13 @@
 use leasehold::{
     api::PodSecurity,
     plan::{
-        choke_point,
-        render::{Manifest, Stack, Stamp, TemplateFile, builtin, stamp},
+        choke_point::{self, Marks},
+        render::{Manifest, Stack, TemplateFile, builtin},
     },
 };
 use serde_json::{Value, json};
 
 use crate::stack::{self, context, rendered, scope, standard};
-
-fn marks() -> Stamp {
-    Stamp {
-        tenant: "foo".into(),
-        tenant_uid: "0b0e7a6e-6c8f-4bd3-9a86-0e2f7d0a3c11".into(),
-        revision: "aaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb".into(),
-        pod_revision: "aaaaaaaaaaaaaaaa".into(),
-        epoch: 7,
-    }
-}
 
 #[test]
 fn is_ten_objects_that_pass_the_choke_point() {
@@ -64,28 +54,24 @@ fn names_nothing_that_the_api_server_would_not_store() {
 }
 
 #[test]
-fn is_stamped_on_every_object_and_on_the_pods() {
-    let admitted = choke_point::admit(rendered(&context()), &scope(), &marks()).expect("nothing is wrong");
-    for manifest in &admitted {
-        let metadata = &manifest.value["metadata"];
-        assert_eq!(metadata["labels"]["leasehold.dev/tenant"], "foo", "{}", **manifest);
+fn is_marked_on_every_object_and_on_the_pods() {
+    let marks = Marks { tenant_uid: "0b0e7a6e", grant: "{\"version\":\"1.4.2\"}" };
+    let admitted = choke_point::admit(rendered(&context()), &scope(), marks).expect("nothing is wrong");
+    let values: Vec<Value> = admitted.iter().map(|a| serde_json::from_str(&a.manifest).expect("JSON")).collect();
+    for (object, value) in admitted.iter().zip(&values) {
+        let metadata = &value["metadata"];
+        assert_eq!(metadata["labels"]["leasehold.dev/tenant"], "foo", "{}", object.key);
         assert_eq!(metadata["labels"]["app.kubernetes.io/managed-by"], "leasehold");
-        assert_eq!(metadata["annotations"]["leasehold.dev/tenant-uid"], marks().tenant_uid.as_str());
-        assert_eq!(metadata["annotations"]["leasehold.dev/revision"], marks().revision.as_str());
-        assert_eq!(metadata["annotations"]["leasehold.dev/epoch"], "7");
+        assert_eq!(metadata["annotations"]["leasehold.dev/tenant-uid"], "0b0e7a6e");
+        assert_eq!(metadata["annotations"]["leasehold.dev/digest"], object.digest.as_str());
+        let grant = metadata["annotations"].get("leasehold.dev/grant");
+        assert_eq!(grant.is_some(), object.pod_revision.is_some(), "{}", object.key);
     }
-    let pod = &admitted[7].value["spec"]["template"]["metadata"];
+    let pod = &values[7]["spec"]["template"]["metadata"];
     assert_eq!(pod["labels"]["leasehold.dev/tenant"], "foo");
     assert_eq!(pod["labels"]["app.kubernetes.io/name"], "memcached");
-    assert_eq!(pod["annotations"]["leasehold.dev/revision"], "aaaaaaaaaaaaaaaa");
-}
-
-#[test]
-fn is_stamped_over_whatever_stands_where_the_marks_go() {
-    let mut odd = Manifest::new(json!({"apiVersion": "v1", "kind": "A", "metadata": {"name": "a", "labels": 1}}))
-        .expect("an object");
-    stamp(&mut odd, &marks());
-    assert_eq!(odd.value["metadata"]["labels"]["leasehold.dev/tenant"], "foo");
+    assert_eq!(pod["annotations"]["leasehold.dev/tenant-uid"], "0b0e7a6e");
+    assert_eq!(pod["annotations"]["leasehold.dev/pod-revision"], admitted[7].pod_revision.as_deref().unwrap());
 }
 
 #[test]

@@ -74,6 +74,11 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "leasehold.serviceAcco
 [{{ range $i, $text := . }}{{ if $i }}, {{ end }}{{ $text | toJson }}{{ end }}]
 {{- end }}
 
+{{/* Whether whoever asks is one of these users or in one of these groups, as CEL. */}}
+{{- define "leasehold.isOneOf" -}}
+request.userInfo.username in {{ include "leasehold.celStrings" .users }} || request.userInfo.?groups.orValue([]).exists(group, group in {{ include "leasehold.celStrings" .groups }})
+{{- end }}
+
 {{/* The binding of a ValidatingAdmissionPolicy without parameters. */}}
 {{- define "leasehold.admissionBinding" -}}
 apiVersion: admissionregistration.k8s.io/v1

@@ -29,7 +29,8 @@ rules! {
     UnknownScope = "unknown-scope",
     /// A field is not of the type that Kubernetes gives it, so what it means cannot be checked.
     Malformed = "malformed",
-    /// Only the listed kinds, in their own API groups; nothing cluster-scoped but the tenant's Namespace.
+    /// Only the listed kinds, in their own API groups and where they are to be had; nothing cluster-scoped but the tenant's
+    /// Namespace.
     KindNotAllowed = "kind-not-allowed",
     /// Every object stands in the tenant's own namespace, and says so.
     WrongNamespace = "wrong-namespace",

@@ -8,33 +8,17 @@ use super::{
     finding::{Finding, Findings, RuleId},
     glob,
 };
-use crate::{api::PodSecurity, plan::render::Manifest};
-
-/// API group and kind of everything that a stack may have. All namespaced but Namespace.
-pub const ALLOWED_KINDS: [(&str, &str); 16] = [
-    ("", "Namespace"),
-    ("", "ResourceQuota"),
-    ("", "LimitRange"),
-    ("networking.k8s.io", "NetworkPolicy"),
-    ("", "ServiceAccount"),
-    ("rbac.authorization.k8s.io", "Role"),
-    ("rbac.authorization.k8s.io", "RoleBinding"),
-    ("apps", "Deployment"),
-    ("apps", "StatefulSet"),
-    ("", "Service"),
-    ("", "ConfigMap"),
-    ("", "Secret"),
-    ("", "PersistentVolumeClaim"),
-    ("policy", "PodDisruptionBudget"),
-    ("monitoring.coreos.com", "ServiceMonitor"),
-    ("monitoring.coreos.com", "PodMonitor"),
-];
+use crate::{
+    api::PodSecurity,
+    domain::kinds::{self, StackKind},
+    plan::render::Manifest,
+};
 
 pub(super) fn check(manifests: &[Manifest], scope: &Scope, findings: &mut Findings) {
     scope_is_known(scope, findings);
     let mut seen = BTreeSet::new();
     for manifest in manifests {
-        is_allowed(manifest, findings);
+        is_allowed(manifest, scope, findings);
         stands_in_the_tenants_namespace(manifest, scope, findings);
         if !seen.insert((manifest.group(), manifest.kind(), manifest.name())) {
             findings.add(
@@ -66,12 +50,23 @@ fn scope_is_known(scope: &Scope, findings: &mut Findings) {
     }
 }
 
-fn is_allowed(manifest: &Manifest, findings: &mut Findings) {
-    if !ALLOWED_KINDS.contains(&(manifest.group(), manifest.kind())) {
-        let why = format!("{} of {} is not a kind that a stack may have", manifest.kind(), manifest.api_version());
-        let fix = "leave it out: a stack has only kinds that live in a tenant's namespace";
-        findings.add(RuleId::KindNotAllowed, manifest, "kind", why, fix);
-    }
+fn is_allowed(manifest: &Manifest, scope: &Scope, findings: &mut Findings) {
+    let (why, fix) = match kinds::find(manifest.group(), manifest.kind()) {
+        Some(kind) if scope.apis.has(kind) => return,
+        Some(StackKind { kind: "Secret", .. }) => (
+            "Leasehold is not let read Secrets".to_owned(),
+            "set features.secrets in the values of its chart, or leave the Secret out",
+        ),
+        Some(_) => (
+            "this cluster did not serve it when Leasehold started, or features.monitors of its chart is off".to_owned(),
+            "leave it out there, by leasehold.dev/when; or install that API and restart Leasehold",
+        ),
+        None => (
+            format!("{} of {} is not a kind that a stack may have", manifest.kind(), manifest.api_version()),
+            "leave it out: a stack has only kinds that live in a tenant's namespace",
+        ),
+    };
+    findings.add(RuleId::KindNotAllowed, manifest, "kind", why, fix);
 }
 
 fn is_namespace(manifest: &Manifest) -> bool {

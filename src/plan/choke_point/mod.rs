@@ -1,11 +1,12 @@
 //! The one check that every rendered object passes before it can become a write, whatever path it came by.
 //!
 //! In: a whole rendered stack, and the [`Scope`] of its tenant. Out: [`Admitted`] objects, which only this module can make and
-//! which are the only ones `act` takes; or findings. Never: a look at the cluster, at the author, or at how an object
+//! which are the only ones that [`Apply`](super::tenant::Apply), and with it `act`, takes; or findings. Never: a look at the cluster, at the author, or at how an object
 //! came to be. A rule about one object may look at the others (a quota must hold the pods of all of them).
 //!
-//! Checked is what a template rendered; stamped is what was checked. The stamp adds only marks that are computed here.
+//! Checked is what a template rendered; marked is what was checked. Marks are computed here and nowhere else.
 #![deny(clippy::indexing_slicing)]
+mod admitted;
 mod finding;
 mod glob;
 mod kinds;
@@ -16,15 +17,16 @@ mod pods;
 mod quota;
 mod rbac;
 
-use std::ops::Deref;
-
+pub use admitted::{Admitted, Marks, Object};
 use finding::Findings;
 pub use finding::{Finding, RuleId};
 pub use glob::matches as glob;
-pub use kinds::ALLOWED_KINDS;
 
-use super::render::{Manifest, Stamp, stamp};
-use crate::api::{FleetSpec, PodSecurity, PolicyRule};
+use super::render::Manifest;
+use crate::{
+    api::{FleetSpec, PodSecurity, PolicyRule},
+    domain::world::Apis,
+};
 
 /// What one tenant's objects may be. Computed by Leasehold; nothing in it comes from a template or from values.
 #[derive(Clone, Debug)]
@@ -35,7 +37,8 @@ pub struct Scope {
     pub namespace: String,
     /// The least that the namespace enforces and that every pod fits.
     pub pod_security: PodSecurity,
-    /// The most that any Role may grant; `None`: anything without wildcards and without rights to widen rights.
+    /// The most that any Role may grant; `None`: anything without wildcards, without rights to widen rights, and without the
+    /// delicate ones.
     pub allowed_rules: Option<Vec<PolicyRule>>,
     /// Images, with `*` for any run of characters; `None`: any.
     pub allowed_images: Option<Vec<String>>,
@@ -43,10 +46,12 @@ pub struct Scope {
     pub protected_namespaces: Vec<String>,
     /// Pods that a rollout may have beyond the replicas, at least.
     pub surge: u32,
+    /// Optional kinds that there are.
+    pub apis: Apis,
 }
 
 impl Scope {
-    /// The scope of a tenant under a fleet's policy.
+    /// The scope of a tenant under a fleet's policy, on a cluster with every optional kind.
     #[must_use]
     pub fn new(tenant: impl Into<String>, namespace: impl Into<String>, fleet: &FleetSpec, surge: u32) -> Self {
         Self {
@@ -57,26 +62,8 @@ impl Scope {
             allowed_images: fleet.allowed_images.clone(),
             protected_namespaces: fleet.protected_namespaces.clone(),
             surge,
+            apis: Apis::ALL,
         }
-    }
-}
-
-/// An object that passed the check, with our marks on it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Admitted(Manifest);
-
-impl Deref for Admitted {
-    type Target = Manifest;
-
-    fn deref(&self) -> &Manifest {
-        &self.0
-    }
-}
-
-impl Admitted {
-    #[must_use]
-    pub fn into_inner(self) -> Manifest {
-        self.0
     }
 }
 
@@ -93,20 +80,14 @@ pub fn check(manifests: &[Manifest], scope: &Scope) -> Vec<Finding> {
     findings.0
 }
 
-/// Checks a rendered stack, and stamps what passed.
+/// Checks a rendered stack, and marks what passed.
 ///
 /// # Errors
 /// Every finding, when there is one: a stack is applied whole or not at all.
-pub fn admit(manifests: Vec<Manifest>, scope: &Scope, marks: &Stamp) -> Result<Vec<Admitted>, Vec<Finding>> {
+pub fn admit(manifests: Vec<Manifest>, scope: &Scope, marks: Marks<'_>) -> Result<Vec<Admitted>, Vec<Finding>> {
     let findings = check(&manifests, scope);
     if !findings.is_empty() {
         return Err(findings);
     }
-    Ok(manifests
-        .into_iter()
-        .map(|mut manifest| {
-            stamp(&mut manifest, marks);
-            Admitted(manifest)
-        })
-        .collect())
+    Ok(manifests.into_iter().filter_map(|manifest| Admitted::new(manifest, scope, marks)).collect())
 }

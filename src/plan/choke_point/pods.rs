@@ -39,6 +39,13 @@ impl<'m> Pod<'m> {
         })
     }
 
+    /// The images that are mounted as volumes, with the paths of these.
+    fn image_volumes(self) -> impl Iterator<Item = (String, &'m Value)> {
+        let volumes = self.spec.get("volumes").and_then(Value::as_array).into_iter().flatten();
+        let images = volumes.enumerate().filter_map(|(i, volume)| Some((i, volume.get("image")?)));
+        images.map(|(i, image)| (format!("{SPEC}.volumes[{i}]"), image))
+    }
+
     /// Whether the parts that the checks read are of the types that they expect.
     fn is_readable(self, findings: &mut Findings) -> bool {
         let before = findings.0.len();
@@ -69,7 +76,10 @@ pub(super) fn check(manifests: &[Manifest], scope: &Scope, findings: &mut Findin
         identity(pod, &accounts, findings);
         priority(pod, findings);
         for (at, container) in pod.containers(&CONTAINERS) {
-            image(pod, &at, container, scope, findings);
+            image(pod, format!("{at}.image"), container.get("image"), scope, findings);
+        }
+        for (at, volume) in pod.image_volumes() {
+            image(pod, format!("{at}.image.reference"), volume.get("reference"), scope, findings);
         }
         for (at, container) in pod.containers(&["initContainers", "containers"]) {
             resources(pod, &at, container, findings);
@@ -103,9 +113,9 @@ fn priority(pod: Pod<'_>, findings: &mut Findings) {
     }
 }
 
-fn image(pod: Pod<'_>, at: &str, container: &Value, scope: &Scope, findings: &mut Findings) {
-    let field = format!("{at}.image");
-    let Some(image) = container.get("image").and_then(Value::as_str).filter(|image| !image.is_empty()) else {
+/// Everything that is pulled comes from where the fleet allows: an image that is mounted is content from there as well.
+fn image(pod: Pod<'_>, field: String, name: Option<&Value>, scope: &Scope, findings: &mut Findings) {
+    let Some(image) = name.and_then(Value::as_str).filter(|image| !image.is_empty()) else {
         return findings.malformed(pod.manifest, field, "the name of an image");
     };
     let Some(allowed) = &scope.allowed_images else { return };

@@ -1,4 +1,4 @@
-//! Whether the stack has its bounds, and whether they hold what the stack itself needs.
+//! Whether the stack has its bounds, and whether they hold what the stack itself needs: its pods and its objects.
 //!
 //! A quota that holds the replicas but not the surge wedges the first rollout: the new pod is never created, while the old
 //! ones look healthy. So the need is that of (replicas + surge), as it is in the middle of a rollout.
@@ -11,7 +11,10 @@ use super::{
     finding::{Finding, Findings, RuleId},
     pods::{self, Pod},
 };
-use crate::plan::render::{Manifest, quantity::Quantity};
+use crate::{
+    domain::kinds,
+    plan::render::{Manifest, quantity::Quantity},
+};
 
 /// Amounts by their key in `ResourceQuota.spec.hard`, such as `requests.cpu` and `pods`.
 type Amounts = BTreeMap<String, Quantity>;
@@ -36,7 +39,7 @@ pub(super) fn check(manifests: &[Manifest], scope: &Scope, findings: &mut Findin
         let why = "the stack has none for containers";
         missing(RuleId::LimitRangeMissing, scope, "LimitRange", "spec.limits", why, findings);
     }
-    let needed = pods::of(manifests).map(|pod| needed(pod, scope, findings)).fold(Amounts::new(), sum);
+    let needed = pods::of(manifests).map(|pod| needed(pod, scope, findings)).fold(objects(manifests), sum);
     for (quota, hard) in hard {
         for (key, has) in hard {
             let Some(needs) = needed.get(&key).filter(|needs| **needs > has) else { continue };
@@ -72,9 +75,19 @@ fn is_limit_range(manifest: &Manifest) -> bool {
 fn key(raw: &str) -> String {
     match raw {
         "cpu" | "memory" | "ephemeral-storage" => format!("requests.{raw}"),
-        "count/pods" => "pods".to_owned(),
-        _ => raw.to_owned(),
+        // Kinds of the core group are counted under either name.
+        _ => raw.strip_prefix("count/").filter(|kind| !kind.contains('.')).unwrap_or(raw).to_owned(),
     }
+}
+
+/// The stack's own objects, as quotas count them.
+fn objects(manifests: &[Manifest]) -> Amounts {
+    let kinds = manifests.iter().filter_map(|m| kinds::find(m.group(), m.kind())).filter(|kind| kind.namespaced);
+    let keys = kinds.map(|kind| match kind.group {
+        "" => kind.plural.to_owned(),
+        group => format!("count/{}.{group}", kind.plural),
+    });
+    keys.map(|key| Amounts::from([(key, Quantity::units(1))])).fold(Amounts::new(), sum)
 }
 
 /// What the quota allows; of two names for the same thing the smaller counts.

@@ -108,7 +108,25 @@ impl std::fmt::Display for Right<'_> {
     }
 }
 
+/// Rights that a fleet gives only by saying so, by group and resource; `*` for all of a group. They reach what other people
+/// put into the namespace, or other identities, or what decides about rights and tenants.
+const DELICATE: [(&str, &str); 9] = [
+    ("", "secrets"),
+    ("", "serviceaccounts/token"),
+    ("", "pods/exec"),
+    ("", "pods/attach"),
+    ("", "pods/portforward"),
+    ("", "pods/ephemeralcontainers"),
+    ("", "pods/proxy"),
+    (GROUP, "*"),
+    ("leasehold.dev", "*"),
+];
+
 impl Right<'_> {
+    fn is_delicate(&self) -> bool {
+        DELICATE.iter().any(|(group, resource)| *group == self.group && ["*", self.resource].contains(resource))
+    }
+
     fn is_wild(&self) -> bool {
         self.group == "*" || self.verb == "*" || self.resource == "*" || self.resource.starts_with("*/")
     }
@@ -134,7 +152,7 @@ fn is_allowed(right: &Right<'_>, scope: &Scope) -> bool {
     is_every_operators_due(right)
         || match &scope.allowed_rules {
             Some(ceiling) => ceiling.iter().any(|rule| covers(rule, right)),
-            None => !right.is_wild(),
+            None => !right.is_wild() && !right.is_delicate(),
         }
 }
 

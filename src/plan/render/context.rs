@@ -5,7 +5,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::shape::Shape;
-use crate::api::{Health, LeaderTimings, PodSecurity, PolicyRule, Quota, Resources};
+use crate::{
+    api::{Health, LeaderTimings, PodSecurity, PolicyRule, Quota, Resources},
+    domain::world::Apis,
+};
 
 /// The context of one tenant's rendering. In templates the fields have their JSON names: `{{leaderElection.leaseName}}`.
 #[derive(Clone, Debug, Serialize)]
@@ -129,12 +132,23 @@ impl Default for ApiServerContext {
     }
 }
 
-/// Optional APIs that the cluster serves.
+/// Optional kinds that a stack may have here.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApisContext {
+    pub secret: bool,
     /// `monitoring.coreos.com/v1` ServiceMonitor.
     pub service_monitor: bool,
+    /// `monitoring.coreos.com/v1` PodMonitor.
+    pub pod_monitor: bool,
+}
+
+impl ApisContext {
+    #[must_use]
+    pub fn new(apis: Apis) -> Self {
+        let Apis { secret, service_monitor, pod_monitor } = apis;
+        Self { secret, service_monitor, pod_monitor }
+    }
 }
 
 impl Context {
@@ -196,7 +210,7 @@ pub(super) fn shape_without_own_text(values: Shape) -> Shape {
         ("podSecurity", leaf.clone()),
         ("metricsNamespace", leaf),
         ("apiServer", api_server),
-        ("apis", Shape::leaves(["serviceMonitor"])),
+        ("apis", Shape::leaves(["secret", "serviceMonitor", "podMonitor"])),
     ])
 }
 

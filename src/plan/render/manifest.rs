@@ -4,16 +4,17 @@ use std::fmt::{self, Write as _};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::quantity;
+use super::{quantity, secret};
 
-/// A rendered object. It has `apiVersion`, `kind` and `metadata.name`; quantities stand as the API server stores them.
+/// A rendered object. It has `apiVersion`, `kind` and `metadata.name`; quantities and Secrets stand as the API server stores
+/// them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     pub value: Value,
 }
 
 impl Manifest {
-    /// Takes a rendered value for an object, and writes its quantities as the API server does.
+    /// Takes a rendered value for an object, and writes what the API server would rewrite as it does.
     ///
     /// # Errors
     /// Names the field without which it is no object.
@@ -25,6 +26,7 @@ impl Manifest {
             }
         }
         quantity::canonicalize(&mut value);
+        secret::canonicalize(&mut value);
         Ok(Self { value })
     }
 

@@ -8,7 +8,7 @@
 //! is rendered on its own. A value can be strange text; it cannot be a field, a key beside another, or a document.
 //!
 //! Order: [`values::Schema::check`] the tenant's values → [`Fragment`]s (args, env, pod annotations) → [`Stack::render`] →
-//! [`super::choke_point::admit`], which checks and stamps.
+//! [`super::choke_point::admit`], which checks and marks.
 #![deny(clippy::indexing_slicing)]
 mod bounds;
 mod builtin;
@@ -23,9 +23,9 @@ mod manifest;
 mod output;
 mod plain;
 pub mod quantity;
+mod secret;
 mod shape;
 mod stack;
-mod stamp;
 pub mod values;
 mod yaml;
 
@@ -41,5 +41,4 @@ pub use self::{
     manifest::Manifest,
     shape::Shape,
     stack::{Fragment, Stack, TemplateFile},
-    stamp::{EPOCH, MANAGED_BY, REVISION, Stamp, TENANT, TENANT_UID, stamp},
 };

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     api::{FleetSpec, Grant, Mode, RolloutTarget, Tenant},
     domain::{
-        digest::{self, Revision},
+        digest::Revision,
+        epoch::Epoch,
         fleet::{Health, Member, Standing},
         report::{Reason, Report},
         world::{Apis, FaultKind, TenantSeen},
@@ -25,28 +26,41 @@ use crate::{
 pub struct Shared<'a> {
     pub catalog: &'a Catalog,
     pub fleet: &'a FleetSpec,
+    /// Why the fleet's ceilings are not known, if so.
+    pub unread: Option<&'a str>,
     pub apis: Apis,
     /// Namespaces and who may have them.
     pub claims: &'a BTreeMap<String, String>,
     /// Tenants beyond the fleet's ceiling.
     pub surplus: &'a std::collections::BTreeSet<String>,
-    /// Leasehold's own election epoch.
-    pub epoch: i64,
+    /// Leasehold's own term.
+    pub epoch: &'a Epoch,
     pub now: Timestamp,
 }
 
 /// What was worked out before and need not be again while its inputs are the same. Changes nothing but the time it takes.
 #[derive(Debug, Default)]
 pub struct Memo {
-    rendered: BTreeMap<&'static str, (String, Arc<Rendered>)>,
+    granted: Option<(Inputs, Arc<Rendered>)>,
+    candidate: Option<(Inputs, Arc<Rendered>)>,
     pub(super) compared: Compared,
+}
+
+/// All that a stack is rendered from: the release by its digest.
+#[derive(Debug, PartialEq)]
+struct Inputs {
+    release: String,
+    grant: Grant,
+    /// Those of the facts: kept once.
+    parameters: Arc<Parameters>,
+    uid: Option<String>,
 }
 
 /// Everything that is decided from one tenant's observations alone.
 #[derive(Debug)]
 pub struct Facts {
     pub tenant: Arc<Tenant>,
-    pub parameters: Parameters,
+    pub parameters: Arc<Parameters>,
     pub found: Found,
     /// The target the spec asks for, and its revision for this tenant; or why there is none.
     pub desired: Result<(RolloutTarget, Revision), Report>,
@@ -61,7 +75,7 @@ pub struct Facts {
 /// Works the facts out.
 #[must_use]
 pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Shared, memo: &mut Memo) -> Facts {
-    let parameters = Parameters::new(name, tenant, shared);
+    let parameters = Arc::new(Parameters::new(name, tenant, shared));
     let found = Found::search(tenant, seen);
     let own = parameters.digest();
     let release = wanted(tenant, shared.catalog);
@@ -70,52 +84,95 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
         (target, Revision { release: release.digest.clone(), parameters: own.clone() })
     });
     let granted = found.grant().map(|grant| {
+        ceilings_are_known(shared)?;
         let release = release_of(grant, tenant, shared.catalog)?;
-        memo.render("granted", tenant, release, grant, &parameters)
+        memo.granted(tenant, release, grant, &parameters, seen)
     });
     let candidate = admitted(name, &parameters, shared).and_then(|()| {
         let (release, (target, revision)) = (release.clone()?, desired.clone()?);
         if let (Some(grant), Some(rendered)) = (found.grant(), &granted)
             && grant.revision == revision.to_string()
         {
+            memo.candidate = None;
             return rendered.clone();
         }
         // What would be granted is checked as it would be rendered, but for the moment of the grant.
-        let trial = grant::first(&target.version, &revision, 0, Timestamp::UNIX_EPOCH);
-        memo.render("candidate", tenant, release, &trial, &parameters)
+        let trial = grant::first(&target.version, &revision, &Epoch::default(), Timestamp::UNIX_EPOCH);
+        memo.candidate(tenant, release, &trial, &parameters)
     });
     let evidence = match (&granted, found.grant()) {
         (Some(Ok(rendered)), Some(grant)) => Some(evidence::judge(tenant, seen, grant, rendered, shared.now)),
         _ => None,
     };
-    let member =
-        member(tenant, seen, &found, desired.as_ref().ok(), candidate.as_ref().err(), evidence.as_ref(), shared.now);
+    let target = desired.as_ref().ok().map(|(target, _)| target.clone());
+    let blocked = candidate.as_ref().err();
+    let member = member(tenant, seen, (&found, &own), target, blocked, evidence.as_ref(), shared);
     Facts { tenant: tenant.clone(), parameters, found, desired, candidate, granted, evidence, member }
 }
 
 impl Memo {
-    fn render(
+    /// The stack as it was granted: with manifests only while something of it must be applied.
+    fn granted(
         &mut self,
-        slot: &'static str,
         tenant: &Tenant,
         release: &Release,
         grant: &Grant,
-        parameters: &Parameters,
+        parameters: &Arc<Parameters>,
+        seen: &TenantSeen,
     ) -> Result<Arc<Rendered>, Report> {
-        let key = digest::of(&(&release.digest, grant, parameters, &tenant.metadata.uid));
-        if let Some((known, rendered)) = self.rendered.get(slot)
-            && *known == key
-        {
+        let inputs = Inputs::new(tenant, release, grant, parameters);
+        let known = self.granted.take().filter(|(known, _)| *known == inputs).map(|(_, rendered)| rendered);
+        let applied = known.as_ref().is_some_and(|k| stack::is_applied(tenant, k, seen, &self.compared));
+        let rendered = match known {
+            Some(known) if applied && !known.is_lean() => Arc::new(known.lean()),
+            Some(known) if applied || !known.is_lean() => known,
+            _ => Arc::new(stack::render(tenant, release, grant, parameters)?),
+        };
+        self.granted = Some((inputs, rendered.clone()));
+        Ok(rendered)
+    }
+
+    /// The stack as it would be granted: never applied as it is, for the grant is part of it.
+    fn candidate(
+        &mut self,
+        tenant: &Tenant,
+        release: &Release,
+        grant: &Grant,
+        parameters: &Arc<Parameters>,
+    ) -> Result<Arc<Rendered>, Report> {
+        let inputs = Inputs::new(tenant, release, grant, parameters);
+        if let Some((_, rendered)) = self.candidate.as_ref().filter(|(known, _)| *known == inputs) {
             return Ok(rendered.clone());
         }
-        let rendered = Arc::new(stack::render(tenant, release, grant, parameters)?);
-        self.rendered.insert(slot, (key, rendered.clone()));
+        let rendered = Arc::new(stack::render(tenant, release, grant, parameters)?.lean());
+        self.candidate = Some((inputs, rendered.clone()));
         Ok(rendered)
     }
 }
 
+impl Inputs {
+    fn new(tenant: &Tenant, release: &Release, grant: &Grant, parameters: &Arc<Parameters>) -> Self {
+        Self {
+            release: release.digest.clone(),
+            grant: grant.clone(),
+            parameters: parameters.clone(),
+            uid: tenant.metadata.uid.clone(),
+        }
+    }
+}
+
+/// Fail closed: without the fleet's ceilings nothing can be held against them, so nothing is rendered.
+fn ceilings_are_known(shared: &Shared) -> Result<(), Report> {
+    let Some(error) = shared.unread else { return Ok(()) };
+    let note = format!(
+        "FleetPolicy default cannot be read, and with it the ceilings of the fleet: {error}. Nothing is granted, applied or repaired until it is corrected; what runs is left as it is"
+    );
+    Err(Report::blocked(Reason::Undecodable, note))
+}
+
 /// Whether the fleet's rules let this tenant have its namespace at all.
 fn admitted(name: &str, parameters: &Parameters, shared: &Shared) -> Result<(), Report> {
+    ceilings_are_known(shared)?;
     let namespace = &parameters.namespace;
     if let Some(pattern) =
         shared.fleet.protected_namespaces.iter().find(|p| crate::plan::choke_point::glob(p, namespace))
@@ -182,11 +239,11 @@ fn release_of<'a>(grant: &Grant, tenant: &Tenant, catalog: &'a Catalog) -> Resul
 fn member(
     tenant: &Tenant,
     seen: &TenantSeen,
-    found: &Found,
-    desired: Option<&(RolloutTarget, Revision)>,
+    (found, own): (&Found, &str),
+    desired: Option<RolloutTarget>,
     blocked: Option<&Report>,
     evidence: Option<&Evidence>,
-    now: Timestamp,
+    shared: &Shared,
 ) -> Member {
     let rejected = tenant.status.iter().flat_map(|s| &s.rejected);
     Member {
@@ -194,27 +251,31 @@ fn member(
         labels: tenant.metadata.labels.clone().unwrap_or_default(),
         operator: tenant.spec.operator.clone(),
         policy: tenant.spec.rollout_policy.clone(),
-        desired: desired.map(|(target, _)| target.clone()),
+        desired,
         desired_since: seen.desired_since,
-        granted: found.granted(),
-        health: evidence.map_or_else(|| unrendered(tenant, found, now), |e| e.health.clone()),
-        standing: standing(tenant, now),
+        granted: found.granted(tenant.status.as_ref(), own, shared.now),
+        health: evidence.map_or_else(|| unrendered(tenant, found, shared), |e| e.health.clone()),
+        standing: standing(tenant, shared.now),
         blocked: blocked.map(|report| report.note.clone()).or_else(|| refused(seen)),
         rejected: rejected.filter_map(|r| Some(Revision::parse(&r.revision)?.release)).collect(),
     }
 }
 
 /// How a tenant does whose granted revision cannot be rendered any more: a value was edited into nonsense, its release was
-/// deleted. What ran goes on running. What was not proven yet never will be, and must not hold its wave up for ever.
-fn unrendered(tenant: &Tenant, found: &Found, now: Timestamp) -> Health {
+/// deleted. What ran goes on running. What was not proven yet never will be, and must not hold its wave up for ever; but that
+/// the fleet's ceilings are not known just now is not charged to it.
+fn unrendered(tenant: &Tenant, found: &Found, shared: &Shared) -> Health {
     let Some(grant) = found.grant() else { return Health::Moving };
     let running = tenant.status.as_ref().and_then(|s| s.running.as_ref());
     let half = |revision: &str| Revision::parse(revision).map(|r| r.release);
     if running.is_some_and(|running| half(&running.revision) == half(&grant.revision)) {
         return Health::Proven;
     }
+    if shared.unread.is_some() {
+        return Health::Moving;
+    }
     let message = "what was granted cannot be rendered any more: see the Tenant's Stalled condition".to_owned();
-    Health::Failed { reason: "Refused".into(), message, at: now }
+    Health::Failed { reason: "Refused".into(), message, at: shared.now }
 }
 
 /// A Tenant whose own status the API server refuses can take no grant, and so no slot in a wave. A refused stack is

@@ -9,7 +9,7 @@ use super::{
     stack::{self, Rendered},
     step::{Apply, Step, Target, Why},
 };
-use crate::domain::{fleet::Health, marks, report::Motion};
+use crate::domain::{fleet::Health, marks, object::Seen, report::Motion};
 
 /// Repairs that follow each other closely before the pauses between them grow, to half a minute at most.
 const PATIENCE: u32 = 10;
@@ -33,12 +33,11 @@ impl Draft<'_> {
             return None;
         }
         if stack::replaces_pods(&stages, rendered, self.seen) {
-            let release =
-                self.shared.catalog.get(&self.facts.tenant.spec.operator, &self.status.granted.as_ref()?.version)?;
-            match handover::before(self.seen, release.object.spec.leader_election.standbys) {
+            match handover::before(self.seen) {
                 Before::Nothing => {}
                 Before::Sample => {
                     self.sample = true;
+                    self.looks_since = self.status.granted.as_ref().map(|grant| grant.at.0);
                     return None;
                 }
                 Before::Mark(step) => return Some(step),
@@ -62,7 +61,7 @@ impl Draft<'_> {
             return;
         }
         let drifted = stages.iter().flatten().filter_map(|apply| match &apply.why {
-            Why::Drift(fields) => Some(format!("{} ({})", apply.key.spoken(), fields.join(", "))),
+            Why::Drift(fields) => Some(format!("{} ({})", apply.object.key.spoken(), fields.join(", "))),
             Why::Missing | Why::Rendered => None,
         });
         self.drifted = drifted.collect();
@@ -72,14 +71,14 @@ impl Draft<'_> {
         stages.retain(|stage| !stage.is_empty());
     }
 
-    /// F3: an object that a newer leader wrote is not touched.
+    /// F3: an object that a newer leader wrote is not touched. Newer is a later term of the same Lease. What was written under
+    /// another Lease is of an earlier reign: that Lease is gone, and its holder's term with it.
     pub(super) fn newer_epoch(&self) -> Option<String> {
         let uid = self.facts.tenant.metadata.uid.as_deref();
         let ours = self.seen.objects.iter().filter(|(_, object)| object.tenant_uid.as_deref() == uid);
-        let (key, epoch) =
-            ours.into_iter().find_map(|(k, o)| Some((k, o.epoch.filter(|e| *e > self.shared.epoch)?)))?;
-        (self.shared.epoch > 0)
-            .then(|| format!("{} was written in epoch {epoch}, newer than ours ({})", key.spoken(), self.shared.epoch))
+        let newer = |object: &Seen| object.epoch.clone().filter(|epoch| *epoch > *self.shared.epoch);
+        let (key, epoch) = ours.into_iter().find_map(|(key, object)| Some((key, newer(object)?)))?;
+        Some(format!("{} was written in epoch {epoch}, newer than ours ({})", key.spoken(), self.shared.epoch))
     }
 
     /// Removes what the granted revision no longer renders, once everything else is applied.
@@ -118,6 +117,16 @@ impl Draft<'_> {
             return Some(Step::Delete(go));
         }
         let proven = self.facts.evidence.as_ref().is_some_and(|e| e.health == Health::Proven);
-        proven.then(|| handover::clean_up(self.seen, rendered)).flatten()
+        if proven { handover::clean_up(self.seen, rendered) } else { self.awaken(rendered) }
+    }
+
+    /// Has a polling standby look at a Lease that was freed, by starting it anew.
+    fn awaken(&self, rendered: &Rendered) -> Option<Step> {
+        let granted = &self.status.granted.as_ref()?.version;
+        let release = self.shared.catalog.get(&self.facts.tenant.spec.operator, granted)?;
+        let workloads =
+            rendered.objects.iter().filter_map(|object| self.seen.objects.get(&object.key)?.workload.as_ref());
+        let replicas = usize::try_from(workloads.map(|workload| workload.wanted).sum::<i64>()).unwrap_or(usize::MAX);
+        handover::awaken(self.seen, release.object.spec.leader_election.standbys, rendered, replicas)
     }
 }

@@ -1,7 +1,11 @@
-//! How a tenant goes: from its inventory, never by rendering, so that it works when the release is gone.
+//! How a tenant goes: from its inventory and its marks, never by rendering, so that it works when the release is gone.
 //!
+//! What no watch shows is looked up first: an object that lost its label by hand is still the tenant's by its UID, and must
+//! not outlive it. What carries no mark of the tenant is not ours, in the inventory or not: it is named, and stays.
 //! Workloads are scaled to zero first, so that the operator can release its Lease and finalize while it still has its
 //! rights; NetworkPolicies go after the pods (CVE-2024-7598); the Namespace goes last.
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::step::{CustomKind, Step, Target};
@@ -32,6 +36,10 @@ pub struct Farewell {
 #[must_use]
 pub fn next(tenant: &Tenant, seen: &TenantSeen, customs: &[CustomKind], now: Timestamp) -> Farewell {
     let uid = tenant.metadata.uid.as_deref();
+    let unseen = unseen(tenant, seen);
+    if !unseen.is_empty() {
+        return Farewell { step: Some(Step::Recall(unseen)), blockers: Vec::new(), wake: None };
+    }
     if let Some(farewell) = finalize(tenant, seen, customs, now) {
         return farewell;
     }
@@ -48,6 +56,18 @@ pub fn next(tenant: &Tenant, seen: &TenantSeen, customs: &[CustomKind], now: Tim
             if all.is_empty() { leave(Vec::new()) } else { remove(seen, &all) }
         }
     }
+}
+
+/// Objects of the inventory that no watch shows and nobody has looked up, in the tenant's own namespace: never created, gone,
+/// or without their label. The Namespace comes first, because only in a namespace that is the tenant's may anything become its own again.
+fn unseen(tenant: &Tenant, seen: &TenantSeen) -> Vec<ObjectKey> {
+    let entries = tenant.status.iter().flat_map(|status| &status.inventory).flat_map(|inventory| &inventory.entries);
+    let home = tenant.target_namespace();
+    let ours = |key: &ObjectKey| key.home() == home && key.stack_kind().is_some();
+    let known = |key: &ObjectKey| seen.objects.contains_key(key) || seen.lookups.contains_key(key);
+    let keys = entries.filter_map(|entry| ObjectKey::parse(entry));
+    let unseen: BTreeSet<ObjectKey> = keys.filter(|key| ours(key) && !known(key)).collect();
+    unseen.into_iter().collect()
 }
 
 /// The custom resources go first: only while the operator runs can it finalize them.
@@ -78,20 +98,12 @@ fn leave(marked: Vec<Target>) -> Farewell {
 
 /// Namespace, data and what bounds them stay; the operator and its rights go.
 fn stays_when_retained(key: &ObjectKey) -> bool {
-    matches!(
-        key.kind.as_str(),
-        "Namespace" | "ResourceQuota" | "LimitRange" | "NetworkPolicy" | "PersistentVolumeClaim" | "ConfigMap"
-    )
+    key.stack_kind().is_some_and(|kind| kind.retained)
 }
 
 /// The order of removal: lower goes first.
 fn rank(key: &ObjectKey) -> u8 {
-    match key.kind.as_str() {
-        "Deployment" | "StatefulSet" | "PodDisruptionBudget" | "Service" | "ServiceMonitor" => 0,
-        "RoleBinding" | "Role" | "ServiceAccount" | "ConfigMap" => 1,
-        "NetworkPolicy" | "ResourceQuota" | "LimitRange" | "PersistentVolumeClaim" => 2,
-        _ => 3,
-    }
+    key.stack_kind().map_or(0, |kind| kind.farewell)
 }
 
 fn remove(seen: &TenantSeen, go: &[(&ObjectKey, &Seen)]) -> Farewell {

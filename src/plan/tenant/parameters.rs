@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::facts::Shared;
 use crate::{
-    api::{Grant, LeaderTimings, Mode, PodSecurity, PolicyRule, Quota, Resources, Tenant, TenantStatus},
+    api::{Grant, LeaderTimings, Mode, PodSecurity, PolicyRule, Quota, Resources, Tenant, TenantSpec, TenantStatus},
     domain::{
         digest,
         report::{Reason, Report},
+        world::Apis,
     },
     plan::{
         catalog::{Catalog, Release},
@@ -29,6 +30,11 @@ const ROOM_PODS: u32 = 20;
 const ROOM: [(&str, &str); 4] =
     [("requests.cpu", "2"), ("requests.memory", "4Gi"), ("limits.cpu", "4"), ("limits.memory", "8Gi")];
 
+/// Objects of kinds that can be large, that a namespace may hold unless the tenant's quota says otherwise: more than an operator
+/// makes that has one for each of its resources, and an end to what one tenant can fill the API server with.
+const OBJECTS: [(&str, u32); 4] =
+    [("configmaps", 1000), ("secrets", 1000), ("services", 200), ("persistentvolumeclaims", 200)];
+
 /// What one tenant's stack is rendered from, beside the release.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Parameters {
@@ -47,7 +53,7 @@ pub struct Parameters {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SharedParameters {
     pub pod_security: PodSecurity,
-    pub service_monitor: bool,
+    pub apis: Apis,
     pub metrics_namespace: String,
     pub allowed_rules: Option<Vec<PolicyRule>>,
     pub allowed_images: Option<Vec<String>>,
@@ -63,12 +69,12 @@ impl Parameters {
             namespace: tenant.target_namespace(),
             replicas: if spec.mode == Mode::Stopped { 0 } else { spec.replicas },
             resources: spec.resources.clone(),
-            quota: spec.quota.clone().unwrap_or_else(|| default_quota(spec.replicas, &spec.resources)),
+            quota: quota(spec),
             timings: spec.leader_election.clone(),
             values: spec.values.clone(),
             shared: SharedParameters {
                 pod_security: shared.fleet.tenant_pod_security,
-                service_monitor: shared.apis.service_monitor,
+                apis: shared.apis,
                 metrics_namespace: shared.fleet.metrics_namespace.clone(),
                 allowed_rules: shared.fleet.allowed_rules.clone(),
                 allowed_images: shared.fleet.allowed_images.clone(),
@@ -94,8 +100,21 @@ impl Parameters {
             allowed_images: self.shared.allowed_images.clone(),
             protected_namespaces: self.shared.protected_namespaces.clone(),
             surge: SURGE,
+            apis: self.shared.apis,
         }
     }
+}
+
+/// The tenant's own quota or the default one, with a bound on objects in any case.
+fn quota(spec: &TenantSpec) -> Quota {
+    let mut quota = spec.quota.clone().unwrap_or_else(|| default_quota(spec.replicas, &spec.resources));
+    for (plural, most) in OBJECTS {
+        let names_it = |key: &String| key.strip_prefix("count/").unwrap_or(key) == plural;
+        if !quota.hard.keys().any(names_it) {
+            quota.hard.insert(plural.to_owned(), most.to_string());
+        }
+    }
+    quota
 }
 
 /// What the stack needs, surge included, plus room for the workload.
@@ -152,7 +171,7 @@ pub(super) fn context(
         pod_security: parameters.shared.pod_security,
         metrics_namespace: parameters.shared.metrics_namespace.clone(),
         api_server: ApiServerContext::default(),
-        apis: ApisContext { service_monitor: parameters.shared.service_monitor },
+        apis: ApisContext::new(parameters.shared.apis),
     };
     let own = release.own_text.render(&context.to_value()).map_err(|errors| refused(release, &errors))?;
     let own: OwnText = serde_json::from_value(own).unwrap_or_default();
@@ -193,4 +212,38 @@ fn election_id(tenant: &str, release: &Release) -> String {
 pub fn lease_name(name: &str, catalog: &Catalog, tenant: &Tenant, status: &TenantStatus) -> Option<String> {
     let granted = status.granted.as_ref()?;
     Some(election_id(name, catalog.get(&tenant.spec.operator, &granted.version)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hard(quota: Option<&[(&str, &str)]>) -> BTreeMap<String, String> {
+        let own = quota.map(|own| own.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
+        let spec: TenantSpec = serde_json::from_value(json!({
+            "operator": "memcached", "version": "1.0.0",
+            "quota": own.map(|hard: BTreeMap<String, String>| json!({"hard": hard})),
+        }))
+        .unwrap();
+        super::quota(&spec).hard
+    }
+
+    #[test]
+    fn objects_are_bounded_whatever_the_quota_says_of_pods() {
+        for quota in [None, Some(&[("pods", "5")][..])] {
+            let hard = hard(quota);
+            for (plural, most) in OBJECTS {
+                assert_eq!(hard[plural], most.to_string());
+            }
+        }
+        assert!(!hard(Some(&[("pods", "5")])).contains_key("requests.cpu"), "the rest is the tenant's to say");
+    }
+
+    #[test]
+    fn a_tenant_s_own_bound_of_objects_counts_under_either_name() {
+        let hard = hard(Some(&[("count/configmaps", "7"), ("secrets", "5000")]));
+        assert_eq!((hard["count/configmaps"].as_str(), hard["secrets"].as_str()), ("7", "5000"));
+        assert!(!hard.contains_key("configmaps"));
+        assert_eq!(hard["services"], "200");
+    }
 }

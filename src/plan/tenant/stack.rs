@@ -1,10 +1,7 @@
 //! A tenant's stack as it should be: rendered from the grant, marked as ours, checked at the one choke point.
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     drift,
@@ -14,20 +11,19 @@ use super::{
 use crate::{
     api::{Grant, Tenant},
     domain::{
-        digest, kinds, marks,
+        kinds,
         object::{ObjectKey, Seen},
         report::{Reason, Report},
         world::TenantSeen,
     },
     plan::{
         catalog::Release,
-        choke_point::{self, RuleId, Scope},
-        render::Manifest,
+        choke_point::{self, Admitted, Finding, Marks, RuleId},
     },
 };
 
 /// A rendered stack, in the order in which it is applied.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rendered {
     pub objects: Vec<RenderedObject>,
     /// Digests of the pod templates in it.
@@ -35,13 +31,18 @@ pub struct Rendered {
 }
 
 /// One rendered object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RenderedObject {
     pub key: ObjectKey,
     pub digest: String,
-    /// JSON, marks included, without the epoch.
-    pub manifest: Arc<str>,
-    pub stage: u8,
+    /// What to apply. `None` once it has been applied: 10,000 stacks at rest need no manifests.
+    pub admitted: Option<Admitted>,
+}
+
+impl From<Admitted> for RenderedObject {
+    fn from(admitted: Admitted) -> Self {
+        Self { key: admitted.key.clone(), digest: admitted.digest.clone(), admitted: Some(admitted) }
+    }
 }
 
 /// What was compared before: object, its resourceVersion, what was rendered, and the differences.
@@ -51,6 +52,19 @@ impl Rendered {
     #[must_use]
     pub fn has_workload(&self) -> bool {
         !self.pod_revisions.is_empty()
+    }
+
+    /// The same without what only an apply needs.
+    #[must_use]
+    pub fn lean(&self) -> Self {
+        let objects = self.objects.iter().map(|object| RenderedObject { admitted: None, ..object.clone() });
+        Self { objects: objects.collect(), pod_revisions: self.pod_revisions.clone() }
+    }
+
+    /// Whether there is nothing in it to apply.
+    #[must_use]
+    pub fn is_lean(&self) -> bool {
+        self.objects.iter().any(|object| object.admitted.is_none())
     }
 
     #[must_use]
@@ -75,89 +89,60 @@ pub fn render(tenant: &Tenant, release: &Release, grant: &Grant, parameters: &Pa
         let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Report::blocked(Reason::TemplateError, format!("template of {}: {}", release.name, all.join("; ")))
     })?;
-    check(&manifests, &parameters.scope(), release)?;
-    let mut rendered = Rendered::default();
-    for manifest in manifests {
-        let object = mark(manifest, tenant, grant, parameters, &mut rendered.pod_revisions)?;
-        rendered.objects.push(object);
-    }
-    rendered.objects.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
-    Ok(rendered)
+    let grant = serde_json::to_string(grant).unwrap_or_default();
+    let marks = Marks { tenant_uid: tenant.metadata.uid.as_deref().unwrap_or_default(), grant: &grant };
+    let mut objects =
+        choke_point::admit(manifests, &parameters.scope(), marks).map_err(|findings| refused(&findings, release))?;
+    objects.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
+    let pod_revisions = objects.iter().filter_map(|object| object.pod_revision.clone()).collect();
+    Ok(Rendered { objects: objects.into_iter().map(RenderedObject::from).collect(), pod_revisions })
 }
 
-/// The one choke point: whatever path a manifest came by, it passes here before it can be an action.
-fn check(manifests: &[Manifest], scope: &Scope, release: &Release) -> Result<(), Report> {
-    let findings = choke_point::check(manifests, scope);
-    let Some(first) = findings.first() else { return Ok(()) };
+fn refused(findings: &[Finding], release: &Release) -> Report {
     let quota = findings.iter().all(|f| f.rule == RuleId::QuotaTooSmall);
     let reason = if quota { Reason::QuotaTooSmall } else { Reason::Refused };
     let more = if findings.len() > 1 { format!(" (and {} more findings)", findings.len() - 1) } else { String::new() };
-    Err(Report::blocked(reason, format!("stack of {} refused: {first}{more}", release.name)))
+    let first = findings.first().map(ToString::to_string).unwrap_or_default();
+    Report::blocked(reason, format!("stack of {} refused: {first}{more}", release.name))
 }
 
-/// Stamps what makes the object ours and gives it its digest.
-fn mark(
-    manifest: Manifest,
-    tenant: &Tenant,
-    grant: &Grant,
-    parameters: &Parameters,
-    pod_revisions: &mut BTreeSet<String>,
-) -> Result<RenderedObject, Report> {
-    let mut value = manifest.value;
-    let key = key(&value);
-    let Some(kind) = key.stack_kind() else {
-        return Err(Report::blocked(Reason::Refused, format!("{} is no kind that stacks may hold", key.spoken())));
-    };
-    let uid = tenant.metadata.uid.as_deref().unwrap_or_default();
-    annotate(&mut value, "labels", marks::TENANT, &parameters.tenant);
-    annotate(&mut value, "labels", "app.kubernetes.io/managed-by", "leasehold");
-    annotate(&mut value, "annotations", marks::TENANT_UID, uid);
-    if kind.is_workload() {
-        let template = &mut value["spec"]["template"];
-        annotate(template, "labels", marks::TENANT, &parameters.tenant);
-        let revision = digest::of(template);
-        annotate(template, "annotations", marks::POD_REVISION, &revision);
-        pod_revisions.insert(revision);
-        let grant = serde_json::to_string(grant).unwrap_or_default();
-        annotate(&mut value, "annotations", marks::GRANT, &grant);
-    }
-    let digest = digest::of(&value);
-    annotate(&mut value, "annotations", marks::DIGEST, &digest);
-    Ok(RenderedObject { key, digest, manifest: value.to_string().into(), stage: kind.stage })
+/// Our label on an object of another Tenant's UID makes it no more ours than no label at all.
+fn is_ours(tenant: &Tenant, live: &Seen) -> bool {
+    live.tenant_uid == tenant.metadata.uid || tenant.spec.adopt.contains(&live.uid)
 }
 
-fn key(value: &Value) -> ObjectKey {
-    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let api_version = text("/apiVersion");
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    ObjectKey {
-        namespace: text("/metadata/namespace").into(),
-        name: text("/metadata/name").into(),
-        group: group.into(),
-        kind: text("/kind").into(),
-    }
+/// Whether all of it is there as it was rendered: then nothing is applied, and no manifest is needed.
+#[must_use]
+pub fn is_applied(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared: &Compared) -> bool {
+    rendered.objects.iter().all(|object| {
+        let live = seen.objects.get(&object.key).filter(|live| is_ours(tenant, live));
+        live.is_some_and(|live| {
+            let known = |(at, digest, fields): &(String, String, Vec<String>)| {
+                *at == live.resource_version && *digest == object.digest && fields.is_empty()
+            };
+            live.digest.as_deref() == Some(object.digest.as_str())
+                && (live.as_applied || compared.get(&object.key).is_some_and(known))
+        })
+    })
 }
 
-fn annotate(value: &mut Value, map: &str, key: &str, text: &str) {
-    if !value["metadata"][map].is_object() {
-        value["metadata"][map] = json!({});
-    }
-    value["metadata"][map][key] = Value::String(text.into());
-}
-
-/// What must be applied: what is missing, what is rendered otherwise than before, what somebody changed.
+/// What must be applied: what is missing, what is rendered otherwise than before, what somebody changed. Of a lean stack
+/// nothing is: it is what [`is_applied`] found to be there.
 #[must_use]
 pub fn changes(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared: &mut Compared) -> Vec<Vec<Apply>> {
-    // Our label on an object of another Tenant's UID makes it no more ours than no label at all.
-    let ours = |live: &&Seen| live.tenant_uid == tenant.metadata.uid || tenant.spec.adopt.contains(&live.uid);
     let mut stages: BTreeMap<u8, Vec<Apply>> = BTreeMap::new();
     for object in &rendered.objects {
-        let live = seen.objects.get(&object.key).filter(ours);
+        let Some(admitted) = &object.admitted else { continue };
+        let live = seen.objects.get(&object.key).filter(|live| is_ours(tenant, live));
         let why = match live {
             None => Why::Missing,
             Some(live) if live.digest.as_deref() != Some(object.digest.as_str()) => Why::Rendered,
+            Some(live) if live.as_applied => {
+                compared.remove(&object.key);
+                continue;
+            }
             Some(live) => {
-                let fields = compare(object, &live.resource_version, &live.content, compared);
+                let fields = compare(admitted, &live.resource_version, &live.content, compared);
                 if fields.is_empty() {
                     continue;
                 }
@@ -165,13 +150,13 @@ pub fn changes(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared
             }
         };
         let uid = live.map(|l| l.uid.clone());
-        let apply = Apply { key: object.key.clone(), manifest: object.manifest.clone(), uid, why };
-        stages.entry(object.stage).or_default().push(apply);
+        let apply = Apply { object: admitted.clone(), uid, why };
+        stages.entry(admitted.stage).or_default().push(apply);
     }
     stages.into_values().collect()
 }
 
-fn compare(object: &RenderedObject, version: &str, content: &str, compared: &mut Compared) -> Vec<String> {
+fn compare(object: &Admitted, version: &str, content: &str, compared: &mut Compared) -> Vec<String> {
     if let Some((at, digest, fields)) = compared.get(&object.key)
         && at == version
         && *digest == object.digest
@@ -179,7 +164,10 @@ fn compare(object: &RenderedObject, version: &str, content: &str, compared: &mut
         return fields.clone();
     }
     let parse = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
-    let fields = drift::differences(&parse(&object.manifest), &parse(content));
+    let fields = match content {
+        "" => vec!["too large to be compared".to_owned()],
+        content => drift::differences(&parse(&object.manifest), &parse(content)),
+    };
     compared.insert(object.key.clone(), (version.to_owned(), object.digest.clone(), fields.clone()));
     fields
 }
@@ -189,5 +177,5 @@ fn compare(object: &RenderedObject, version: &str, content: &str, compared: &mut
 pub fn replaces_pods(stages: &[Vec<Apply>], rendered: &Rendered, seen: &TenantSeen) -> bool {
     let workload = |key: &ObjectKey| kinds::find(&key.group, &key.kind).is_some_and(kinds::StackKind::is_workload);
     let old = seen.pods.values().any(|pod| !pod.deleting && !super::evidence::is_current(pod, rendered));
-    old && stages.iter().flatten().any(|a| workload(&a.key) && a.why == Why::Rendered)
+    old && stages.iter().flatten().any(|a| workload(&a.object.key) && a.why == Why::Rendered)
 }

@@ -1,7 +1,9 @@
 //! The writes that one tenant needs next. Data: whoever carries them out makes no choices.
-use std::sync::Arc;
-
-use crate::{api::TenantStatus, domain::object::ObjectKey};
+use crate::{
+    api::{TenantStatus, Upgrade},
+    domain::object::ObjectKey,
+    plan::choke_point::Admitted,
+};
 
 /// The next write, or the next few that belong together.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +20,14 @@ pub enum Step {
         uid: String,
         cost: Option<&'static str>,
     },
+    /// Look up these objects of the inventory, which no watch shows. What carries the tenant's UID and has lost its label
+    /// gets it back, so that it goes the way of all others.
+    Recall(Vec<ObjectKey>),
+    /// Have this pod replaced by a fresh one, if its disruption budget allows.
+    Evict {
+        pod: String,
+        uid: String,
+    },
     /// Ask the tenant's custom resources of these kinds to go, while its operator can still finalize them.
     Finalize(Vec<CustomKind>),
     /// Scale workloads to zero.
@@ -30,10 +40,9 @@ pub enum Step {
 /// One object to apply.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Apply {
-    pub key: ObjectKey,
-    /// The rendered object as JSON; the epoch is stamped when it is sent.
-    pub manifest: Arc<str>,
-    /// The object as it was seen; `None` when it was not, and then it must not exist.
+    /// It passed the choke point: nothing else can be applied.
+    pub object: Admitted,
+    /// The live object as it was seen; `None` when it was not, and then it must not exist.
     pub uid: Option<String>,
     pub why: Why,
 }
@@ -71,6 +80,13 @@ impl Step {
         matches!(self, Self::Apply(stages) if stages.iter().flatten().any(|a| matches!(a.why, Why::Drift(_))))
     }
 
+    /// The change of version whose proof it writes; `old` is the status before.
+    #[must_use]
+    pub fn upgrade(&self, old: Option<&TenantStatus>) -> Option<&Upgrade> {
+        let Self::Status(status) = self else { return None };
+        status.last_upgrade.as_ref().filter(|upgrade| old.and_then(|old| old.last_upgrade.as_ref()) != Some(*upgrade))
+    }
+
     /// For logs, metrics and events.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -80,6 +96,8 @@ impl Step {
             Self::Status(_) => "status",
             Self::Apply(_) => "apply",
             Self::Mark { .. } => "mark",
+            Self::Recall(_) => "recall",
+            Self::Evict { .. } => "evict",
             Self::Finalize(_) => "finalize",
             Self::Scale(_) => "scale",
             Self::Delete(_) => "delete",

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::target::Target;
 
-/// The annotation that carries the writer's epoch (`leaseTransitions` of the term it acts in).
+/// The annotation that carries the writer's epoch (the Lease's UID and the `leaseTransitions` of the term it acts in).
 const EPOCH: &str = "leasehold.dev/epoch";
 
 /// One request through a proxy.
@@ -102,7 +102,7 @@ impl std::ops::Deref for Request {
     }
 }
 
-/// `12 1.204s leasehold-0 epoch=3 apply apps/deployments/acme/operator uid=- rv=- -> 200 rv=512 [kill]`
+/// `12 1.204s leasehold-0 epoch=5f0e/3 apply apps/deployments/acme/operator uid=- rv=- -> 200 rv=512 [kill]`
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());

@@ -1,0 +1,101 @@
+//! The CustomResourceDefinitions that a release brings: read, held against the cluster, and refused where they would reach
+//! beyond the release. Leasehold creates them with its own rights, cluster-wide, so what is in them is looked at first.
+use std::collections::BTreeMap;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+
+use crate::{
+    api::{CrdSource, ReleaseSpec},
+    domain::{crd, object::CrdSeen, world::Fault},
+};
+
+/// Groups, with all below them, whose kinds are Kubernetes' own or Leasehold's: a release brings none of them.
+const PROTECTED_GROUPS: [&str; 3] = ["k8s.io", "kubernetes.io", "leasehold.dev"];
+
+/// A shared CRD of a release, held against the cluster.
+#[derive(Debug)]
+pub struct SharedCrd {
+    pub name: String,
+    pub definition: Box<CustomResourceDefinition>,
+    pub state: CrdState,
+}
+
+/// What the cluster has in place of a release's CRD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrdState {
+    Absent,
+    NotEstablished,
+    Differs,
+    Served,
+}
+
+/// The CRDs of a release; or why it cannot be used.
+pub(super) fn shared_crds(spec: &ReleaseSpec, seen: &BTreeMap<String, CrdSeen>) -> Result<Vec<SharedCrd>, String> {
+    spec.crds.iter().enumerate().map(|(n, source)| shared_crd(n, source, seen)).collect()
+}
+
+fn shared_crd(n: usize, source: &CrdSource, seen: &BTreeMap<String, CrdSeen>) -> Result<SharedCrd, String> {
+    let Some(inline) = &source.inline else {
+        return Err(format!("spec.crds[{n}].configMapRef is not supported yet: give the definition inline"));
+    };
+    let definition: CustomResourceDefinition = serde_json::from_value(inline.clone().into())
+        .map_err(|e| format!("spec.crds[{n}].inline is no CustomResourceDefinition: {e}"))?;
+    let name = definition.metadata.name.clone().ok_or_else(|| format!("spec.crds[{n}].inline has no metadata.name"))?;
+    stays_within_the_release(&definition).map_err(|why| format!("spec.crds[{n}].inline ({name}): {why}"))?;
+    let state = match seen.get(&name) {
+        None => CrdState::Absent,
+        Some(found) if found.digest != crd::digest(&definition) => CrdState::Differs,
+        Some(found) if !found.established => CrdState::NotEstablished,
+        Some(_) => CrdState::Served,
+    };
+    Ok(SharedCrd { name, definition: Box::new(definition), state })
+}
+
+/// Refuses what hands something to somebody else: other people's kinds, every tenant's objects to a webhook, the definition's
+/// own life to an owner or a finalizer.
+fn stays_within_the_release(definition: &CustomResourceDefinition) -> Result<(), String> {
+    let group = definition.spec.group.as_str();
+    let covers = |base: &&&str| group == **base || group.strip_suffix(**base).is_some_and(|rest| rest.ends_with('.'));
+    if let Some(base) = PROTECTED_GROUPS.iter().find(covers) {
+        return Err(format!(
+            "spec.group {group} is protected: kinds of {base} and below are not a release's to bring; use a group of your own domain"
+        ));
+    }
+    let strategy = definition.spec.conversion.as_ref().map_or("None", |conversion| &*conversion.strategy);
+    if strategy != "None" {
+        return Err(format!(
+            "spec.conversion.strategy {strategy} would send every tenant's objects of this kind to one webhook, on each read and write; use None, with versions that need no conversion"
+        ));
+    }
+    let metadata = &definition.metadata;
+    for (field, set) in [
+        ("ownerReferences", metadata.owner_references.is_some()),
+        ("finalizers", metadata.finalizers.is_some()),
+        ("generateName", metadata.generate_name.is_some()),
+    ] {
+        if set {
+            return Err(format!("metadata.{field} is not a release's to set; leave it out"));
+        }
+    }
+    let own = |key: &&String| key.split_once('/').is_some_and(|(domain, _)| domain == "leasehold.dev");
+    let labels = metadata.labels.iter().flat_map(BTreeMap::keys);
+    if let Some(mark) = labels.chain(metadata.annotations.iter().flat_map(BTreeMap::keys)).find(own) {
+        return Err(format!("metadata carries {mark}, which is Leasehold's own mark; leave it out"));
+    }
+    Ok(())
+}
+
+/// Why nobody can be granted the release yet, by its CRDs.
+pub(super) fn not_ready(crds: &[SharedCrd], fault: Option<&Fault>) -> Option<String> {
+    let waiting = crds.iter().find(|c| c.state != CrdState::Served)?;
+    let name = &waiting.name;
+    Some(match (waiting.state, fault) {
+        (CrdState::Differs, _) => format!(
+            "CustomResourceDefinition {name} exists and differs from the release's: it is left untouched, because changing a shared CRD needs the steps that Leasehold does not take yet; \
+             make them equal by hand, or release without it"
+        ),
+        (_, Some(fault)) => format!("CustomResourceDefinition {name} could not be created: {}", fault.message),
+        (CrdState::Absent, None) => format!("CustomResourceDefinition {name} is being created"),
+        _ => format!("CustomResourceDefinition {name} is not served yet"),
+    })
+}

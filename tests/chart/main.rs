@@ -1,0 +1,7 @@
+//! What the chart makes the API server hold, whatever Leasehold's code does: its admission policies and its rights.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod marks;
+mod rights;
