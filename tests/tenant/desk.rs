@@ -260,7 +260,9 @@ impl Desk {
                 .filter(|((_, at), _)| at.starts_with(&within))
                 .map(|((_, at), (source, _))| (*source, at.clone()))
                 .collect();
-            all.into_iter().for_each(|(source, at)| self.remove(source, &at));
+            for (source, at) in all {
+                self.remove(source, &at);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! A tenant goes with everything that is its own by its UID, whatever became of labels, and with nothing else.
 use leasehold::{
-    domain::{epoch::Epoch, marks, world::Lookup},
+    domain::{epoch::Epoch, marks, object::ObjectKey, world::Lookup},
     observe::Source,
     plan::tenant::Step,
 };
@@ -116,7 +116,7 @@ fn an_inventory_that_names_what_stands_elsewhere_reaches_nothing_there() {
     });
     let steps = offboarded(&mut desk);
     let keys = steps.iter().filter_map(|step| if let Step::Recall(keys) = step { Some(keys) } else { None }).flatten();
-    let homes: Vec<&str> = keys.map(|key| key.home()).collect();
+    let homes: Vec<&str> = keys.map(ObjectKey::home).collect();
     assert!(!homes.is_empty() && homes.iter().all(|home| *home == "tenant-acme"), "{homes:?}");
 }
 
