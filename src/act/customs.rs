@@ -16,7 +16,12 @@ impl Writer {
     ///
     /// # Errors
     /// What the API server said.
-    pub(super) async fn finalize(&self, term: &Term, namespace: &str, kinds: &[CustomKind]) -> Result<Vec<String>, Failure> {
+    pub(super) async fn finalize(
+        &self,
+        term: &Term,
+        namespace: &str,
+        kinds: &[CustomKind],
+    ) -> Result<Vec<String>, Failure> {
         let mut left = Vec::new();
         for kind in kinds {
             let resource = ApiResource {

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::Client;
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use leasehold::api::Tenant;
 use leasehold::domain::kinds::{OPTIONAL_KINDS, STACK_KINDS};
 use leasehold::plan::render;
