@@ -15,7 +15,7 @@ use crate::{
 /// Requests of the harness at once.
 const PARALLEL: usize = 32;
 
-pub const SHARED: &str = r#"
+pub const SHARED: &str = r"
 apiVersion: leasehold.dev/v1alpha1
 kind: RolloutPolicy
 metadata: {name: default}
@@ -28,7 +28,7 @@ apiVersion: leasehold.dev/v1alpha1
 kind: FleetPolicy
 metadata: {name: default}
 spec: {maxConcurrency: 10000}
-"#;
+";
 
 pub fn release(version: &str) -> String {
     format!(

@@ -16,7 +16,7 @@ use fleet::Fleet;
 use log::{Span, millis};
 use support::{Cluster, Leasehold, Node, eventually};
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -62,7 +62,7 @@ async fn measure(n: usize) {
     );
     per_tenant(n, "onboarding", requests, writes);
     let full = memory(ours.pid());
-    row(n, "resident memory, base", format!("{} KiB", base), "", "");
+    row(n, "resident memory, base", format!("{base} KiB"), "", "");
     row(n, "resident memory a tenant", format!("{} KiB", full.saturating_sub(base) / n as u64), "", "");
 
     at_rest(&cluster, n).await;
@@ -86,7 +86,8 @@ async fn measure(n: usize) {
 }
 
 fn per_tenant(n: usize, what: &str, requests: usize, writes: usize) {
-    let each = |count: usize| format!("{:.2}", count as f64 / n as f64);
+    // In hundredths, so that no number of requests is too large for it.
+    let each = |count: usize| format!("{}.{:02}", count / n, count * 100 / n % 100);
     row(n, &format!("{what}: requests a tenant, events aside"), each(requests), "", "");
     row(n, &format!("{what}: writes a tenant"), each(writes), "", "");
 }
@@ -114,11 +115,11 @@ async fn drift(cluster: &Cluster, fleet: &Fleet<'_>, n: usize) {
         times.push(millis(&from, &repaired));
     }
     times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    row(n, "drift repaired, p50 / p99", format!("{:.0} / {:.0} ms", at(0.5), at(0.99)), "", "");
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100];
+    row(n, "drift repaired, p50 / p99", format!("{:.0} / {:.0} ms", at(50), at(99)), "", "");
 }
 
-/// kill -9, start again with nothing to do.
+/// Told to stop, and started again with nothing to do.
 async fn restart(cluster: &Cluster, fleet: &Fleet<'_>, ours: Leasehold, n: usize) {
     ours.stop();
     ours.wait(LONG).await;

@@ -33,6 +33,7 @@ impl Writer {
             Step::Status(status) => self.tenant_status(term, tenant, status).await.into(),
             Step::Apply(stages) => self.apply(term, owner, stages).await.into(),
             Step::Mark { pod, uid, cost } => self.mark(term, &namespace, pod, uid, *cost).await.into(),
+            Step::Evict { pod, uid } => self.evict(term, &namespace, pod, uid).await.into(),
             Step::Recall(keys) => {
                 let found = self.recall(term, owner, keys).await;
                 found.map(|(answers, lookups)| (answers, Some(Found::LookedUp(lookups)))).into()

@@ -3,7 +3,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PolicyRule;
+use super::{PolicyRule, schema::DNS_LABEL};
 
 /// Ceilings for the whole fleet.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +43,9 @@ pub struct FleetSpec {
     pub max_concurrency: u32,
     /// Pod Security level of every tenant's namespace.
     pub tenant_pod_security: PodSecurity,
+    /// The namespace from which tenants' metrics may be scraped: `metricsNamespace` of the templates.
+    #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
+    pub metrics_namespace: String,
 }
 
 impl Default for FleetSpec {
@@ -56,6 +59,7 @@ impl Default for FleetSpec {
             protected_namespaces: ["kube-*", "default", "leasehold-system"].map(String::from).to_vec(),
             max_concurrency: 50,
             tenant_pod_security: PodSecurity::Restricted,
+            metrics_namespace: "monitoring".into(),
         }
     }
 }

@@ -1,18 +1,23 @@
 //! The kinds of `leasehold.dev/v1alpha1`: serde, schema, CEL rules. No behaviour beyond what a field means.
 #![allow(clippy::duplicated_attributes, reason = "KubeSchema repeats the attributes of fields beside its CEL rules")]
-mod common;
+mod amount;
+mod condition;
 mod fleet;
 mod policy;
 mod release;
 mod rollout;
 mod schema;
+mod selector;
 mod status;
 mod tenant;
+mod time;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
-pub use self::{common::*, fleet::*, policy::*, release::*, rollout::*, status::*, tenant::*};
+pub use self::{
+    amount::*, condition::*, fleet::*, policy::*, release::*, rollout::*, selector::*, status::*, tenant::*, time::*,
+};
 
 /// The CustomResourceDefinitions of every kind, as they are written to `crds/`.
 #[must_use]

@@ -3,7 +3,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Amount, Selector, Span};
+use super::{Amount, Selector, Span, schema::DNS_LABEL};
 
 /// Waves, budgets and soaks.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -134,7 +134,7 @@ impl Default for Limits {
 #[x_kube(validation = Rule::new("!has(self.maxConcurrency) || type(self.maxConcurrency) != int || self.maxConcurrency > 0").message("maxConcurrency: 0 would never move anyone; use suspend to stop a rollout"))]
 pub struct Wave {
     /// Name of the wave, unique in the policy.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
     pub name: String,
     /// Which tenants, by their labels; absent: every one that no earlier wave took.
     #[serde(default, skip_serializing_if = "Option::is_none")]

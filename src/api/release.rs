@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Condition;
+use super::{
+    Condition,
+    schema::{DNS_LABEL, SEMVER},
+};
 
 /// One version of an operator: its image, its rights, its stack, and from where it may be reached.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -53,13 +56,10 @@ use super::Condition;
 #[x_kube(validation = Rule::new("!(has(self.stack) && has(self.templates))").message("either the built-in `stack` or `templates` of your own, not both"))]
 pub struct ReleaseSpec {
     /// Name of the operator.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
     pub operator: String,
     /// Version, as semver; unique for the operator.
-    #[schemars(
-        length(min = 5, max = 64),
-        regex(pattern = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$")
-    )]
+    #[schemars(length(min = 5, max = 64), regex(pattern = SEMVER))]
     pub version: String,
     /// Image of the operator, best by digest.
     #[schemars(length(min = 1, max = 512))]
@@ -122,7 +122,7 @@ pub struct ElectionSpec {
     /// True: the operator always uses `id` as it is. False: it takes `<tenant>.<id>` through its arguments.
     #[serde(default)]
     pub fixed: bool,
-    /// How its standbys notice that the Lease is free: decides whether the leader's pod goes first or last in an upgrade.
+    /// How its standbys notice that the Lease is free. Where they poll, the last step of an upgrade evicts one of them: a pod that starts looks at the Lease at once.
     #[serde(default)]
     pub standbys: Standbys,
 }

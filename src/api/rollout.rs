@@ -266,5 +266,7 @@ pub enum WavePhase {
     Pending,
     Running,
     Soaking,
+    /// Under way when the run was halted; its soak stands still.
+    Halted,
     Done,
 }

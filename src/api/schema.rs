@@ -9,6 +9,12 @@ const MAX_LENGTH: i64 = 1024;
 const MAX_ITEMS: i64 = 256;
 const MAX_PROPERTIES: i64 = 64;
 
+/// RFC 1123, as the API server takes it for namespaces; with a length of 1 to 63.
+pub(super) const DNS_LABEL: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// Close to semver 2.0.0; empty identifiers after `-` and `+` are left to the parser.
+pub(super) const SEMVER: &str =
+    r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$";
+
 pub(super) fn any_object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }

@@ -31,6 +31,9 @@ pub struct TenantStatus {
     /// A failure of the granted revision: stays until the tenant is proven or granted something else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// How long `mode: Paused` has kept the granted revision from coming up: this does not count towards its deadline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<PausedTime>,
     /// Revisions that failed here and are not granted again until a person clears them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -101,9 +104,9 @@ pub struct Grant {
     /// The tenant was already broken when this was granted: a failure is not charged to the rollout.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub broken_before: bool,
-    /// Transitions of the tenant operator's Lease before the change, to count handovers by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transitions: Option<i32>,
+    /// The tenant's own parameters changed after this was granted: what comes of that is not charged to the rollout.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub edited: bool,
 }
 
 /// A version that is proven to run.
@@ -133,6 +136,17 @@ pub struct Failure {
     pub message: String,
     /// When it was seen.
     pub at: Time,
+}
+
+/// Time for which a tenant was paused on its way to the granted revision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PausedTime {
+    /// Since when it is paused; absent while it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// Milliseconds of the pauses before, on Leasehold's own clock.
+    #[serde(default)]
+    pub milliseconds: i64,
 }
 
 /// A revision that is not granted again by itself.
@@ -173,10 +187,10 @@ pub struct Upgrade {
     pub to: String,
     /// When it was proven.
     pub at: Time,
-    /// Milliseconds during which nobody held the tenant operator's Lease, on Leasehold's own clock; absent when it was not watched throughout.
+    /// Milliseconds during which nobody led the tenant's operator: nobody held its Lease, or its holder let it run out. On Leasehold's own clock; absent when the Lease was not watched throughout, or no pod was replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaderless_milliseconds: Option<i64>,
-    /// How often leadership changed hands.
+    /// How often leadership changed hands; absent like the milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handovers: Option<i32>,
 }

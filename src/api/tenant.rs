@@ -6,7 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Span, Time, status::TenantStatus};
+use super::{
+    Span, Time,
+    schema::{DNS_LABEL, SEMVER},
+    status::TenantStatus,
+};
 
 /// One customer: which operator, which version, how big, and how careful.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -38,17 +42,14 @@ use super::{Span, Time, status::TenantStatus};
 #[x_kube(validation = Rule::new("has(self.__namespace__) == has(oldSelf.__namespace__) && (!has(self.__namespace__) || self.__namespace__ == oldSelf.__namespace__)").message("namespace is immutable: onboard a new Tenant instead").field_path(".namespace"))]
 pub struct TenantSpec {
     /// Name of the operator, as in `OperatorRelease.spec.operator`. Immutable.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
     pub operator: String,
     /// The version wanted, as semver; an OperatorRelease of this operator must have it. Changing it on many tenants at once starts one staged rollout.
-    #[schemars(
-        length(min = 5, max = 64),
-        regex(pattern = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$")
-    )]
+    #[schemars(length(min = 5, max = 64), regex(pattern = SEMVER))]
     pub version: String,
     /// The tenant's namespace; `tenant-<name>` when absent. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
     pub namespace: Option<String>,
     /// Name of the RolloutPolicy by which this tenant's version moves.
     #[serde(default = "default_policy")]

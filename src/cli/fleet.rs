@@ -1,12 +1,12 @@
 //! World and Plan → what `status` shows of a fleet: one row a tenant, all of it from the tenant's one report. Pure.
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
     rollouts::RolloutView,
+    summary::Summary,
     table::{Cell, Paint, Table, Tone, age, one_line},
+    upgrades::Upgrades,
 };
 use crate::{
     api::{Leader, Tenant, TenantStatus},
@@ -68,20 +68,6 @@ pub enum State {
     Blocked,
 }
 
-/// The fleet in numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Summary {
-    pub tenants: usize,
-    pub done: usize,
-    pub moving: usize,
-    pub waiting: usize,
-    pub blocked: usize,
-    /// How many wait for what.
-    pub waits: BTreeMap<String, usize>,
-    pub rollouts: usize,
-}
-
 impl FleetView {
     /// The fleet as the planner sees it, after a plan of this World.
     #[must_use]
@@ -120,7 +106,9 @@ impl FleetView {
             format!("{kind} {name} cannot be read and is left alone until it is corrected: {}", found.error)
         });
         let problems = undecodable.chain(releases).collect();
-        Self { summary: Summary::new(&tenants, rollouts.len()), rollouts, tenants, problems }
+        let upgrades = Upgrades::of(world.tenants.values().filter_map(|seen| seen.tenant.as_deref()));
+        let summary = Summary { upgrades, ..Summary::new(&tenants, rollouts.len()) };
+        Self { summary, rollouts, tenants, problems }
     }
 
     /// What stands above the tenants.
@@ -150,6 +138,7 @@ impl FleetView {
     #[must_use]
     pub fn foot(&self, paint: Paint) -> Vec<String> {
         let mut lines = vec![paint.dress(Tone::Strong, &self.summary.to_string())];
+        lines.extend(self.summary.upgrades.iter().map(ToString::to_string));
         lines.extend(self.problems.iter().map(|problem| paint.dress(Tone::Bad, &one_line(problem))));
         lines
     }
@@ -178,7 +167,8 @@ impl TenantRow {
             Verdict::Waiting(_) => State::Waiting,
             Verdict::Blocked(_) => State::Blocked,
         };
-        let row = Self::new(name, tenant, &next.status, state, next.report.word(), note.clone());
+        let status = next.status(tenant).cloned().unwrap_or_default();
+        let row = Self::new(name, tenant, &status, state, next.report.word(), note.clone());
         Self { since: wait.and_then(|w| w.since), until: wait.and_then(|w| w.until), ..row }
     }
 
@@ -254,43 +244,5 @@ impl TenantRow {
             cells.push(Cell::new(why));
         }
         cells
-    }
-}
-
-impl Summary {
-    fn new(tenants: &[TenantRow], rollouts: usize) -> Self {
-        let mut summary = Self { tenants: tenants.len(), rollouts, ..Self::default() };
-        for tenant in tenants {
-            let count = match tenant.state {
-                State::Done => &mut summary.done,
-                State::Moving => &mut summary.moving,
-                State::Waiting => &mut summary.waiting,
-                State::Blocked => &mut summary.blocked,
-            };
-            *count += 1;
-            if tenant.state == State::Waiting {
-                *summary.waits.entry(tenant.reason.clone()).or_default() += 1;
-            }
-        }
-        summary
-    }
-}
-
-impl std::fmt::Display for Summary {
-    /// `12 tenants: 8 running, 1 moving, 3 waiting (PriorWave 3); 1 rollout under way`
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.tenants == 0 {
-            return f
-                .write_str("no tenants yet: kubectl apply a Tenant (kubectl explain tenant.spec shows its fields)");
-        }
-        let many = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-        let waits: Vec<String> = self.waits.iter().map(|(on, n)| format!("{on} {n}")).collect();
-        let waiting = format!("waiting ({})", waits.join(", "));
-        let counts =
-            [(self.done, "running"), (self.moving, "moving"), (self.waiting, &waiting), (self.blocked, "stalled")];
-        let counts: Vec<String> =
-            counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-        write!(f, "{}: {}", many(self.tenants, "tenant"), counts.join(", "))?;
-        if self.rollouts > 0 { write!(f, "; {} under way", many(self.rollouts, "rollout")) } else { Ok(()) }
     }
 }

@@ -12,8 +12,10 @@ pub mod rollouts;
 pub mod screen;
 pub mod status;
 mod steps;
+pub mod summary;
 pub mod table;
 pub mod tenant;
+pub mod upgrades;
 
 use std::process::ExitCode;
 

@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use super::{
     connect::Connection,
-    fleet::{FleetView, State, Summary, TenantRow},
+    fleet::{FleetView, State, TenantRow},
     live::Live,
     output,
     rollouts::RolloutView,
     steps,
+    summary::Summary,
     table::{Cell, Paint, Table, Tone, one_line, short},
 };
 use crate::{

@@ -122,6 +122,7 @@ impl WaveView {
         let phase = match self.phase {
             WavePhase::Done => Tone::Good,
             WavePhase::Running | WavePhase::Soaking => Tone::Busy,
+            WavePhase::Halted => Tone::Bad,
             WavePhase::Pending => Tone::Plain,
         };
         let soak = match self.soak_ends {

@@ -22,9 +22,9 @@ pub fn describe(step: &Step, tenant: &Tenant) -> Option<String> {
             }
         }
         Step::Apply(stages) => applying(&stages.iter().flatten().collect::<Vec<_>>()),
-        Step::Mark { pod, cost: Some(cost), .. } if cost.starts_with('-') => format!("have Pod/{pod} go first"),
         Step::Mark { pod, cost: Some(_), .. } => format!("have Pod/{pod} go last"),
         Step::Mark { pod, cost: None, .. } => format!("take the mark off Pod/{pod}"),
+        Step::Evict { pod, .. } => format!("start a standby anew, to take the free Lease: evict Pod/{pod}"),
         Step::Finalize(kinds) => {
             let kinds: Vec<&str> = kinds.iter().map(|kind| kind.kind.as_str()).collect();
             format!("ask the custom resources to go while their operator runs: {}", kinds.join(", "))

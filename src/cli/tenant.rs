@@ -47,7 +47,7 @@ impl TenantView {
         let tenant = seen.tenant.as_deref()?;
         let next = planner.and_then(|planner| planner.next(name));
         let row = next.map_or_else(|| TenantRow::recorded(name, tenant), |next| TenantRow::planned(name, tenant, next));
-        let status = next.map(|next| next.status.clone()).or_else(|| tenant.status.clone()).unwrap_or_default();
+        let status = next.map_or(tenant.status.as_ref(), |next| next.status(tenant)).cloned().unwrap_or_default();
         let entries = status.inventory.iter().flat_map(|inventory| &inventory.entries);
         let keys = entries.filter_map(|entry| ObjectKey::parse(entry));
         let object = |key: ObjectKey| ObjectView { state: object_state(&key, seen, next.is_some()), key };

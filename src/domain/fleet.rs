@@ -62,6 +62,21 @@ pub struct Granted {
     pub wave: Option<String>,
     pub at: Timestamp,
     pub broken_before: bool,
+    pub own_edit: OwnEdit,
+    /// Milliseconds since `at` for which the tenant was paused: they do not count towards its deadline.
+    pub paused: i64,
+}
+
+/// Whether the tenant's own parameters changed since the grant and are not proven yet: what comes of that is not for a
+/// rollout to answer for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OwnEdit {
+    #[default]
+    No,
+    /// Before the granted version was proven: whose failure comes now cannot be told.
+    OnTheWay,
+    /// After it was proven: nothing that comes now says anything about the granted version.
+    AfterProof,
 }
 
 /// How a tenant's granted revision does.
@@ -88,6 +103,15 @@ pub enum Standing {
 }
 
 impl Member {
+    /// Whether some rollout's grant to this tenant is not yet proven.
+    #[must_use]
+    pub fn in_flight(&self) -> bool {
+        let by_rollout = |granted: &Granted| granted.rollout.is_some() && granted.own_edit != OwnEdit::AfterProof;
+        self.health == Health::Moving
+            && self.standing != Standing::Deleting
+            && self.granted.as_ref().is_some_and(by_rollout)
+    }
+
     /// Whether the tenant asks for something else than it was granted.
     #[must_use]
     pub fn wants_to_move(&self) -> bool {

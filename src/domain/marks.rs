@@ -17,6 +17,8 @@ pub const POD_REVISION: &str = "leasehold.dev/pod-revision";
 pub const DRIFT: &str = "leasehold.dev/drift";
 /// On a Tenant: comma-separated inventory entries of precious objects that may be pruned.
 pub const CONFIRM_PRUNE: &str = "leasehold.dev/confirm-prune";
+/// On a Tenant: the version that it runs, said by a person, when its status is lost and no workload says so any more.
+pub const RUNS: &str = "leasehold.dev/runs";
 /// Finalizer of a Tenant: its stack is removed before it goes.
 pub const FINALIZER: &str = "leasehold.dev/offboard";
 /// The field's standard label for the tool that manages an object, and our value of it.
@@ -24,8 +26,11 @@ pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "leasehold
 /// The ReplicaSet controller removes pods of lower cost first.
 pub const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
+/// What the names of our field managers begin with.
+pub const MANAGER: &str = "leasehold/";
+
 /// The field manager of one tenant's objects: ownership mirrors the tenant boundary.
 #[must_use]
 pub fn field_manager(namespace: &str) -> String {
-    format!("leasehold/{namespace}")
+    format!("{MANAGER}{namespace}")
 }

@@ -1,5 +1,8 @@
 //! Observed objects, reduced to what decisions need.
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -72,7 +75,10 @@ pub struct Seen {
     /// The grant that a workload was rendered from, as JSON.
     pub grant: Option<String>,
     /// The object as JSON, without status, managed fields and what the API server numbers.
+    /// Empty where `as_applied` says enough.
     pub content: Box<str>,
+    /// Every field that we own is as `digest` says: nobody changed anything.
+    pub as_applied: bool,
     pub workload: Option<WorkloadSeen>,
 }
 
@@ -99,7 +105,7 @@ impl WorkloadSeen {
 }
 
 /// A pod of a tenant's operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodSeen {
     pub uid: String,
     pub resource_version: String,
@@ -114,6 +120,7 @@ pub struct PodSeen {
     /// Reason and message of a container that waits.
     pub waiting: Option<(String, String)>,
     pub deletion_cost: Option<String>,
+    pub created: Option<Timestamp>,
 }
 
 /// A tenant operator's Lease while it is sampled.
@@ -126,10 +133,16 @@ pub struct LeaseSeen {
     pub transitions: i32,
     pub acquired: Option<Timestamp>,
     pub renewed: Option<Timestamp>,
-    /// Since when nobody holds it, on our own clock.
-    pub free_since: Option<Timestamp>,
-    /// Milliseconds without a holder since sampling began, on our own clock.
+    /// Milliseconds during which nobody led, from the first look to the last takeover, on our own monotonic clock. A holder that
+    /// let it run out counts as gone since its last renewal.
     pub leaderless_milliseconds: i64,
+    /// How often another process became the holder since the first look.
+    pub handovers: i32,
+    /// UIDs of the pods that were there at the first look.
+    pub pods_before: BTreeSet<String>,
+    /// UIDs of the pods that were there when it was seen free, without one that was evicted since; empty while somebody
+    /// holds it.
+    pub pods_when_freed: BTreeSet<String>,
 }
 
 impl LeaseSeen {

@@ -93,6 +93,8 @@ pub enum Reason {
     Rejected,
     NewerEpoch,
     Unmatched,
+    /// The status is lost, and nothing says what the tenant runs.
+    GrantLost,
 }
 
 macro_rules! words {

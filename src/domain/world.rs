@@ -26,8 +26,8 @@ pub struct World {
     pub apis: Apis,
     /// Objects of our own kinds that could not be decoded, by plural and name.
     pub undecodable: BTreeMap<(String, String), Undecodable>,
-    /// The last failed writes to objects that belong to no tenant, by name: rollouts, releases, CRDs.
-    pub faults: BTreeMap<String, Fault>,
+    /// The last failed writes to objects that belong to no tenant, by kind and name.
+    pub faults: BTreeMap<(Whose, String), Fault>,
     /// Counts changes to anything that all tenants depend on: releases, policies, CRDs, APIs.
     pub shared_version: u64,
 }
@@ -134,6 +134,14 @@ impl Fault {
     pub fn is_of_tenant(&self) -> bool {
         self.object.starts_with("Tenant/")
     }
+}
+
+/// What a failed write was about, where it was about no tenant. A rollout and a release may be of one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whose {
+    Rollout,
+    /// A release, or a CRD that it brings.
+    Release,
 }
 
 /// What kind of failure a write met.

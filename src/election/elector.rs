@@ -7,6 +7,7 @@ use tokio::sync::watch::{self, Receiver, Sender};
 use super::{
     config::{ElectorConfig, InvalidConfig},
     core::{Outcome, Reason},
+    heartbeat::Heartbeat,
     lease_api,
     shell::Shell,
     term::Term,
@@ -52,6 +53,7 @@ pub enum StartError {
 pub struct Elector {
     stop: Sender<bool>,
     leadership: Receiver<Leadership>,
+    heartbeat: Heartbeat,
 }
 
 impl Elector {
@@ -71,9 +73,10 @@ impl Elector {
         let (stop, stopped) = watch::channel(false);
         let standby = Leadership::Standby { holder: None, transitions: 0, trouble: None };
         let (publish, leadership) = watch::channel(standby);
-        let shell = Shell::new(client, config, watchdog, publish, stopped);
+        let heartbeat = Heartbeat::new();
+        let shell = Shell::new(client, config, watchdog, publish, stopped, heartbeat.clone());
         tokio::spawn(shell.run());
-        Ok(Self { stop, leadership })
+        Ok(Self { stop, leadership, heartbeat })
     }
 
     /// Resolves when this candidate has won. Safe to drop and call again.
@@ -93,6 +96,12 @@ impl Elector {
     #[must_use]
     pub fn subscribe(&self) -> Receiver<Leadership> {
         self.leadership.clone()
+    }
+
+    /// For a health check: whether this candidate still looks at its Lease.
+    #[must_use]
+    pub fn heartbeat(&self) -> Heartbeat {
+        self.heartbeat.clone()
     }
 
     /// Cancels the term, waits for the writes in flight, gives the Lease back. Bounded by the drain timeout and by

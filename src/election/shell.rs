@@ -16,6 +16,7 @@ use super::{
     core::{Action, Answer, Event, Outcome, Phase, Reason, Request, RequestId, Setup, State, step},
     elector::Leadership,
     events::Events,
+    heartbeat::Heartbeat,
     lease_api::{LeaseApi, Reply},
     record::Lease,
     term::{Epoch, Overseen, Tenure},
@@ -24,6 +25,8 @@ use super::{
 
 /// Timers stand still while the machine sleeps: look at the clock at least this often.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
+/// A standby has no deadline of its own while it waits for an answer; its sign of life must not wait with it.
+const LONGEST_STANDBY_NAP: Duration = Duration::from_secs(10);
 /// So many changes in a row that the watch has not shown, and it is taken for dead.
 const MOST_UNSEEN: u32 = 3;
 
@@ -38,6 +41,7 @@ pub(super) struct Shell {
     watchdog: mpsc::Sender<Overseen>,
     publish: Sender<Leadership>,
     stopped: Receiver<bool>,
+    heartbeat: Heartbeat,
     stopping: bool,
     flight: Option<Flight>,
     tenure: Option<Tenure>,
@@ -60,6 +64,7 @@ impl Shell {
         watchdog: mpsc::Sender<Overseen>,
         publish: Sender<Leadership>,
         stopped: Receiver<bool>,
+        heartbeat: Heartbeat,
     ) -> Self {
         let setup = Setup {
             identity: config.identity.clone(),
@@ -82,6 +87,7 @@ impl Shell {
             watchdog,
             publish,
             stopped,
+            heartbeat,
             stopping: false,
             flight: None,
             tenure: None,
@@ -117,6 +123,7 @@ impl Shell {
             return Event::Tick;
         }
         let nap = self.nap();
+        self.heartbeat.next(BootInstant::now() + nap);
         let Self { stopped, stopping, flight, drain, watch, .. } = self;
         let finished = tokio::select! {
             // Any event makes the core look at the clock, so none of these can starve a deadline.
@@ -140,7 +147,7 @@ impl Shell {
     /// Until the core's next deadline. While leading not long enough to sleep through the end of a suspend.
     fn nap(&self) -> Duration {
         let left = self.state.next_wake().map_or(Duration::MAX, |at| BootInstant::now().until(at));
-        let longest = if self.tenure.is_some() { LONGEST_NAP } else { Duration::from_hours(1) };
+        let longest = if self.tenure.is_some() { LONGEST_NAP } else { LONGEST_STANDBY_NAP };
         left.min(longest)
     }
 

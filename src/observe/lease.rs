@@ -1,17 +1,20 @@
 //! Sampling of tenants' Leases: one watch per tenant, only while its plan asks for it. Leases change all the time, so they
 //! are never watched into the loop at rest.
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
 use futures::StreamExt;
-use jiff::Timestamp;
-use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::{
     Api, Client,
     runtime::{WatchStreamExt, watcher},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::domain::object::LeaseSeen;
+use super::index::Index;
+use crate::domain::{object::LeaseSeen, world::TenantSeen};
 
 /// What a sampled Lease says now.
 #[derive(Debug)]
@@ -76,66 +79,176 @@ fn sample(
         let api: Api<Lease> = Api::namespaced(client, &namespace);
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let mut stream = watcher(api, config).default_backoff().boxed();
-        let mut seen = LeaseSeen::default();
+        let mut record = Record::default();
         while let Some(event) = stream.next().await {
             match event {
                 Ok(watcher::Event::InitApply(lease) | watcher::Event::Apply(lease)) => {
-                    follow(&mut seen, &lease, Timestamp::now());
+                    record.follow(lease.spec.as_ref(), Instant::now());
                 }
-                Ok(watcher::Event::Delete(_)) => free(&mut seen, Timestamp::now()),
-                Ok(watcher::Event::InitDone) => seen.known = true,
+                Ok(watcher::Event::Delete(_)) => record.follow(None, Instant::now()),
+                Ok(watcher::Event::InitDone) => record.seen.known = true,
                 Ok(watcher::Event::Init) => continue,
                 Err(error) => {
                     tracing::debug!(tenant, %error, "sampling the Lease failed; trying again");
                     continue;
                 }
             }
-            if seen.known && out.send(Sample { tenant: tenant.clone(), lease: seen.clone() }).await.is_err() {
+            let lease = record.seen.clone();
+            if lease.known && out.send(Sample { tenant: tenant.clone(), lease }).await.is_err() {
                 return;
             }
         }
     })
 }
 
-/// Takes a new state of the Lease in, and counts the time without a holder on our own clock.
-fn follow(seen: &mut LeaseSeen, lease: &Lease, now: Timestamp) {
-    let Some(spec) = &lease.spec else { return free(seen, now) };
-    let holder = spec.holder_identity.clone().unwrap_or_default();
-    if holder.is_empty() {
-        free(seen, now);
-    } else if let Some(since) = seen.free_since.take() {
-        seen.leaderless_milliseconds += (now.as_millisecond() - since.as_millisecond()).max(0);
-    }
-    seen.holder = holder;
-    seen.transitions = spec.lease_transitions.unwrap_or_default();
-    seen.acquired = spec.acquire_time.as_ref().map(|t| t.0);
-    seen.renewed = spec.renew_time.as_ref().map(|t| t.0);
+/// A Lease as it is followed: every change of it, at the moment at which it was seen on our own monotonic clock.
+#[derive(Default)]
+struct Record {
+    seen: LeaseSeen,
+    /// Who held it last, whether or not somebody holds it now.
+    last: String,
+    /// Since when nobody leads: the release; while it is held, the last renewal, for a holder that never released it did
+    /// not lead after that, as far as anybody can tell.
+    since: Option<Instant>,
+    leaderless: Duration,
 }
 
-fn free(seen: &mut LeaseSeen, now: Timestamp) {
-    seen.holder = String::new();
-    seen.free_since.get_or_insert(now);
+impl Record {
+    /// Takes a new state of the Lease in; `None` when it is gone.
+    fn follow(&mut self, spec: Option<&LeaseSpec>, now: Instant) {
+        let seen = &mut self.seen;
+        let holder = spec.and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
+        if holder.is_empty() {
+            if !seen.holder.is_empty() || self.since.is_none() {
+                self.since = Some(now);
+            }
+        } else {
+            if holder != seen.holder
+                && let Some(since) = self.since
+            {
+                self.leaderless += now.duration_since(since);
+                seen.leaderless_milliseconds = i64::try_from(self.leaderless.as_millis()).unwrap_or(i64::MAX);
+            }
+            if holder != self.last {
+                seen.handovers += i32::from(!self.last.is_empty());
+                holder.clone_into(&mut self.last);
+            }
+            self.since = Some(now);
+        }
+        holder.clone_into(&mut seen.holder);
+        let Some(spec) = spec else { return };
+        seen.transitions = spec.lease_transitions.unwrap_or_default();
+        seen.acquired = spec.acquire_time.as_ref().map(|t| t.0);
+        seen.renewed = spec.renew_time.as_ref().map(|t| t.0);
+    }
+}
+
+impl Index {
+    /// Notes what a sampled Lease says; `None` when it is not sampled any more.
+    pub fn lease(&mut self, tenant: &str, lease: Option<LeaseSeen>) {
+        let Some(seen) = self.world.tenants.get_mut(tenant) else { return };
+        seen.lease = lease.map(|lease| beside(lease, seen));
+        seen.version += 1;
+    }
+
+    /// Notes that a standby was evicted: before the watch says so, it does not sleep beside a free Lease any more.
+    pub fn evicted(&mut self, tenant: &str, uid: &str) {
+        if let Some(lease) = self.world.tenants.get_mut(tenant).and_then(|seen| seen.lease.as_mut()) {
+            lease.pods_when_freed.remove(uid);
+        }
+    }
+}
+
+/// The sample with the pods that it came upon: those that were there before the first look, and before the Lease was free.
+fn beside(mut lease: LeaseSeen, seen: &TenantSeen) -> LeaseSeen {
+    let now = || seen.pods.values().map(|pod| pod.uid.clone()).collect();
+    let before = seen.lease.as_ref();
+    lease.pods_before = before.map_or_else(now, |before| before.pods_before.clone());
+    lease.pods_when_freed = match before.filter(|before| before.holder.is_empty()) {
+        _ if !lease.holder.is_empty() => BTreeSet::new(),
+        Some(before) => before.pods_when_freed.clone(),
+        None => now(),
+    };
+    lease
 }
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::coordination::v1::LeaseSpec;
-
     use super::*;
+    use crate::domain::object::PodSeen;
+
+    /// What is left of a record when its Lease was seen with these holders at these milliseconds; `-`: it was gone.
+    fn followed(changes: &[(&str, u64)]) -> LeaseSeen {
+        let (mut record, begin) = (Record::default(), Instant::now());
+        for (holder, at) in changes {
+            let spec = LeaseSpec { holder_identity: Some((*holder).into()), ..LeaseSpec::default() };
+            record.follow(Some(&spec).filter(|_| *holder != "-"), begin + Duration::from_millis(*at));
+        }
+        record.seen
+    }
+
+    fn measured(changes: &[(&str, u64)]) -> (i64, i32) {
+        let seen = followed(changes);
+        (seen.leaderless_milliseconds, seen.handovers)
+    }
 
     #[test]
     fn the_time_without_a_holder_is_added_up() {
-        let lease = |holder: &str| Lease {
-            spec: Some(LeaseSpec { holder_identity: Some(holder.into()), ..LeaseSpec::default() }),
-            ..Lease::default()
+        let seen = followed(&[("a_1", 0), ("", 1000), ("b_2", 1400), ("-", 2000), ("c_3", 2100)]);
+        assert_eq!((seen.leaderless_milliseconds, seen.handovers, seen.holder_pod()), (500, 2, Some("c")));
+    }
+
+    #[test]
+    fn what_was_before_the_first_look_is_not_counted() {
+        assert_eq!(measured(&[("", 0), ("a_1", 300), ("a_1", 900)]), (300, 0));
+        assert_eq!(measured(&[("-", 0), ("a_1", 300)]), (300, 0));
+    }
+
+    #[test]
+    fn a_holder_that_comes_back_changes_no_hands() {
+        assert_eq!(measured(&[("a_1", 0), ("", 100), ("", 150), ("a_1", 200)]), (100, 0));
+    }
+
+    #[test]
+    fn who_let_it_run_out_did_not_lead_after_its_last_renewal() {
+        assert_eq!(measured(&[("a_1", 0), ("a_1", 2000), ("b_2", 17_000)]), (15_000, 1));
+    }
+
+    #[test]
+    fn a_lease_that_is_free_now_has_not_cost_anything_yet() {
+        assert_eq!(measured(&[("a_1", 0), ("", 100)]), (0, 0));
+    }
+
+    #[test]
+    fn a_sample_remembers_which_pods_it_came_upon() {
+        let pod = |uid: &str| PodSeen { uid: uid.into(), ..PodSeen::default() };
+        let held = |holder: &str| LeaseSeen { known: true, holder: holder.into(), ..LeaseSeen::default() };
+        let mut seen = TenantSeen::default();
+        let mut look = |holder: &str, pods: &[&str]| {
+            seen.pods = pods.iter().map(|uid| ((*uid).to_owned(), pod(uid))).collect();
+            let lease = beside(held(holder), &seen);
+            let uids = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(" ");
+            let found = (uids(&lease.pods_before), uids(&lease.pods_when_freed));
+            seen.lease = Some(lease);
+            found
         };
-        let at = |ms| Timestamp::from_millisecond(ms).unwrap();
-        let mut seen = LeaseSeen::default();
-        follow(&mut seen, &lease("a_1"), at(0));
-        follow(&mut seen, &lease(""), at(1000));
-        follow(&mut seen, &lease("b_2"), at(1400));
-        free(&mut seen, at(2000));
-        follow(&mut seen, &lease("c_3"), at(2100));
-        assert_eq!((seen.leaderless_milliseconds, seen.holder_pod()), (500, Some("c")));
+        assert_eq!(look("a_1", &["a", "b"]), ("a b".into(), String::new()));
+        assert_eq!(look("", &["b", "c"]), ("a b".into(), "b c".into()));
+        assert_eq!(look("", &["b", "c", "d"]), ("a b".into(), "b c".into()), "who came later is awake");
+        assert_eq!(look("d_1", &["b", "c", "d"]), ("a b".into(), String::new()));
+    }
+
+    #[test]
+    fn an_evicted_standby_is_awake_before_the_watch_says_that_it_goes() {
+        let pods = ["a", "b"].map(|uid| (uid.to_owned(), PodSeen { uid: uid.into(), ..PodSeen::default() }));
+        let mut index = Index::default();
+        index.tenant("acme").pods = pods.into();
+        let free = || Some(LeaseSeen { known: true, ..LeaseSeen::default() });
+        index.lease("acme", free());
+        index.evicted("acme", "b");
+        index.lease("acme", free());
+        let lease = index.world().tenants["acme"].lease.clone().unwrap();
+        assert_eq!(lease.pods_when_freed, ["a".to_owned()].into());
+        assert_eq!(lease.pods_before.len(), 2);
     }
 }

@@ -1,6 +1,7 @@
 //! Watches in, [`World`](crate::domain::world::World) out. Reads only: nothing here writes, and nothing here decides.
 mod allowance;
 mod apis;
+mod as_applied;
 mod index;
 mod lease;
 mod note;

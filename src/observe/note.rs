@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use super::index::Index;
 use crate::domain::{
-    object::{LeaseSeen, ObjectKey},
-    world::{Customs, Fault, Lookup, Repairs},
+    object::ObjectKey,
+    world::{Customs, Fault, Lookup, Repairs, Whose},
 };
 
 impl Index {
@@ -21,21 +21,15 @@ impl Index {
     }
 
     /// Notes how the last write for anything else ended.
-    pub fn other_fault(&mut self, name: &str, fault: Option<Fault>) {
+    pub fn other_fault(&mut self, whose: Whose, name: &str, fault: Option<Fault>) {
+        let key = (whose, name.to_owned());
         match fault {
-            Some(fault) => drop(self.world.faults.insert(name.to_owned(), fault)),
-            None if self.world.faults.remove(name).is_none() => return,
+            Some(fault) => drop(self.world.faults.insert(key, fault)),
+            None if self.world.faults.remove(&key).is_none() => return,
             None => {}
         }
-        self.world.shared_version += 1;
-    }
-
-    /// Notes what a sampled Lease says; `None` when it is not sampled any more.
-    pub fn lease(&mut self, tenant: &str, lease: Option<LeaseSeen>) {
-        if let Some(seen) = self.world.tenants.get_mut(tenant) {
-            seen.lease = lease;
-            seen.version += 1;
-        }
+        // A release whose CRD cannot be made is not ready; what becomes of a Rollout's write is nobody else's business.
+        self.world.shared_version += u64::from(whose == Whose::Release);
     }
 
     /// Notes which custom resources were left when they were asked to go.

@@ -2,6 +2,7 @@
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::Value;
 
+use super::as_applied::is_as_applied;
 use crate::domain::{
     epoch::Epoch,
     kinds::StackKind,
@@ -30,6 +31,7 @@ fn short(message: &str) -> String {
 pub fn object(kind: &StackKind, raw: &DynamicObject) -> Option<(ObjectKey, Seen)> {
     let tenant = raw.labels().get(marks::TENANT)?.clone();
     let mark = |key: &str| mark(raw, key);
+    let as_applied = is_as_applied(kind, raw);
     let key = ObjectKey {
         namespace: raw.namespace().unwrap_or_default(),
         name: raw.name_any(),
@@ -47,7 +49,8 @@ pub fn object(kind: &StackKind, raw: &DynamicObject) -> Option<(ObjectKey, Seen)
         finalizers: raw.finalizers().iter().take(FINALIZERS).map(|name| short(name)).collect(),
         remaining: remaining(&raw.data),
         grant: mark(marks::GRANT),
-        content: if mark(marks::DIGEST).is_some() { content(kind, raw) } else { Box::default() },
+        content: if mark(marks::DIGEST).is_some() && !as_applied { content(kind, raw) } else { Box::default() },
+        as_applied,
         workload: kind.is_workload().then(|| workload(raw)),
     };
     Some((key, seen))
@@ -132,6 +135,7 @@ pub fn pod(raw: &DynamicObject) -> Option<(String, PodSeen)> {
         restarts: containers().map(|c| number(c, "/restartCount")).max().unwrap_or_default(),
         waiting,
         deletion_cost: mark(marks::DELETION_COST),
+        created: raw.metadata.creation_timestamp.as_ref().map(|at| at.0),
     };
     Some((raw.name_any(), pod))
 }

@@ -120,8 +120,10 @@ async fn follow(client: Client, source: Source, changes: mpsc::Sender<Change>, l
     while let Some(event) = stream.next().await {
         let step = match event {
             Ok(watcher::Event::Init) => Step::Begin,
-            Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => Step::Put(Box::new(lean(object))),
-            Ok(watcher::Event::Delete(object)) => Step::Gone(Box::new(lean(object))),
+            Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
+                Step::Put(Box::new(lean(source, object)))
+            }
+            Ok(watcher::Event::Delete(object)) => Step::Gone(Box::new(lean(source, object))),
             Ok(watcher::Event::InitDone) => Step::End,
             Err(error) => {
                 tracing::warn!(source = source.name(), %error, "watch failed; trying again");
@@ -138,7 +140,13 @@ async fn follow(client: Client, source: Source, changes: mpsc::Sender<Change>, l
     }
 }
 
-fn lean(mut object: DynamicObject) -> DynamicObject {
-    object.metadata.managed_fields = None;
+/// Without the fields that others manage: which are ours tells whether anybody changed them.
+fn lean(source: Source, mut object: DynamicObject) -> DynamicObject {
+    match &mut object.metadata.managed_fields {
+        Some(entries) if matches!(source, Source::Stack(_)) => {
+            entries.retain(|entry| entry.manager.as_deref().is_some_and(|name| name.starts_with(marks::MANAGER)));
+        }
+        fields => *fields = None,
+    }
     object
 }

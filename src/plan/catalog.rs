@@ -11,7 +11,11 @@ use super::{
 };
 use crate::{
     api::{OperatorRelease, ReleaseSpec},
-    domain::{digest, fleet::ReleaseFacts, world::World},
+    domain::{
+        digest,
+        fleet::ReleaseFacts,
+        world::{Whose, World},
+    },
 };
 
 /// All releases by operator and version.
@@ -127,7 +131,7 @@ impl Release {
             digest: digest.clone(),
             upgrades_from: requirement("upgradesFrom", spec.upgrades_from.as_deref())?,
             rollback_to: requirement("rollbackTo", spec.rollback_to.as_deref())?,
-            not_ready: not_ready(&crds, world.faults.get(name)),
+            not_ready: not_ready(&crds, world.faults.get(&(Whose::Release, name.to_owned()))),
         };
         Ok(Self { name: name.into(), object: object.clone(), version, digest, schema, stack, own_text, crds, facts })
     }

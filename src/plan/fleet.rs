@@ -7,18 +7,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use super::{
-    catalog::Catalog,
+    catalog::{Catalog, Release},
     releases::{self, ReleaseStep},
     rollout::{self, Decisions},
+    shares::Shares,
     tenant::{self, Facts, Memo, Next, Shared, Word},
 };
 use crate::{
-    api::Grant,
+    api::{Grant, Rollout},
     domain::{
         epoch::Epoch,
         fleet::{Fleet, Granted, Health},
         report::Wait,
-        world::{TenantSeen, Undecodable, World},
+        world::{Undecodable, World},
     },
 };
 
@@ -43,8 +44,7 @@ pub struct Planner {
     tenants: BTreeMap<String, Planned>,
     memos: HashMap<String, Memo>,
     fleet: Fleet,
-    claims: BTreeMap<String, String>,
-    surplus: BTreeSet<String>,
+    shares: Shares,
 }
 
 /// What was worked out for one tenant, and from what.
@@ -68,10 +68,12 @@ impl Planner {
         if self.seen_shared != Some(world.shared_version) {
             self.catalog = Catalog::new(world);
             self.seen_shared = Some(world.shared_version);
+            let facts = |(key, release): (&(String, String), &Release)| (key.clone(), release.facts.clone());
+            self.fleet.releases = self.catalog.releases.iter().map(facts).collect();
         }
-        self.share_out(world);
+        self.shares.update(world);
         let due = self.gather(world, epoch, now);
-        self.compose(world, in_doubt);
+        self.compose(world, in_doubt, now);
         let rollouts = self.decide(now);
         self.answer(world, &rollouts, &due, epoch, now);
         let samples =
@@ -120,24 +122,6 @@ impl Planner {
         &self.catalog
     }
 
-    /// Who may have which namespace, and who is beyond the fleet's ceiling. The tenant that has a namespace keeps it;
-    /// among newcomers the older one gets it.
-    fn share_out(&mut self, world: &World) {
-        let mut order: Vec<(&String, &TenantSeen)> = world.tenants.iter().filter(|(_, t)| t.tenant.is_some()).collect();
-        let settled =
-            |t: &TenantSeen| t.tenant.as_ref().and_then(|t| t.status.as_ref()).is_some_and(|s| s.granted.is_some());
-        let born = |t: &TenantSeen| t.tenant.as_ref().and_then(|t| t.metadata.creation_timestamp.as_ref().map(|c| c.0));
-        order.sort_by_key(|(name, t)| (!settled(t), born(t), (*name).clone()));
-        self.claims.clear();
-        for (name, seen) in &order {
-            let Some(tenant) = &seen.tenant else { continue };
-            self.claims.entry(tenant.target_namespace()).or_insert_with(|| (*name).clone());
-        }
-        let ceiling = usize::try_from(world.fleet.max_tenants).unwrap_or(usize::MAX);
-        self.surplus =
-            order.iter().skip(ceiling).filter(|(_, t)| !settled(t)).map(|(name, _)| (*name).clone()).collect();
-    }
-
     /// Works out the facts of every tenant that changed, or whose time has come. Returns those tenants.
     fn gather(&mut self, world: &World, epoch: &Epoch, now: Timestamp) -> BTreeSet<String> {
         let shared = Shared {
@@ -145,16 +129,16 @@ impl Planner {
             fleet: &world.fleet,
             unread: world.fleet_unread.as_deref(),
             apis: world.apis,
-            claims: &self.claims,
-            surplus: &self.surplus,
+            claims: &self.shares.claims,
+            surplus: &self.shares.surplus,
             epoch,
             now,
         };
         let mut due = BTreeSet::new();
         for (name, seen) in &world.tenants {
             let Some(tenant) = &seen.tenant else { continue };
-            let owner = self.claims.get(&tenant.target_namespace()) == Some(name);
-            let basis = (seen.version, world.shared_version, epoch.clone(), owner, self.surplus.contains(name));
+            let (owner, surplus) = self.shares.of(name);
+            let basis = (seen.version, world.shared_version, epoch.clone(), owner, surplus);
             let known = self.tenants.get(name);
             if known.is_some_and(|p| p.basis == basis && p.next.wake.is_none_or(|at| at > now)) {
                 continue;
@@ -174,33 +158,32 @@ impl Planner {
         due
     }
 
-    /// The fleet as the wave engine sees it.
-    fn compose(&mut self, world: &World, in_doubt: &BTreeMap<String, Grant>) {
-        let names: Vec<String> = self.tenants.keys().cloned().collect();
-        for name in names {
-            let (Some(planned), Some(member)) = (self.tenants.get(&name), self.fleet.members.get_mut(&name)) else {
-                continue;
-            };
-            match in_doubt.get(&name) {
+    /// The fleet as the wave engine sees it. What did not change is not copied again: a frozen plan is long.
+    fn compose(&mut self, world: &World, in_doubt: &BTreeMap<String, Grant>, now: Timestamp) {
+        for (name, planned) in &self.tenants {
+            let Some(member) = self.fleet.members.get_mut(name) else { continue };
+            match in_doubt.get(name) {
                 Some(grant) => {
-                    member.granted = Some(Granted {
-                        target: tenant::granted_target(grant),
-                        rollout: grant.rollout.clone(),
-                        wave: grant.wave.clone(),
-                        at: grant.at.0,
-                        broken_before: grant.broken_before,
-                    });
+                    let status = planned.facts.tenant.status.as_ref();
+                    member.granted = Some(Granted { paused: 0, ..tenant::granted(grant, status, None, now) });
                     member.health = Health::Moving;
                 }
                 None if member.granted != planned.facts.member.granted => *member = planned.facts.member.clone(),
                 None => {}
             }
         }
-        self.fleet.policies.clone_from(&world.policies);
-        self.fleet.rollouts.clone_from(&world.rollouts);
+        if self.fleet.policies != world.policies {
+            self.fleet.policies.clone_from(&world.policies);
+        }
+        self.fleet.rollouts.retain(|name, _| world.rollouts.contains_key(name));
+        for (name, rollout) in &world.rollouts {
+            let version = |r: &Rollout| (r.metadata.uid.clone(), r.metadata.resource_version.clone());
+            let known = self.fleet.rollouts.get(name).map(version);
+            if known.is_none_or(|known| known.1.is_none() || known != version(rollout)) {
+                self.fleet.rollouts.insert(name.clone(), rollout.clone());
+            }
+        }
         self.fleet.max_concurrency = world.fleet.max_concurrency;
-        self.fleet.releases =
-            self.catalog.releases.iter().map(|(key, release)| (key.clone(), release.facts.clone())).collect();
     }
 
     /// What comes next for each tenant that changed or that the wave engine has a new word for.
@@ -210,8 +193,8 @@ impl Planner {
             fleet: &world.fleet,
             unread: world.fleet_unread.as_deref(),
             apis: world.apis,
-            claims: &self.claims,
-            surplus: &self.surplus,
+            claims: &self.shares.claims,
+            surplus: &self.shares.surplus,
             epoch,
             now,
         };

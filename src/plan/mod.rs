@@ -8,6 +8,7 @@ mod releases;
 pub mod render;
 pub mod rollout;
 mod shared_crd;
+mod shares;
 pub mod tenant;
 
 pub use self::fleet::{Plan, Planner};

@@ -64,6 +64,12 @@ pub fn of_step(step: &Step, old: Option<&TenantStatus>) -> Vec<Notice> {
             let names: Vec<String> = targets.iter().map(|t| t.key.spoken()).collect();
             vec![Notice::new(false, "Removed", format!("removed {}", names.join(", ")))]
         }
+        Step::Evict { pod, .. } => {
+            let note = format!(
+                "evicted Pod/{pod}: nobody holds the operator's Lease, and a standby that polls looks at it when it starts"
+            );
+            vec![Notice::new(false, "StandbyRestarted", note)]
+        }
         Step::AddFinalizer
         | Step::RemoveFinalizer
         | Step::Mark { .. }

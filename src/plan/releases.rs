@@ -5,7 +5,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use super::catalog::{Catalog, CrdState, Release};
 use crate::{
     api::{Condition, OperatorRelease, ReleaseStatus, Time},
-    domain::world::World,
+    domain::world::{Whose, World},
 };
 
 /// A write that a release needs.
@@ -30,7 +30,8 @@ pub fn steps(catalog: &Catalog, world: &World, now: Timestamp) -> Vec<ReleaseSte
     let mut steps = Vec::new();
     let mut creating = std::collections::BTreeSet::new();
     for release in by_version {
-        let held_back = world.faults.get(&release.name).is_some_and(|fault| fault.retry_at > now);
+        let fault = world.faults.get(&(Whose::Release, release.name.clone()));
+        let held_back = fault.is_some_and(|fault| fault.retry_at > now);
         for crd in release.crds.iter().filter(|crd| crd.state == CrdState::Absent && !held_back) {
             if creating.insert(&crd.name) {
                 steps.push(ReleaseStep::CreateCrd { release: release.name.clone(), crd: crd.definition.clone() });

@@ -1,6 +1,8 @@
 //! The loop: changes in, World updated, plan made, and, while a term is held, its writes sent. One task, no locks.
+mod send;
+
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,24 +13,23 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
     catch_up::catch_up,
+    lanes::Lanes,
     metrics::Metrics,
     retry,
-    tasks::{self, Done, Subject, Tasks},
+    tasks::{Done, Subject, Tasks},
 };
 use crate::{
     act::{self, Found},
     api::Grant,
     election::Term,
     observe::{Change, Index, Sample, Sampler, Source, WentBack},
-    plan::{Plan, Planner, tenant::Next},
+    plan::Planner,
 };
 
 /// How long to gather further changes after the first, before planning: a burst is one plan, and a repair stays fast.
 const GATHER: Duration = Duration::from_millis(3);
 /// The longest the loop sleeps: proof of life for /healthz. Nothing is sent for it.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Steps of tenants under way at once. More only queue up in the API server, where they would hurt others.
-const PARALLEL: usize = 32;
 
 /// What the loop is made of.
 pub struct FleetLoop {
@@ -43,7 +44,9 @@ pub struct FleetLoop {
     pub metrics: Arc<Metrics>,
     pub status: tokio::sync::watch::Sender<Pulse>,
     under_way: JoinSet<Done>,
-    busy: HashSet<Subject>,
+    lanes: Lanes,
+    /// A tenant's step waits for a place.
+    crowded: bool,
     in_doubt: BTreeMap<String, Grant>,
     /// The tenant whose step was started last.
     served: String,
@@ -91,7 +94,8 @@ impl FleetLoop {
             metrics,
             status,
             under_way: JoinSet::new(),
-            busy: HashSet::new(),
+            lanes: Lanes::default(),
+            crowded: false,
             in_doubt: BTreeMap::new(),
             served: String::new(),
             wake: None,
@@ -167,7 +171,9 @@ impl FleetLoop {
     fn pause(&self) -> Duration {
         let until = self.wake.map(|at| at.duration_since(Timestamp::now()));
         let until = until.map(|d| Duration::try_from(d).unwrap_or_default() + Duration::from_millis(1));
-        until.unwrap_or(HEARTBEAT).min(HEARTBEAT)
+        let now = Instant::now();
+        let place = self.lanes.changes(now).filter(|_| self.crowded).map(|at| at.saturating_duration_since(now));
+        [until, place].into_iter().flatten().fold(HEARTBEAT, Duration::min)
     }
 
     async fn gather(&mut self) -> Result<(), WentBack> {
@@ -196,63 +202,12 @@ impl FleetLoop {
         self.act(term, plan);
     }
 
-    fn act(&mut self, term: &Term, plan: Plan) {
-        let now = Timestamp::now();
-        let world = self.index.world();
-        let rested = |name: &str| world.faults.get(name).is_none_or(|fault| fault.retry_at <= now);
-        let mut jobs = Vec::new();
-        for step in plan.releases {
-            if let Some(job) = self.tasks.release(term, world, step).filter(|job| rested(job.subject.name())) {
-                jobs.push(job);
-            }
-        }
-        for job in self.tasks.rollouts(term, world, plan.rollouts) {
-            if rested(job.subject.name()) {
-                jobs.push(job);
-            }
-        }
-        for (name, found) in plan.undecodable {
-            if world.tenants.get(&name).and_then(|seen| seen.fault.as_ref()).is_none_or(|fault| fault.retry_at <= now) {
-                jobs.push(self.tasks.undecodable(term, name, found));
-            }
-        }
-        for (name, next) in self.fair_order() {
-            let Some(step) = &next.step else { continue };
-            if self.busy.len() + jobs.len() >= PARALLEL {
-                break;
-            }
-            if self.busy.contains(&Subject::Tenant(name.clone())) {
-                continue;
-            }
-            jobs.extend(self.tasks.tenant(term, world, name, step));
-        }
-        for job in jobs {
-            let tenants = matches!(job.subject, Subject::Tenant(_));
-            if (tenants && self.busy.len() >= PARALLEL) || !self.busy.insert(job.subject.clone()) {
-                continue;
-            }
-            if let Subject::Tenant(name) = &job.subject {
-                self.served.clone_from(name);
-                if let Some(grant) = &job.grant {
-                    self.in_doubt.insert(name.clone(), grant.clone());
-                }
-            }
-            self.under_way.spawn(tasks::unpanicked(job, self.metrics.clone()));
-        }
-    }
-
-    /// Tenants, beginning after the one that was served last: nobody is always the last of the alphabet.
-    fn fair_order(&self) -> impl Iterator<Item = (&String, &Next)> {
-        let after = self.planner.nexts().filter(|(name, _)| **name > self.served);
-        after.chain(self.planner.nexts().filter(|(name, _)| **name <= self.served))
-    }
-
     /// Takes the end of a write in: what the API server answered, and what failed.
     fn finish(&mut self, done: Result<Done, tokio::task::JoinError>) {
         // Panics were caught in the task, and nobody aborts one.
         let Ok(done) = done else { return };
         let now = Timestamp::now();
-        self.busy.remove(&done.subject);
+        self.lanes.end(&done.subject);
         self.metrics.wrote(&done);
         for (source, object) in &done.answers {
             self.index.answer(*source, object, now);
@@ -273,6 +228,9 @@ impl FleetLoop {
                 if done.repaired {
                     self.index.repaired(name, now);
                 }
+                if let Some(uid) = &done.evicted {
+                    self.index.evicted(name, uid);
+                }
                 match done.found {
                     Some(Found::Customs(left)) => self.index.customs(name, left, now),
                     Some(Found::LookedUp(lookups)) => self.index.looked_up(name, lookups),
@@ -280,13 +238,13 @@ impl FleetLoop {
                 }
             }
             subject => {
-                let name = subject.name().to_owned();
-                let before = world.faults.get(&name).cloned();
+                let (Some(whose), name) = (subject.whose(), subject.name().to_owned()) else { return };
+                let before = world.faults.get(&(whose, name.clone())).cloned();
                 let fault = done.failure.as_ref().map(|failure| retry::fault(failure, before.as_ref(), now));
                 if let Some(fault) = &fault {
                     self.wake = Some(self.wake.map_or(fault.retry_at, |at| at.min(fault.retry_at)));
                 }
-                self.index.other_fault(&name, fault);
+                self.index.other_fault(whose, &name, fault);
             }
         }
     }

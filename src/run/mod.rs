@@ -2,6 +2,7 @@
 mod catch_up;
 mod fleet_loop;
 mod http;
+mod lanes;
 mod metrics;
 mod retry;
 mod tasks;
@@ -10,7 +11,7 @@ pub mod telemetry;
 use std::{
     net::SocketAddr,
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -111,14 +112,18 @@ pub async fn run(options: Options) -> Result<ExitCode, RunError> {
     let (pulse, seen) = watch::channel(Pulse { at: Instant::now(), missing: vec!["everything"] });
     let (listener, bound) = http::listen(options.listen).await.map_err(|e| RunError::Listen(options.listen, e))?;
     tracing::info!(address = %bound, "serving /healthz, /readyz and /metrics");
-    tokio::spawn(http::serve(listener, seen, metrics.clone()));
+    let heartbeat = Arc::new(OnceLock::new());
+    let served = http::Served { pulse: seen, elector: heartbeat.clone(), metrics: metrics.clone() };
+    tokio::spawn(http::serve(listener, served));
 
     let fleet = assemble(&config, &options, &timings, metrics.clone(), pulse).await?;
     let (stop, stopped) = watch::channel(false);
     let (terms, won) = mpsc::channel(1);
     let looping = tokio::spawn(fleet.run(won, stopped));
     let outcome = if options.leader_elect {
-        elected(config, &options, timings, &metrics, terms, looping, stop).await?
+        let elector = compete(config, &options, timings, &metrics).await?;
+        heartbeat.get_or_init(|| elector.heartbeat());
+        elected(&elector, terms, looping, &stop).await?
     } else {
         tracing::warn!("leader election is off: never run two processes like this");
         let _ = terms.send(Term::unfenced()).await;
@@ -143,29 +148,31 @@ async fn until_told_to_stop(mut looping: Looping, stop: &watch::Sender<bool>) ->
     Ok(looping.await.unwrap_or(Ok(()))?)
 }
 
-/// Competes for the Lease; hands the term to the loop; on the way out stops the work first, then releases.
-async fn elected(
-    config: Config,
-    options: &Options,
-    timings: Timings,
-    metrics: &Metrics,
-    terms: mpsc::Sender<Term>,
-    looping: Looping,
-    stop: watch::Sender<bool>,
-) -> Result<ExitCode, RunError> {
+/// Starts to compete for the Lease.
+async fn compete(config: Config, options: &Options, timings: Timings, metrics: &Metrics) -> Result<Elector, RunError> {
     let identity = identity_of(&options.pod_name);
     let mut election = ElectorConfig::new(&options.lease_name, &options.lease_namespace, identity).timings(timings);
     election.metrics = metrics.registry.lock().ok().map(|mut registry| election::Metrics::register(&mut registry));
-    let elector = Elector::start(config, election).await.map_err(|e| RunError::Election(e.to_string()))?;
-    let handed = async {
+    Elector::start(config, election).await.map_err(|e| RunError::Election(e.to_string()))
+}
+
+/// Hands the term to the loop when there is one; on the way out stops the work first, then releases.
+async fn elected(
+    elector: &Elector,
+    terms: mpsc::Sender<Term>,
+    looping: Looping,
+    stop: &watch::Sender<bool>,
+) -> Result<ExitCode, RunError> {
+    let never_led = async {
         if let Ok(term) = elector.lead().await {
             let _ = terms.send(term).await;
+            std::future::pending::<()>().await;
         }
-        std::future::pending::<()>().await;
     };
     tokio::select! {
-        ended = until_told_to_stop(looping, &stop) => ended?,
-        () = handed => {}
+        ended = until_told_to_stop(looping, stop) => ended?,
+        // The elector died while it stood by. Nothing was written; a standby that can never lead must not stay.
+        () = never_led => {}
     }
     match elector.shutdown().await {
         Outcome::Released | Outcome::NotLeading => Ok(ExitCode::SUCCESS),
@@ -197,11 +204,16 @@ async fn assemble(
     index.set_home(&options.lease_namespace);
     let bound = write_bound(timings);
     let tasks = Tasks {
+        bound: bound * WRITES_IN_A_ROW,
         writer: Writer::new(writing.clone(), bound),
         notices: Notices::new(writing.clone(), options.pod_name.clone()),
     };
     Ok(FleetLoop::new(writing, observed, sampled, sources, index, sampler, tasks, metrics, pulse))
 }
+
+/// Writes of one step that follow each other: a stack has five stages, and one more for whatever must be looked up. A step
+/// that lasts longer than each of them may is given up; what it wrote the watch will show, and the next step goes on there.
+const WRITES_IN_A_ROW: u32 = 6;
 
 /// A write sent in the last moment of a term must not land after the Lease may be somebody else's.
 fn write_bound(timings: &Timings) -> Duration {

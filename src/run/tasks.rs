@@ -1,13 +1,13 @@
 //! Planned writes → tasks. Each task is one step of one subject; two steps of one subject never run at once.
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 
 use super::metrics::Metrics;
 use crate::{
     act::{Answers, Failure, Found, Notices, Outcome, Writer},
-    api::{Grant, Rollout, Tenant},
-    domain::world::{FaultKind, Undecodable, World},
+    api::{Grant, Rollout, Tenant, Upgrade},
+    domain::world::{FaultKind, Undecodable, Whose, World},
     election::Term,
     plan::{
         ReleaseStep,
@@ -26,6 +26,16 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// The kind under which its failures are kept; `None` for a tenant, which keeps its own.
+    #[must_use]
+    pub const fn whose(&self) -> Option<Whose> {
+        match self {
+            Self::Tenant(_) => None,
+            Self::Rollout(_) => Some(Whose::Rollout),
+            Self::Release(_) => Some(Whose::Release),
+        }
+    }
+
     #[must_use]
     pub fn name(&self) -> &str {
         let (Self::Tenant(name) | Self::Rollout(name) | Self::Release(name)) = self;
@@ -52,11 +62,24 @@ pub struct Done {
     pub found: Option<Found>,
     /// Fields that somebody had changed were put back.
     pub repaired: bool,
+    /// UID of a pod that was evicted.
+    pub evicted: Option<String>,
+    /// A change of version whose proof was written.
+    pub upgrade: Option<Upgrade>,
 }
 
 impl Done {
-    fn new(subject: Subject, step: &'static str) -> Self {
-        Self { subject, step, answers: Answers::new(), failure: None, found: None, repaired: false }
+    pub(super) fn new(subject: Subject, step: &'static str) -> Self {
+        Self {
+            subject,
+            step,
+            answers: Answers::new(),
+            failure: None,
+            found: None,
+            repaired: false,
+            evicted: None,
+            upgrade: None,
+        }
     }
 
     /// Whether it is known what became of the write.
@@ -69,6 +92,8 @@ impl Done {
 /// Makes tasks.
 #[derive(Clone)]
 pub struct Tasks {
+    /// How long one step of a tenant may take as a whole.
+    pub bound: Duration,
     pub writer: Writer,
     pub notices: Notices,
 }
@@ -87,7 +112,8 @@ impl Tasks {
         let subject = Subject::Tenant(name.to_owned());
         let (tasks, term, step, about) = (self.clone(), term.clone(), step.clone(), subject.clone());
         let work = async move {
-            let Outcome { answers, failure, found } = tasks.writer.step(&term, &tenant, &step).await;
+            let taken = tokio::time::timeout(tasks.bound, tasks.writer.step(&term, &tenant, &step)).await;
+            let Outcome { answers, failure, found } = taken.unwrap_or_else(|_| tasks.too_long(&step));
             log(&tenant, &step, failure.as_ref());
             if failure.is_none() {
                 let mut notices = notice::of_step(&step, tenant.status.as_ref());
@@ -96,10 +122,20 @@ impl Tasks {
                 }
                 tasks.tell(tenant.as_ref(), step.name(), notices);
             }
-            let repaired = step.repairs() && failure.is_none();
-            Done { answers, failure, found, repaired, ..Done::new(about, step.name()) }
+            let succeeded = failure.is_none();
+            let evicted =
+                if let (Step::Evict { uid, .. }, true) = (&step, succeeded) { Some(uid.clone()) } else { None };
+            let upgrade = step.upgrade(tenant.status.as_ref()).filter(|_| succeeded).cloned();
+            let repaired = step.repairs() && succeeded;
+            Done { answers, failure, found, repaired, evicted, upgrade, ..Done::new(about, step.name()) }
         };
         Some(Job { subject, grant, work: Box::pin(work) })
+    }
+
+    /// What was written before the time was up is for the watch to tell.
+    fn too_long(&self, step: &Step) -> Outcome {
+        let why = format!("the step did not end within {:?}; it goes on from what it wrote", self.bound);
+        Outcome { failure: Some(Failure::new(step.name(), FaultKind::Transient, why)), ..Outcome::default() }
     }
 
     /// What the wave engine decided about Rollouts themselves.
@@ -207,15 +243,12 @@ impl Tasks {
 
 /// The job, with a panic in it turned into a failure: it ends that job only, and is tried again like any other.
 pub async fn unpanicked(job: Job, metrics: Arc<Metrics>) -> Done {
-    match AssertUnwindSafe(job.work).catch_unwind().await {
-        Ok(done) => done,
-        Err(_) => {
-            metrics.panics.inc();
-            let failure =
-                Failure::new(job.subject.name(), FaultKind::Transient, "the write panicked: please report this");
-            Done { failure: Some(failure), ..Done::new(job.subject, "panic") }
-        }
+    if let Ok(done) = AssertUnwindSafe(job.work).catch_unwind().await {
+        return done;
     }
+    metrics.panics.inc();
+    let failure = Failure::new(job.subject.name(), FaultKind::Transient, "the write panicked: please report this");
+    Done { failure: Some(failure), ..Done::new(job.subject, "panic") }
 }
 
 fn done(subject: Subject, step: &'static str, result: Result<Answers, Failure>) -> Done {

@@ -21,6 +21,8 @@ pub struct Model {
     pub planner: Planner,
     tenants: BTreeMap<String, Value>,
     rollouts: BTreeMap<String, Value>,
+    /// The stacks' objects, by tenant and kind.
+    objects: BTreeMap<(String, String), Value>,
     version: u64,
 }
 
@@ -33,6 +35,7 @@ impl Model {
             planner: Planner::default(),
             tenants: BTreeMap::new(),
             rollouts: BTreeMap::new(),
+            objects: BTreeMap::new(),
             version: 0,
         };
         model.apply(yaml);
@@ -72,6 +75,30 @@ impl Model {
 
     pub fn plan(&mut self) -> Plan {
         self.planner.plan(self.index.world(), &BTreeMap::new(), &Epoch::default(), self.now)
+    }
+
+    /// A restore or a hand takes the status away; with `and_grant` also what the workload says of its grant.
+    pub fn lose_status(&mut self, name: &str, and_grant: bool) {
+        let mut tenant = self.tenants[name].clone();
+        tenant.as_object_mut().unwrap().remove("status");
+        self.put_tenant(name, tenant);
+        if and_grant {
+            let mut workload = self.objects[&(name.to_owned(), "Deployment".to_owned())].clone();
+            workload["metadata"]["annotations"].as_object_mut().unwrap().remove(marks::GRANT);
+            self.put_object(name, workload);
+        }
+        // A new process: nothing is remembered.
+        self.planner = Planner::default();
+    }
+
+    /// A tenant as it is stored.
+    pub fn tenant(&self, name: &str) -> Tenant {
+        serde_json::from_value(self.tenants[name].clone()).unwrap()
+    }
+
+    /// A Rollout as it is stored.
+    pub fn rollout(&self, name: &str) -> Rollout {
+        serde_json::from_value(self.rollouts[name].clone()).unwrap()
     }
 
     /// Does what is planned, until nothing is left to do without time passing.
@@ -133,17 +160,20 @@ impl Model {
         let kind = object["kind"].as_str().unwrap().to_owned();
         let group = object["apiVersion"].as_str().unwrap().split_once('/').map_or("", |(group, _)| group).to_owned();
         object["metadata"]["uid"] = format!("uid-{tenant}-{kind}").into();
+        self.objects.insert((tenant.to_owned(), kind.clone()), object.clone());
         if kind == "Deployment" {
             self.run(tenant, &mut object);
         }
         self.put(Source::Stack(kinds::find(&group, &kind).unwrap()), object);
     }
 
-    /// Runs a Deployment's pods; those of an image called bad never become ready.
+    /// Runs a Deployment's pods; those of an image called bad, or with less than 2Mi of memory, never become ready.
     fn run(&mut self, tenant: &str, deployment: &mut Value) {
         let template = &deployment["spec"]["template"];
         let wanted = deployment["spec"]["replicas"].as_i64().unwrap();
-        let good = !template["spec"]["containers"][0]["image"].as_str().unwrap().contains("bad");
+        let container = &template["spec"]["containers"][0];
+        let starved = container["resources"]["limits"]["memory"] == "1Mi";
+        let good = !starved && !container["image"].as_str().unwrap().contains("bad");
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {
@@ -161,6 +191,8 @@ impl Model {
             holder: "pod-0_1".into(),
             acquired: Some(self.now),
             renewed: Some(self.now),
+            leaderless_milliseconds: 12,
+            handovers: 1,
             ..LeaseSeen::default()
         };
         self.index.lease(tenant, good.then_some(lease));

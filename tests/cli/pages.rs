@@ -156,6 +156,7 @@ fn a_rollout_whose_canary_soaks() {
     dune   memcached   1.0.0     1.1.0              True    Waiting: Soak   5m30s
 
     4 tenants: 1 running, 3 waiting (Soak 3); 1 rollout under way
+    nobody led for 12 ms (p50), 12 ms (p99), 12 ms (most) in the last upgrade of 1 tenant
     "#);
     assert_snapshot!(plan(&mut model), @r#"
     Rollout memcached-1.1.0-1: memcached to 1.1.0, 1 of 4 proven, Running
@@ -188,7 +189,7 @@ fn a_rollout_that_halted_at_its_canary() {
     assert_snapshot!(page(&mut model, false), @r#"
     Rollout memcached-1.2.0-1: memcached to 1.2.0, 0 of 4 proven, Halted since 65s
       WAVE       PHASE     PROVEN   IN-FLIGHT   FAILED   LEFT-OUT   SOAK
-      canary     Soaking   0/1      0           1        0          1m
+      canary     Halted    0/1      0           1        0          1m
       everyone   Pending   0/3      0           0        0          0s
       halted: wave canary: 1 of 1 tenants failed, 0 tolerated (acme: DeadlineExceeded); fix or `skip` the tenants, or set `additionalFailures`, and it goes on; or set `abort`
 
@@ -219,7 +220,7 @@ fn a_rollout_that_halted_at_its_canary() {
       Reconciling     False    DeadlineExceeded   65s
       UpToDate        False    DeadlineExceeded   3m5s
       Stalled         True     DeadlineExceeded   65s
-      LeaderElected   False    LeaderMissing      3m5s
+      LeaderElected   False    LeaderMissing      65s
 
     Inventory (10):
       OBJECT                                   STATE

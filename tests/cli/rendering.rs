@@ -118,6 +118,20 @@ fn service_monitors_come_where_the_cluster_would_serve_them() {
 }
 
 #[test]
+fn metrics_may_be_scraped_from_the_namespace_that_the_fleet_policy_names() {
+    let scraped_from = |fleet: &str| {
+        let (code, yaml, findings) = render(&[&tenant("acme", ""), RELEASE, fleet], &[]);
+        assert_eq!((code, findings.as_str()), (Some(0), ""));
+        let policy = objects(&yaml).into_iter().find(|object| object["kind"] == "NetworkPolicy").unwrap();
+        policy["spec"]["ingress"][0]["from"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+            .clone()
+    };
+    let fleet = "apiVersion: leasehold.dev/v1alpha1\nkind: FleetPolicy\nmetadata: {name: default}\nspec: {";
+    assert_eq!(scraped_from(&format!("{fleet}}}")), "monitoring");
+    assert_eq!(scraped_from(&format!("{fleet}metricsNamespace: observability}}")), "observability");
+}
+
+#[test]
 fn one_bad_tenant_does_not_hide_the_good_ones() {
     let tenants = tenant("acme", "") + &tenant("bolt", ", namespace: kube-system");
     let (code, yaml, findings) = render(&[&tenants, RELEASE], &[]);

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use super::{kind, object, policy, release, rollout, served, tenant};
 
+/// One character more than the name of a Tenant may have.
+const TOO_LONG: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
 fn changed(mut spec: Value, change: &Value) -> Value {
     for (key, value) in change.as_object().unwrap() {
         spec[key] = value.clone();
@@ -12,85 +15,92 @@ fn changed(mut spec: Value, change: &Value) -> Value {
     spec
 }
 
-/// What is wrong in a new object, and what the refusal must say.
-fn wrong() -> Vec<(&'static str, &'static str, Value, &'static str)> {
-    let timings = |lease: &str, renew: &str, retry: &str| {
+/// What is wrong in a new object of a kind and a name, and what the refusal must say.
+type Wrong = (&'static str, &'static str, Value, &'static str);
+
+fn wrong_tenants() -> Vec<Wrong> {
+    let wrong = |spec: Value, says| ("Tenant", "a", changed(tenant(), &spec), says);
+    let held_twice = json!({"holds": [{"name": "a", "reason": "b"}, {"name": "a", "reason": "c"}]});
+    vec![
+        ("Tenant", TOO_LONG, tenant(), "at most 50"),
+        ("Tenant", "a.b", tenant(), "no dots"),
+        wrong(json!({"version": "1.0"}), "spec.version"),
+        wrong(json!({"version": "v1.0.0"}), "spec.version"),
+        wrong(json!({"version": "01.0.0"}), "spec.version"),
+        wrong(json!({"version": "latest"}), "spec.version"),
+        wrong(json!({"operator": "Mem_cached"}), "spec.operator"),
+        wrong(json!({"namespace": "a.b"}), "spec.namespace"),
+        wrong(json!({"replicas": 0}), "spec.replicas"),
+        wrong(json!({"replicas": 6}), "spec.replicas"),
+        wrong(json!({"mode": "Asleep"}), "spec.mode"),
+        wrong(json!({"deletionPolicy": "Maybe"}), "spec.deletionPolicy"),
+        wrong(json!({"quota": {"hard": {"pods": "lots"}}}), "spec.quota.hard.pods"),
+        wrong(json!({"resources": {"limits": {"cpu": "-1"}}}), "spec.resources.limits.cpu"),
+        wrong(held_twice, "duplicate entries"),
+    ]
+}
+
+fn wrong_timings() -> Vec<Wrong> {
+    let wrong = |lease: &str, renew: &str, retry: &str, says| {
         let timings = json!({"leaseDuration": lease, "renewDeadline": renew, "retryPeriod": retry});
-        changed(tenant(), &json!({"leaderElection": timings}))
-    };
-    let tenant = |change: Value| changed(tenant(), &change);
-    let release = |change: Value| changed(release(), &change);
-    let policy = |change: Value| changed(policy(), &change);
-    let wave = |wave: Value| policy(json!({"waves": [wave]}));
-    let selector = |operator: &str, values: Value| {
-        wave(
-            json!({"name": "a", "selector": {"matchExpressions": [{"key": "ring", "operator": operator, "values": values}]}}),
-        )
+        ("Tenant", "a", changed(tenant(), &json!({"leaderElection": timings})), says)
     };
     let order = "retryPeriod < renewDeadline < leaseDuration";
-    let long = "a".repeat(51);
     vec![
-        ("Tenant", Box::leak(long.into_boxed_str()), tenant(json!({})), "at most 50"),
-        ("Tenant", "a.b", tenant(json!({})), "no dots"),
-        ("Tenant", "a", tenant(json!({"version": "1.0"})), "spec.version"),
-        ("Tenant", "a", tenant(json!({"version": "v1.0.0"})), "spec.version"),
-        ("Tenant", "a", tenant(json!({"version": "01.0.0"})), "spec.version"),
-        ("Tenant", "a", tenant(json!({"version": "latest"})), "spec.version"),
-        ("Tenant", "a", tenant(json!({"operator": "Mem_cached"})), "spec.operator"),
-        ("Tenant", "a", tenant(json!({"namespace": "a.b"})), "spec.namespace"),
-        ("Tenant", "a", tenant(json!({"replicas": 0})), "spec.replicas"),
-        ("Tenant", "a", tenant(json!({"replicas": 6})), "spec.replicas"),
-        ("Tenant", "a", tenant(json!({"mode": "Asleep"})), "spec.mode"),
-        ("Tenant", "a", tenant(json!({"deletionPolicy": "Maybe"})), "spec.deletionPolicy"),
-        ("Tenant", "a", tenant(json!({"quota": {"hard": {"pods": "lots"}}})), "spec.quota.hard.pods"),
-        ("Tenant", "a", tenant(json!({"resources": {"limits": {"cpu": "-1"}}})), "spec.resources.limits.cpu"),
-        (
-            "Tenant",
-            "a",
-            tenant(json!({"holds": [{"name": "a", "reason": "b"}, {"name": "a", "reason": "c"}]})),
-            "duplicate entries",
-        ),
-        ("Tenant", "a", timings("60s", "60s", "10s"), order),
-        ("Tenant", "a", timings("60s", "40s", "40s"), order),
-        ("Tenant", "a", timings("10s", "40s", "60s"), order),
-        ("Tenant", "a", timings("-60s", "40s", "10s"), "leaseDuration"),
-        ("Tenant", "a", timings("a minute", "40s", "10s"), "leaseDuration"),
-        ("OperatorRelease", "a", release(json!({"version": "1"})), "spec.version"),
-        ("OperatorRelease", "a", release(json!({"leaderElection": {"id": "Not DNS"}})), "spec.leaderElection.id"),
-        (
-            "OperatorRelease",
-            "a",
-            release(json!({"stack": "standard-v1", "templates": [{"name": "a", "yaml": "b"}]})),
-            "not both",
-        ),
-        ("OperatorRelease", "a", release(json!({"crds": [{}]})), "`inline` or `configMapRef`"),
-        (
-            "OperatorRelease",
-            "a",
-            release(json!({"crds": [{"inline": {}, "configMapRef": {"namespace": "a", "name": "b", "key": "c",
-                "digest": format!("sha256:{}", "0".repeat(64))}}]})),
-            "`inline` or `configMapRef`",
-        ),
-        ("RolloutPolicy", "a", policy(json!({"limits": {"maxConcurrency": 0}})), "never move anyone"),
-        ("RolloutPolicy", "a", wave(json!({"name": "a", "maxConcurrency": 0})), "never move anyone"),
-        ("RolloutPolicy", "a", wave(json!({"name": "a", "maxConcurrency": "101%"})), "maxConcurrency"),
-        ("RolloutPolicy", "a", wave(json!({"name": "a", "maxFailures": -1})), "maxFailures"),
-        ("RolloutPolicy", "a", wave(json!({"name": "a", "soak": {"duration": "9000h"}})), "longer than a year"),
-        (
-            "RolloutPolicy",
-            "a",
-            policy(json!({"coalesce": {"quietPeriod": "2m", "maxWait": "1m"}})),
-            "quietPeriod <= maxWait",
-        ),
-        ("RolloutPolicy", "a", policy(json!({"waves": []})), "spec.waves"),
-        ("RolloutPolicy", "a", policy(json!({"waves": [{"name": "a"}, {"name": "a"}]})), "duplicate entries"),
-        ("RolloutPolicy", "a", selector("In", json!([])), "In and NotIn need values"),
-        ("RolloutPolicy", "a", selector("Exists", json!(["a"])), "In and NotIn need values"),
+        wrong("60s", "60s", "10s", order),
+        wrong("60s", "40s", "40s", order),
+        wrong("10s", "40s", "60s", order),
+        wrong("-60s", "40s", "10s", "leaseDuration"),
+        wrong("a minute", "40s", "10s", "leaseDuration"),
+    ]
+}
+
+fn wrong_releases() -> Vec<Wrong> {
+    let wrong = |spec: Value, says| ("OperatorRelease", "a", changed(release(), &spec), says);
+    let stored = json!({"namespace": "a", "name": "b", "key": "c", "digest": format!("sha256:{}", "0".repeat(64))});
+    let both = json!({"crds": [{"inline": {}, "configMapRef": stored}]});
+    let templates = json!([{"name": "a", "yaml": "b"}]);
+    vec![
+        wrong(json!({"version": "1"}), "spec.version"),
+        wrong(json!({"leaderElection": {"id": "Not DNS"}}), "spec.leaderElection.id"),
+        wrong(json!({"stack": "standard-v1", "templates": templates}), "not both"),
+        wrong(json!({"crds": [{}]}), "`inline` or `configMapRef`"),
+        wrong(both, "`inline` or `configMapRef`"),
+    ]
+}
+
+fn wrong_policies() -> Vec<Wrong> {
+    let wrong = |spec: Value, says| ("RolloutPolicy", "a", changed(policy(), &spec), says);
+    let wave = |wave: Value, says| wrong(json!({"waves": [wave]}), says);
+    let selector = |operator: &str, values: Value| {
+        let expression = json!({"key": "ring", "operator": operator, "values": values});
+        let wrong = json!({"name": "a", "selector": {"matchExpressions": [expression]}});
+        wave(wrong, "In and NotIn need values")
+    };
+    vec![
+        wrong(json!({"limits": {"maxConcurrency": 0}}), "never move anyone"),
+        wrong(json!({"coalesce": {"quietPeriod": "2m", "maxWait": "1m"}}), "quietPeriod <= maxWait"),
+        wrong(json!({"waves": []}), "spec.waves"),
+        wrong(json!({"waves": [{"name": "a"}, {"name": "a"}]}), "duplicate entries"),
+        wave(json!({"name": "a", "maxConcurrency": 0}), "never move anyone"),
+        wave(json!({"name": "a", "maxConcurrency": "101%"}), "maxConcurrency"),
+        wave(json!({"name": "a", "maxFailures": -1}), "maxFailures"),
+        wave(json!({"name": "a", "soak": {"duration": "9000h"}}), "longer than a year"),
+        selector("In", json!([])),
+        selector("Exists", json!(["a"])),
+    ]
+}
+
+fn wrong_fleets_and_rollouts() -> Vec<Wrong> {
+    let fleet = |spec: Value, says| ("FleetPolicy", "default", spec, says);
+    let rollout = |spec: Value, says| ("Rollout", "a", changed(rollout(), &spec), says);
+    vec![
         ("FleetPolicy", "another", json!({}), "its name is `default`"),
-        ("FleetPolicy", "default", json!({"maxTenants": 0}), "spec.maxTenants"),
-        ("FleetPolicy", "default", json!({"maxConcurrency": 0}), "spec.maxConcurrency"),
-        ("Rollout", "a", changed(rollout(), &json!({"maxConcurrency": 0})), "spec.maxConcurrency"),
-        ("Rollout", "a", changed(rollout(), &json!({"waves": []})), "spec.waves"),
+        fleet(json!({"maxTenants": 0}), "spec.maxTenants"),
+        fleet(json!({"maxConcurrency": 0}), "spec.maxConcurrency"),
+        fleet(json!({"metricsNamespace": "a.b"}), "spec.metricsNamespace"),
+        rollout(json!({"maxConcurrency": 0}), "spec.maxConcurrency"),
+        rollout(json!({"waves": []}), "spec.waves"),
     ]
 }
 
@@ -100,7 +110,7 @@ async fn what_is_wrong_is_refused_where_it_is_typed() {
     let dry = PatchParams { dry_run: true, ..PatchParams::apply("test") };
     for (of, name, spec) in [
         ("Tenant", "a", tenant()),
-        ("Tenant", &*"a".repeat(50), tenant()),
+        ("Tenant", &TOO_LONG[1..], tenant()),
         ("OperatorRelease", "a", release()),
         ("RolloutPolicy", "a", policy()),
         ("FleetPolicy", "default", json!({})),
@@ -109,7 +119,8 @@ async fn what_is_wrong_is_refused_where_it_is_typed() {
         let applied = kind(&client, of).patch(name, &dry, &Patch::Apply(object(of, name, &spec))).await;
         applied.unwrap_or_else(|refusal| panic!("{of} {name} is right: {refusal}"));
     }
-    for (of, name, spec, says) in wrong() {
+    let wrong = [wrong_tenants(), wrong_timings(), wrong_releases(), wrong_policies(), wrong_fleets_and_rollouts()];
+    for (of, name, spec, says) in wrong.into_iter().flatten() {
         let refusal = match kind(&client, of).patch(name, &dry, &Patch::Apply(object(of, name, &spec))).await {
             Err(kube::Error::Api(status)) => status.message,
             other => panic!("{of} {name} {spec} was not refused: {other:?}"),

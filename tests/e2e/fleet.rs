@@ -16,9 +16,7 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use crate::looks::Looks;
 use crate::support::proxy::{Proxy, Request};
-use crate::support::{
-    CRASH_IMAGE, Cluster, Leasehold, NEVER_READY_IMAGE, Node, eventually, leasehold_binary, watch_until,
-};
+use crate::support::{CRASH_IMAGE, Cluster, Leasehold, Node, eventually, leasehold_binary, watch_until};
 
 /// For anything that has to come true: real pods on two busy cores take their time.
 pub const PATIENCE: Duration = Duration::from_secs(150);
@@ -86,11 +84,8 @@ impl Fleet {
         self.cluster.node() == Node::Containers
     }
 
-    /// Of a release whose pods run and never become ready: by its arguments on real pods, by its image on the hollow node.
-    pub fn never_ready(&self, spec: &mut Value) {
-        if !self.has_real_pods() {
-            spec["image"] = json!(format!("example.com/{NEVER_READY_IMAGE}:dev"));
-        }
+    /// Of a release whose pods run and never become ready.
+    pub fn never_ready(spec: &mut Value) {
         spec["args"].as_array_mut().expect("arguments").push(json!("--behaviour=never-ready"));
     }
 

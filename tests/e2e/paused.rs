@@ -1,6 +1,7 @@
 //! `mode: Paused` stops every write but that of the status, which stays live; `Active` catches up.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
+use leasehold::api::Tenant;
 use serde_json::json;
 
 use crate::fleet::{Fleet, PATIENCE};
@@ -32,6 +33,9 @@ async fn paused() {
     // All that was observed before another tenant's stack stood was acted on by then, or not at all.
     fleet.onboarded("paused-other", "1.0.0").await;
     let writes = fleet.writes("paused-acme").split_off(before);
+    let granted = |tenant: &Tenant| tenant.status.as_ref()?.granted.as_ref().map(|grant| grant.revision.clone());
+    let still = fleet.tenants().get("paused-acme").await.unwrap();
+    assert_eq!(granted(&still), granted(&said), "its own edit waits, too");
     assert!(!writes.is_empty() && writes.iter().all(|write| write.subresource == "status"), "{writes:#?}");
 
     fleet.tenant("paused-acme", "1.0.0", json!({"mode": "Active", "replicas": 1})).await;
@@ -48,7 +52,7 @@ async fn stopped() {
     fleet.release("1.0.0").await;
     fleet.onboarded("stopped-acme", "1.0.0").await;
     fleet.tenant("stopped-acme", "1.0.0", json!({"mode": "Stopped"})).await;
-    let summary = |tenant: &leasehold::api::Tenant| tenant.status.as_ref().map(|status| status.summary.clone());
+    let summary = |tenant: &Tenant| tenant.status.as_ref().map(|status| status.summary.clone());
     fleet.until("stopped-acme", "Stopped", |tenant| summary(tenant).as_deref() == Some("Stopped")).await;
     crate::support::eventually("no pod is left", PATIENCE, async || fleet.images("stopped-acme").await.is_empty())
         .await;

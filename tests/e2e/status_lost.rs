@@ -22,7 +22,7 @@ async fn status_lost() {
     let off = ["--leader-elect=false"];
     let leasehold = fleet.run(fleet.cluster.kubeconfig(), "leasehold-0", &off);
     fleet.release("1.0.0").await;
-    fleet.release_with("1.2.0", |spec| fleet.never_ready(spec)).await;
+    fleet.release_with("1.2.0", Fleet::never_ready).await;
     fleet.policy(two_waves("5s")).await;
     bump(&fleet, "1.0.0").await;
     let before = all_run(&fleet, "1.0.0").await;

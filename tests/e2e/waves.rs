@@ -112,7 +112,7 @@ async fn wave_happy() {
 async fn wave_halts_at_canary() {
     let fleet = Fleet::shared("halts").await;
     fleet.release("1.0.0").await;
-    fleet.release_with("1.2.0", |spec| fleet.never_ready(spec)).await;
+    fleet.release_with("1.2.0", Fleet::never_ready).await;
     fleet.policy(two_waves("5s")).await;
     bump(&fleet, "1.0.0").await;
     let before: Vec<Tenant> = all_run(&fleet, "1.0.0").await;

@@ -98,12 +98,11 @@ impl Fleet {
             Move::Kill(w) => self.sim.kill(seats[w]),
             Move::Shutdown(w) => self.sim.shutdown(seats[w]),
             Move::HangWrite(w) if self.sim.may_write(seats[w]) => self.sim.candidates[seats[w]].writes = 1,
-            Move::HangWrite(_) => {}
             Move::FinishWrites(w) => self.sim.finish_writes(seats[w]),
             Move::Label(value) if self.sim.store.lease.is_some() => {
                 self.sim.edit(|l| l["metadata"]["labels"]["anybody"] = json!(value.to_string()));
             }
-            Move::Label(_) => {}
+            Move::HangWrite(_) | Move::Label(_) => {}
         }
     }
 

@@ -2,6 +2,10 @@
 //!
 //! Every fault is a [`Fault`]: which request of whom, and what becomes of it. After each step the promise that matters
 //! is checked: no two terms are valid at once.
+mod network;
+mod process;
+mod verdict;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use leasehold::election::{
@@ -9,6 +13,8 @@ use leasehold::election::{
     core::{Action, Answer, Event, Phase, Request, RequestId, Setup, Sighting, State, step},
 };
 
+use self::network::verb;
+pub use self::network::{Fate, Fault, Verb};
 use crate::store::Store;
 
 pub type Who = usize;
@@ -25,54 +31,6 @@ pub fn setup(identity: &str, timings: Timings) -> Setup {
     let seed = identity.bytes().fold(7, |h: u64, b| h.wrapping_mul(31).wrapping_add(u64::from(b)));
     let drain_timeout = timings.renew_deadline() / 2;
     Setup { identity: identity.into(), nonce: format!("nonce-{identity}"), timings, drain_timeout, seed }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    Read,
-    Create,
-    Acquire,
-    Renew,
-    Release,
-}
-
-/// What becomes of one request.
-#[derive(Debug, Clone)]
-pub enum Fate {
-    /// Never arrives; the sender's own deadline ends the wait.
-    Lost,
-    /// Carried out, but the answer never arrives.
-    AnswerLost,
-    /// Carried out, then the connection breaks: the sender knows at once that it does not know.
-    AnswerReset,
-    /// Arrives so much later.
-    Late(Duration),
-    /// Carried out at once, answered so much later.
-    AnswerLate(Duration),
-    /// Arrives twice; the second answer is the one that comes back.
-    Twice,
-    /// Answered without being carried out.
-    Instead(Answer),
-}
-
-#[derive(Debug, Clone)]
-pub struct Fault {
-    pub who: Who,
-    pub verb: Verb,
-    /// How many matching requests it lets pass first, and how many it hits then.
-    pub skip: usize,
-    pub times: usize,
-    pub fate: Fate,
-}
-
-pub fn verb(request: &Request) -> Verb {
-    match request {
-        Request::Read => Verb::Read,
-        Request::Create { .. } => Verb::Create,
-        Request::Acquire { .. } => Verb::Acquire,
-        Request::Renew { .. } => Verb::Renew,
-        Request::Release { .. } => Verb::Release,
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -169,10 +127,6 @@ impl Sim {
         });
         self.schedule(Duration::ZERO, who, Due::Wake);
         who
-    }
-
-    pub fn fault(&mut self, who: Who, verb: Verb, fate: Fate) {
-        self.faults.push(Fault { who, verb, skip: 0, times: 1, fate });
     }
 
     fn schedule(&mut self, after: Duration, who: Who, due: Due) {
@@ -282,155 +236,6 @@ impl Sim {
             Action::End(outcome) => {
                 candidate.outcome = Some(outcome);
                 self.log.push((self.now, Entry::Ended(who, outcome)));
-            }
-        }
-    }
-
-    fn fate(&mut self, who: Who, verb: Verb) -> Fate {
-        if self.candidates[who].partitioned {
-            return Fate::Lost;
-        }
-        let hit = self.faults.iter_mut().find(|f| f.who == who && f.verb == verb && f.times > 0);
-        match hit {
-            Some(fault) if fault.skip > 0 => {
-                fault.skip -= 1;
-                Fate::Late(Duration::ZERO)
-            }
-            Some(fault) => {
-                fault.times -= 1;
-                fault.fate.clone()
-            }
-            None => Fate::Late(Duration::ZERO),
-        }
-    }
-
-    fn arrive(&mut self, who: Who, id: RequestId, request: &Request, fate: &Fate) {
-        let answer = match fate {
-            Fate::Lost => return,
-            Fate::Instead(answer) => answer.clone(),
-            Fate::Twice => {
-                self.carry_out(who, request);
-                self.carry_out(who, request)
-            }
-            Fate::AnswerLost | Fate::AnswerReset | Fate::AnswerLate(_) | Fate::Late(_) => self.carry_out(who, request),
-        };
-        let (delay, answer) = match fate {
-            Fate::AnswerLost => return,
-            Fate::AnswerReset => (self.latency, Answer::Unknown),
-            Fate::AnswerLate(late) => (self.latency + *late, answer),
-            _ => (self.latency, answer),
-        };
-        if !self.candidates[who].partitioned {
-            self.schedule(delay, who, Due::Answer(id, answer));
-        }
-    }
-
-    fn carry_out(&mut self, who: Who, request: &Request) -> Answer {
-        let before = self.store.current();
-        let setup = self.candidates[who].state.setup().clone();
-        let answer = self.store.apply(&setup, request);
-        assert!(self.store.violations.is_empty(), "{:#?}\n{:#?}", self.store.violations, self.log);
-        if self.store.current() != before {
-            self.log.push((self.now, Entry::Stored(who, verb(request))));
-            self.broadcast();
-        }
-        answer
-    }
-
-    /// Every watch shows the Lease as it is now.
-    pub fn broadcast(&mut self) {
-        let Some(lease) = self.store.current() else { return };
-        for who in 0..self.candidates.len() {
-            self.schedule(self.latency, who, Due::Sight(Sighting::Present(lease.clone())));
-        }
-    }
-
-    pub fn edit(&mut self, change: impl FnOnce(&mut serde_json::Value)) {
-        self.store.edit(change);
-        self.broadcast();
-    }
-
-    pub fn delete_lease(&mut self) {
-        let Some(last) = self.store.delete() else { return };
-        for who in 0..self.candidates.len() {
-            self.schedule(self.latency, who, Due::Sight(Sighting::Deleted(last.clone())));
-        }
-    }
-
-    /// SIGSTOP: time goes on, nothing is seen, nothing is done.
-    pub fn pause(&mut self, who: Who) {
-        if matches!(self.candidates[who].life, Life::Running) {
-            self.candidates[who].life = Life::Paused(Vec::new());
-        }
-    }
-
-    /// SIGCONT: everything that came in between is seen now, in order.
-    pub fn resume(&mut self, who: Who) {
-        if !matches!(self.candidates[who].life, Life::Paused(_)) {
-            return;
-        }
-        if let Life::Paused(backlog) = std::mem::replace(&mut self.candidates[who].life, Life::Running) {
-            backlog.into_iter().for_each(|due| self.schedule(Duration::ZERO, who, due));
-        }
-        self.schedule(Duration::ZERO, who, Due::Wake);
-    }
-
-    /// SIGKILL: what is on the way still arrives.
-    pub fn kill(&mut self, who: Who) {
-        self.candidates[who].life = Life::Dead;
-        self.candidates[who].term = None;
-    }
-
-    /// Over, one way or the other: a new process has to take its place.
-    pub fn is_over(&self, who: Who) -> bool {
-        matches!(self.candidates[who].life, Life::Dead) || self.candidates[who].outcome.is_some()
-    }
-
-    pub fn shutdown(&mut self, who: Who) {
-        if matches!(self.candidates[who].life, Life::Running) && self.candidates[who].outcome.is_none() {
-            self.tell(who, Event::Shutdown);
-        }
-    }
-
-    pub fn finish_writes(&mut self, who: Who) {
-        self.candidates[who].writes = 0;
-        self.schedule(Duration::ZERO, who, Due::Drained);
-    }
-
-    /// Would a write of this candidate be let through now?
-    pub fn may_write(&self, who: Who) -> bool {
-        self.candidates[who].term.as_ref().is_some_and(|t| t.open && self.now < t.until)
-    }
-
-    pub fn leader(&self) -> Option<Who> {
-        (0..self.candidates.len()).find(|who| self.may_write(*who))
-    }
-
-    pub fn count(&self, entry: &Entry) -> usize {
-        self.log.iter().filter(|(_, e)| e == entry).count()
-    }
-
-    pub fn sent(&self, who: Who) -> Vec<Verb> {
-        let of = |(_, e): &(_, Entry)| if let Entry::Sent(w, verb) = e { (*w == who).then_some(*verb) } else { None };
-        self.log.iter().filter_map(of).collect()
-    }
-
-    pub fn at(&self, entry: &Entry) -> Option<BootInstant> {
-        self.log.iter().find(|(_, e)| e == entry).map(|(at, _)| *at)
-    }
-
-    fn check(&self) {
-        let busy = |c: &Candidate| {
-            let leads = |t: &Term| self.now < t.until && (t.open || (c.writes > 0 && c.outcome.is_none()));
-            !matches!(c.life, Life::Dead) && c.term.as_ref().is_some_and(leads)
-        };
-        let valid = self.candidates.iter().filter(|c| busy(c)).count();
-        assert!(valid <= 1, "two valid terms at {:?}\n{:#?}", self.now, self.log);
-        let epochs: Vec<_> =
-            self.log.iter().filter_map(|(_, e)| if let Entry::Opened(_, e) = e { Some(e) } else { None }).collect();
-        for (i, later) in epochs.iter().enumerate() {
-            for earlier in epochs.iter().take(i).filter(|e| e.uid == later.uid) {
-                assert!(earlier.transitions < later.transitions, "an epoch repeats: {earlier:?} {later:?}");
             }
         }
     }

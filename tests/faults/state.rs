@@ -87,11 +87,9 @@ fn value(object: &DynamicObject) -> Value {
 
 /// A status without what was measured: who leads just now, how long something took.
 fn said(mut status: Value, generation: &Value) -> Value {
-    for (map, fields) in [
-        ("", &["leader"][..]),
-        ("/granted", &["transitions", "epoch"]),
-        ("/lastUpgrade", &["leaderlessMilliseconds", "handovers"]),
-    ] {
+    for (map, fields) in
+        [("", &["leader"][..]), ("/granted", &["epoch"]), ("/lastUpgrade", &["leaderlessMilliseconds", "handovers"])]
+    {
         if let Some(map) = status.pointer_mut(map).and_then(Value::as_object_mut) {
             for field in fields {
                 map.remove(*field);

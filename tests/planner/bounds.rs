@@ -2,8 +2,8 @@
 use std::collections::BTreeSet;
 
 use leasehold::{
-    api::{Phase, Rollout, RolloutSpec, WavePhase},
-    domain::fleet::{Health, Standing},
+    api::{Phase, PlannedWave, Rollout, RolloutSpec, WavePhase},
+    domain::fleet::{Granted, Standing},
     plan::rollout::GrantOrder,
 };
 
@@ -36,15 +36,21 @@ pub fn overdue(look: &Look, run: &str, spec: &RolloutSpec) -> bool {
     spec.waves.iter().any(|wave| {
         let late = |tenant: &String| {
             let member = rules::present(look.view, spec, tenant);
-            let granted = member.filter(|m| m.health == Health::Moving).and_then(|m| m.granted.as_ref());
+            let granted = member
+                .filter(|m| rules::on_the_way(m) && m.standing != Standing::Paused)
+                .and_then(|m| m.granted.as_ref());
             granted.is_some_and(|granted| {
-                let due =
-                    granted.at.as_millisecond() + i64::try_from(wave.progress_deadline.get().as_millis()).unwrap();
-                granted.rollout.as_deref() == Some(run) && look.now.as_millisecond() >= due
+                granted.rollout.as_deref() == Some(run) && look.now.as_millisecond() >= due(granted, wave)
             })
         };
         wave.members.iter().any(late)
     })
+}
+
+/// When a tenant on its way has failed: the time for which it was paused is not its own.
+fn due(granted: &Granted, wave: &PlannedWave) -> i64 {
+    let allowed = i64::try_from(wave.progress_deadline.get().as_millis()).unwrap();
+    granted.at.as_millisecond() + allowed + granted.paused
 }
 
 pub fn concurrency(look: &Look) -> Finding {
@@ -72,8 +78,7 @@ pub fn concurrency(look: &Look) -> Finding {
 pub fn waits(look: &Look) -> Finding {
     let granted: BTreeSet<&str> = look.decisions.grants.iter().map(|order| &*order.tenant).collect();
     for (tenant, member) in &look.view.members {
-        let on_the_way =
-            member.health == Health::Moving && member.granted.as_ref().is_some_and(|granted| granted.rollout.is_some());
+        let on_the_way = rules::on_the_way(member);
         let waits = member.wants_to_move()
             && member.standing != Standing::Deleting
             && !on_the_way
@@ -104,15 +109,15 @@ pub fn deadlines(look: &Look) -> Finding {
         for tenant in rollout.spec.waves.iter().flat_map(|wave| &wave.members) {
             let Some(member) = rules::present(look.view, &rollout.spec, tenant) else { continue };
             let Some(granted) =
-                member.granted.as_ref().filter(|g| member.health == Health::Moving && g.rollout.as_ref() == Some(name))
+                member.granted.as_ref().filter(|g| rules::on_the_way(member) && g.rollout.as_ref() == Some(name))
             else {
                 continue;
             };
             let wave = rollout.spec.waves.iter().find(|wave| granted.wave.as_ref() == Some(&wave.name));
             let Some(wave) = wave else { continue };
-            let due = granted.at.as_millisecond() + i64::try_from(wave.progress_deadline.get().as_millis()).unwrap();
+            let late = look.now.as_millisecond() >= due(granted, wave) && member.standing != Standing::Paused;
             let ordered = look.decisions.failures.iter().any(|(name, _)| name == tenant);
-            require(ordered == (look.now.as_millisecond() >= due), 3, tenant, "its deadline is not what it should be")?;
+            require(ordered == late, 3, tenant, "its deadline is not what it should be")?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use leasehold::{
     api::{Amount, Limits, Phase, PolicySpec, Rollout, RolloutStatus, RolloutTarget, Selector, Soak, Span, Wave},
     domain::{
-        fleet::{Fleet, Granted, Health, Member, ReleaseFacts, Standing},
+        fleet::{Fleet, Granted, Health, Member, OwnEdit, ReleaseFacts, Standing},
         report::WaitingOn,
     },
     plan::rollout::{Decisions, EventReason, FailureOrder, GrantOrder, decide, invariants},
@@ -46,7 +46,15 @@ pub fn target(version: &str) -> RolloutTarget {
 }
 
 pub fn member(name: &str, version: &str, now: Timestamp) -> Member {
-    let granted = Granted { target: target(version), rollout: None, wave: None, at: now, broken_before: false };
+    let granted = Granted {
+        target: target(version),
+        rollout: None,
+        wave: None,
+        at: now,
+        broken_before: false,
+        own_edit: OwnEdit::No,
+        paused: 0,
+    };
     Member {
         uid: format!("uid-{name}"),
         labels: BTreeMap::new(),
@@ -207,6 +215,8 @@ impl Cluster {
             wave: Some(order.wave.clone()),
             at: now,
             broken_before: order.broken_before,
+            own_edit: OwnEdit::No,
+            paused: 0,
         });
         member.health = Health::Moving;
         self.granted.push(order.tenant.clone());

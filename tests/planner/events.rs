@@ -1,6 +1,6 @@
 //! What users, people on call, clusters and clocks do to a fleet.
 use jiff::SignedDuration;
-use leasehold::domain::fleet::{Health, Standing};
+use leasehold::domain::fleet::{Health, OwnEdit, Standing};
 
 use crate::{
     cluster::{member, target},
@@ -199,13 +199,16 @@ impl Schedule {
 
     /// A user edits one tenant's own parameters: applied at once, to be proven again.
     fn own_edit(&mut self) {
-        let (Some(name), now, keep) = (self.tenant(), self.cluster.now, self.rng.percent(50)) else { return };
+        let (Some(name), now) = (self.tenant(), self.cluster.now) else { return };
         let member = self.cluster.member(&name);
+        let proven = matches!(member.health, Health::Proven | Health::Regressed);
         if let Some(granted) = &mut member.granted {
-            granted.at = now;
-            if !keep {
-                (granted.rollout, granted.wave) = (None, None);
+            if proven || granted.own_edit == OwnEdit::AfterProof {
+                (granted.at, granted.own_edit) = (now, OwnEdit::AfterProof);
+            } else {
+                granted.own_edit = OwnEdit::OnTheWay;
             }
+            granted.paused = 0;
             member.health = Health::Moving;
         }
     }

@@ -57,8 +57,7 @@ impl Schedule {
             }
         }
         for (tenant, member) in &fleet.members {
-            let granted = member.granted.as_ref().is_some_and(|granted| granted.rollout.is_some());
-            if member.health == Health::Moving && granted && member.standing != Standing::Deleting {
+            if rules::on_the_way(member) && !matches!(member.standing, Standing::Deleting | Standing::Paused) {
                 return Err(format!("liveness: {tenant} is in flight for ever"));
             }
             let Some((wait, note)) = decisions.waits.get(tenant) else { continue };
@@ -70,7 +69,7 @@ impl Schedule {
                 | WaitingOn::Suspended
                 | WaitingOn::Budget
                 | WaitingOn::Inconclusive => true,
-                WaitingOn::Queued | WaitingOn::PriorWave | WaitingOn::Concurrency => {
+                WaitingOn::Queued | WaitingOn::PriorWave | WaitingOn::Concurrency | WaitingOn::Evidence => {
                     rules::unfinished(fleet, &member.operator).any(|(_, rollout)| stopped(fleet, rollout))
                 }
                 _ => false,
@@ -100,8 +99,19 @@ impl Schedule {
     }
 }
 
-/// Waits for a person: to resume it, or to make its release ready.
+/// Waits for a person: to resume it, to make its release ready, to go on with a tenant that was paused on its way, or to
+/// mend or skip a wave's only tenants.
 fn stopped(fleet: &Fleet, rollout: &Rollout) -> bool {
+    let spec = &rollout.spec;
+    let paused = |tenant: &String| {
+        rules::present(fleet, spec, tenant).is_some_and(|m| {
+            m.standing == Standing::Paused
+                && rules::on_target(m, spec)
+                && (m.health == Health::Moving || m.health == Health::Regressed)
+        })
+    };
     matches!(rules::phase(rollout), Phase::Halted | Phase::Suspended)
+        || spec.waves.iter().any(|wave| wave.members.iter().any(paused))
+        || (0..spec.waves.len()).any(|wave| rules::says_nothing(fleet, spec, wave))
         || !rules::ready(fleet, &rollout.spec.operator, &rollout.spec.target)
 }

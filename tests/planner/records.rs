@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use leasehold::{
-    api::{Phase, Rollout, RolloutStatus, WavePhase},
+    api::{Phase, Rollout, RolloutSpec, RolloutStatus, WavePhase},
     domain::fleet::{Fleet, Health, Member},
 };
 
@@ -34,6 +34,9 @@ impl Oracle {
             let due = i64::try_from(spec.waves[index].soak.get().as_millis()).unwrap();
             let watched = self.soaks.get(&(name.to_owned(), index)).map_or(0, |soaked| soaked.well);
             require(!anybody(look.view, rollout, index) || watched + 2 >= due, 5, name, "a soak was cut short")?;
+            let waiting = (0..spec.waves.len()).any(|wave| waits_for_it(look, spec, wave));
+            let silent = index + 1 < spec.waves.len() && rules::says_nothing(look.view, spec, index) && waiting;
+            require(!silent, 2, name, "a wave is done that proves nothing")?;
             require(!spec.suspend && next.halted.is_none(), 5, name, "a wave passes while the run stands still")?;
         }
         if next.phase.ended() && !before.ended() {
@@ -146,6 +149,19 @@ impl Oracle {
         }
         Ok(())
     }
+}
+
+/// Whether anybody in that wave still wants the target and could have it one day.
+fn waits_for_it(look: &Look, spec: &RolloutSpec, wave: usize) -> bool {
+    let waits = |tenant: &String| {
+        rules::present(look.view, spec, tenant).is_some_and(|m| {
+            !rules::on_target(m, spec)
+                && rules::wants(m, spec)
+                && rules::free(look.world, m)
+                && !spec.skip.contains(tenant)
+        })
+    };
+    spec.waves[wave].members.iter().any(waits)
 }
 
 fn moved_here(view: &Fleet, rollout: &str, wave: &str) -> usize {

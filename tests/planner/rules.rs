@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use leasehold::{
     api::{Phase, Rollout, RolloutSpec, RolloutTarget},
-    domain::fleet::{Fleet, Health, Member, Standing},
+    domain::fleet::{Fleet, Granted, Health, Member, OwnEdit, Standing},
 };
 
 /// What the releases 1.0.0 to 1.4.0 of one operator allow, as plain numbers.
@@ -63,14 +63,24 @@ pub fn failed(member: &Member) -> bool {
     matches!(member.health, Health::Failed { .. })
 }
 
+/// A verdict on what a run granted is in: what the tenant did to itself since is another matter.
+pub fn settled(granted: &Granted) -> bool {
+    granted.own_edit == OwnEdit::AfterProof
+}
+
+/// On the way by a run's grant.
+pub fn on_the_way(member: &Member) -> bool {
+    let by_run = |granted: &Granted| granted.rollout.is_some() && !settled(granted);
+    member.health == Health::Moving && member.granted.as_ref().is_some_and(by_run)
+}
+
 /// Granted by that run (and wave) and not yet proven.
 pub fn moving(fleet: &Fleet, rollout: Option<&str>, wave: Option<&str>) -> usize {
     let by = |member: &&Member| {
-        member.health == Health::Moving
+        on_the_way(member)
             && member.standing != Standing::Deleting
             && member.granted.as_ref().is_some_and(|granted| {
-                granted.rollout.is_some()
-                    && (rollout.is_none() || granted.rollout.as_deref() == rollout)
+                (rollout.is_none() || granted.rollout.as_deref() == rollout)
                     && (wave.is_none() || granted.wave.as_deref() == wave)
             })
     };
@@ -84,7 +94,8 @@ pub fn unsettled(world: &World, fleet: &Fleet, spec: &RolloutSpec, wave: usize) 
         let skipped = spec.skip.contains(tenant);
         if on_target(member, spec) {
             let fell_back = member.health == Health::Regressed && wants(member, spec) && !skipped;
-            member.health == Health::Moving || fell_back
+            let own = member.granted.as_ref().is_some_and(settled);
+            (member.health == Health::Moving && !own) || fell_back
         } else {
             wants(member, spec) && free(world, member) && !skipped
         }
@@ -92,21 +103,39 @@ pub fn unsettled(world: &World, fleet: &Fleet, spec: &RolloutSpec, wave: usize) 
     spec.waves[wave].members.iter().filter(open).count()
 }
 
-/// Names of those in the wave who failed on the target, with when.
+/// Names of those in the wave who failed on the target, and not by what they did to themselves after its proof.
 pub fn failures<'a>(fleet: &Fleet, spec: &'a RolloutSpec, wave: usize) -> impl Iterator<Item = &'a str> {
     let failed = |tenant: &&String| {
-        present(fleet, spec, tenant).is_some_and(|m| on_target(m, spec) && failed(m) && !spec.skip.contains(tenant))
+        let own = |m: &Member| m.granted.as_ref().is_some_and(settled);
+        present(fleet, spec, tenant)
+            .is_some_and(|m| on_target(m, spec) && failed(m) && !own(m) && !spec.skip.contains(tenant))
     };
     spec.waves[wave].members.iter().filter(failed).map(String::as_str).collect::<Vec<_>>().into_iter()
 }
 
+fn answered_for(fleet: &Fleet, tenant: &str) -> bool {
+    let excused = |granted: &Granted| granted.broken_before || granted.own_edit != OwnEdit::No;
+    !fleet.members[tenant].granted.as_ref().is_some_and(excused)
+}
+
+/// Whether a wave says nothing: nobody is well on the target, somebody failed, and none of the failures is the run's.
+pub fn says_nothing(fleet: &Fleet, spec: &RolloutSpec, wave: usize) -> bool {
+    let well = |tenant: &&String| {
+        let well = |m: &Member| match &m.granted {
+            Some(granted) if settled(granted) => m.health != Health::Regressed,
+            _ => m.health == Health::Proven,
+        };
+        present(fleet, spec, tenant).is_some_and(|m| on_target(m, spec) && well(m) && !spec.skip.contains(tenant))
+    };
+    let failed: Vec<&str> = failures(fleet, spec, wave).collect();
+    !failed.is_empty()
+        && !failed.iter().any(|tenant| answered_for(fleet, tenant))
+        && !spec.waves[wave].members.iter().any(|tenant| well(&tenant))
+}
+
 /// Whether a failure budget is breached: of a wave, or of the run.
 pub fn breached(fleet: &Fleet, spec: &RolloutSpec) -> bool {
-    let charged = |wave: usize| {
-        let answers =
-            |tenant: &&str| !fleet.members[*tenant].granted.as_ref().is_some_and(|granted| granted.broken_before);
-        failures(fleet, spec, wave).filter(answers).count() as u64
-    };
+    let charged = |wave: usize| failures(fleet, spec, wave).filter(|tenant| answered_for(fleet, tenant)).count() as u64;
     let extra = u64::from(spec.additional_failures);
     let counts: Vec<u64> = (0..spec.waves.len()).map(charged).collect();
     counts.iter().sum::<u64>() > u64::from(spec.max_failures) + extra

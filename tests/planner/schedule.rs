@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use leasehold::{
     api::Rollout,
-    domain::fleet::{Fleet, Granted, Health},
+    domain::fleet::{Fleet, Granted, Health, OwnEdit, Standing},
     plan::rollout::{Decisions, decide, invariants},
 };
 
@@ -82,6 +82,11 @@ impl Schedule {
     pub fn pass(&mut self, millis: i64) {
         self.real += millis;
         self.cluster.now += SignedDuration::from_millis(millis);
+        for member in self.cluster.fleet.members.values_mut().filter(|member| member.standing == Standing::Paused) {
+            if let Some(granted) = member.granted.as_mut().filter(|_| member.health == Health::Moving) {
+                granted.paused += millis;
+            }
+        }
         self.health();
     }
 
@@ -90,7 +95,10 @@ impl Schedule {
         let now = self.cluster.now;
         for (name, member) in &mut self.cluster.fleet.members {
             let Some(granted) = &member.granted else { continue };
-            if self.due.get(name).is_some_and(|due| due.granted != *granted) {
+            let same = |due: &Due| {
+                Granted { paused: granted.paused, own_edit: granted.own_edit, ..due.granted.clone() } == *granted
+            };
+            if self.due.get(name).is_some_and(|due| !same(due)) {
                 self.due.remove(name);
             }
             if member.health == Health::Moving && !self.due.contains_key(name) {
@@ -118,6 +126,11 @@ impl Schedule {
                 }
                 (_, health) => health.clone(),
             };
+            if member.health == Health::Proven
+                && let Some(granted) = &mut member.granted
+            {
+                granted.own_edit = OwnEdit::No;
+            }
         }
         self.due.retain(|name, _| self.cluster.fleet.members.contains_key(name));
     }

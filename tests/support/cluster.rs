@@ -187,7 +187,7 @@ impl Running {
         let mut command = Command::new(hollow_binary());
         command.arg("--kubeconfig").arg(&self.kubeconfig).args(["--node", "hollow"]);
         command.args(["--fail-image", FAIL_IMAGE, "--crash-image", CRASH_IMAGE]);
-        command.args(["--never-ready-image", NEVER_READY_IMAGE]);
+        command.args(["--never-ready-image", NEVER_READY_IMAGE, "--never-ready-arg", "=never-ready"]);
         let hollow = self.spawn("hollow", command);
         let nodes: Api<KubeNode> = Api::all(Client::try_from(self.config.clone()).expect("a client"));
         watch_until(&nodes, "hollow", "the hollow node can take pods", START, |node| node.is_some_and(takes_pods))

@@ -192,7 +192,7 @@ impl Desk {
             Step::Scale(targets) => targets.iter().for_each(|target| self.run(&target.key, 0)),
             Step::Delete(targets) => targets.iter().for_each(|target| self.delete(&target.key)),
             Step::Unmark(targets) => targets.iter().for_each(|target| self.unmark(&target.key)),
-            Step::Mark { .. } => {}
+            Step::Mark { .. } | Step::Evict { .. } => {}
         }
     }
 

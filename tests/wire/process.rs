@@ -7,7 +7,7 @@ use std::{
 
 use leasehold::election::{Elector, ElectorConfig, Expired, Leadership, Outcome, Reason, Timings, watchdog::Reaction};
 
-use crate::{config, leading, server::Server};
+use crate::{config, held_lease, is_standby, leading, server::Server};
 
 const ADDRESS: &str = "ELECTION_TEST_SERVER";
 
@@ -84,6 +84,40 @@ async fn n29_a_starved_process_is_ended() {
     let_win(&mut server).await;
     let status = tokio::task::spawn_blocking(move || child.wait()).await.expect("joined").expect("waited for");
     assert_eq!(status.signal(), Some(6), "aborted: {status}");
+}
+
+/// No watchdog looks after a standby, since there is no term to end: its health check is what shows that it hangs.
+#[tokio::test]
+async fn a_starved_standby_is_overdue_until_it_turns_again() {
+    let mut server = Server::start().await;
+    let (address, config) = (server.address, short(config()));
+    let (report, reported) = mpsc::channel();
+    let (free, blocked) = mpsc::channel::<()>();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let starved = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let kube = kube::Config::new(format!("http://{address}").parse().expect("a url"));
+            let elector = Elector::start(kube, config).await.expect("starts");
+            elector.subscribe().wait_for(|l| is_standby(l, "other")).await.expect("stands by");
+            report.send(elector.heartbeat()).expect("heard");
+            blocked.recv().expect("is told to go on");
+            ended.await.expect("is told to end");
+        });
+    });
+    server.expect_get().await.with(http::StatusCode::OK, &held_lease("other"));
+    let heartbeat = tokio::task::spawn_blocking(move || reported.recv()).await.expect("joined").expect("it stands by");
+    let becomes = async |overdue: bool| {
+        let mut look = tokio::time::interval(Duration::from_millis(5));
+        while heartbeat.overdue().is_zero() == overdue {
+            look.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), becomes(true)).await.expect("overdue while it is blocked");
+    free.send(()).expect("it waits");
+    tokio::time::timeout(Duration::from_mins(1), becomes(false)).await.expect("in time when it turns again");
+    end.send(()).expect("it waits");
+    tokio::task::spawn_blocking(|| starved.join()).await.expect("joined").expect("no panic");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use k8s_openapi::jiff::SignedDuration;
 /// releases it when the pod is deleted. Deleted with grace 0 a pod counts as crashed: its Lease has to run out
 /// first.
 #[derive(Debug, Parser)]
-#[command(after_help = "Images are matched by part of their name:
+#[command(after_help = "Images and arguments are matched by a part of them:
   hollow --fail-image unpullable --crash-image crashing --never-ready-image neverready
   kubectl create deployment demo --image=example.com/crashing:1    # CrashLoopBackOff, restarts grow")]
 pub struct Args {
@@ -41,6 +41,9 @@ pub struct Args {
     /// Images that run but never become ready; may be repeated
     #[arg(long, value_name = "PART")]
     pub never_ready_image: Vec<String>,
+    /// Arguments of containers that run but never become ready, whatever their image; may be repeated
+    #[arg(long, value_name = "PART")]
+    pub never_ready_arg: Vec<String>,
     /// How an operator's standbys notice a free Lease
     #[arg(long, value_enum, default_value_t = Standbys::Watch)]
     pub standbys: Standbys,

@@ -17,19 +17,18 @@ pub enum Fate {
 }
 
 pub fn fate(pod: &Pod, args: &Args) -> Fate {
-    containers(pod)
-        .map(|container| image_fate(container.image.as_deref().unwrap_or_default(), args))
-        .max()
-        .unwrap_or(Fate::Ready)
+    containers(pod).map(|container| container_fate(container, args)).max().unwrap_or(Fate::Ready)
 }
 
-pub fn image_fate(image: &str, args: &Args) -> Fate {
+pub fn container_fate(container: &Container, args: &Args) -> Fate {
+    let image = container.image.as_deref().unwrap_or_default();
+    let told = |part: &String| container.args.iter().flatten().any(|word| word.contains(part.as_str()));
     let named = |parts: &[String]| parts.iter().any(|part| image.contains(part.as_str()));
     if named(&args.fail_image) {
         Fate::NotPulled
     } else if named(&args.crash_image) {
         Fate::Crashes
-    } else if named(&args.never_ready_image) {
+    } else if named(&args.never_ready_image) || args.never_ready_arg.iter().any(told) {
         Fate::NeverReady
     } else {
         Fate::Ready
@@ -98,6 +97,15 @@ mod tests {
         assert_eq!(of("example.com/slow:1"), Fate::NeverReady);
         assert_eq!(of("example.com/loop:1"), Fate::Crashes);
         assert_eq!(of("example.com/bad-loop:1"), Fate::NotPulled);
+    }
+
+    #[test]
+    fn an_argument_keeps_a_container_from_being_ready() {
+        let args = Args::parse_from(["hollow", "--never-ready-arg", "never-ready", "--crash-image", "loop"]);
+        let of = |image, words: &[&str]| fate(&pod(image, words), &args);
+        assert_eq!(of("example.com/operator:1", &["--leader-elect"]), Fate::Ready);
+        assert_eq!(of("example.com/operator:1", &["--leader-elect", "--behaviour=never-ready"]), Fate::NeverReady);
+        assert_eq!(of("example.com/loop:1", &["--behaviour=never-ready"]), Fate::Crashes);
     }
 
     #[test]

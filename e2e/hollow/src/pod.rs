@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Container, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Api, ResourceExt};
@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use crate::Hollow;
 use crate::election::{Exit, Member};
-use crate::fate::{Fate, candidate, fate, image_fate};
+use crate::fate::{Fate, candidate, container_fate, fate};
 use crate::status;
 
 /// What the watch says of a pod.
@@ -106,7 +106,7 @@ impl Here {
     }
 
     async fn report(&self, address: Ipv4Addr, restarts: u32) {
-        let fate_of = |image: &str| image_fate(image, &self.hollow.args);
+        let fate_of = |container: &Container| container_fate(container, &self.hollow.args);
         let patch = status::patch(&self.pod, fate_of, address, restarts, Timestamp::now());
         let (name, params) = (self.pod.name_any(), PatchParams::default());
         let patch = Patch::Strategic(&patch);

@@ -10,12 +10,11 @@ use serde_json::{Value, json};
 use crate::fate::Fate;
 
 /// The patch of the status subresource, guarded by the pod's UID.
-pub fn patch(pod: &Pod, fate: impl Fn(&str) -> Fate, address: Ipv4Addr, restarts: u32, now: Timestamp) -> Value {
+pub fn patch(pod: &Pod, fate: impl Fn(&Container) -> Fate, address: Ipv4Addr, restarts: u32, now: Timestamp) -> Value {
     let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let spec = pod.spec.as_ref();
     let containers = spec.map(|spec| spec.containers.as_slice()).unwrap_or_default();
-    let fates: Vec<Fate> =
-        containers.iter().map(|container| fate(container.image.as_deref().unwrap_or_default())).collect();
+    let fates: Vec<Fate> = containers.iter().map(fate).collect();
     let ready = fates.iter().all(|fate| *fate == Fate::Ready);
     let pulled = fates.iter().all(|fate| *fate != Fate::NotPulled);
     let uid = pod.metadata.uid.as_deref().unwrap_or_default();

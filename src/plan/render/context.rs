@@ -228,7 +228,9 @@ mod tests {
             (Shape::Object(declared), Value::Object(fields)) => {
                 let names = |keys: Vec<&String>| keys.into_iter().cloned().collect::<std::collections::BTreeSet<_>>();
                 assert_eq!(names(declared.keys().collect()), names(fields.keys().collect()), "fields of {path}");
-                declared.iter().for_each(|(name, shape)| conforms(shape, &fields[name], &format!("{path}.{name}")));
+                for (name, shape) in declared {
+                    conforms(shape, &fields[name], &format!("{path}.{name}"));
+                }
             }
             (shape, value) => panic!("{path}: {value} is not {shape:?}"),
         }

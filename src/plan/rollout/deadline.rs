@@ -4,14 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{
-    FailureOrder, clock,
-    judge::Outcome,
-    pass::{Pass, in_flight},
-};
+use super::{FailureOrder, clock, judge::Outcome, pass::Pass};
 use crate::{
     api::{Span, Time},
-    domain::fleet::{Fleet, Granted, Member},
+    domain::fleet::{Fleet, Granted, Member, Standing},
 };
 
 /// For a tenant in flight whose Rollout somebody deleted: the kind's own default.
@@ -21,28 +17,35 @@ const ORPHANED: Span = Span::secs(600);
 pub fn overdue(pass: &Pass, outcomes: &[Outcome]) -> (Vec<(String, FailureOrder)>, Option<Timestamp>) {
     let mut watch = Watch { now: pass.known.now, orders: BTreeMap::new(), wake: None };
     let members = &pass.known.fleet.members;
-    for (name, member) in members.iter().filter(|(_, member)| in_flight(member)) {
+    for (name, member) in members.iter().filter(|(_, member)| member.in_flight() && awake(member)) {
         if let Some(granted) = &member.granted {
-            watch.started(name, member, granted.at, allowed(pass.known.fleet, granted));
+            watch.started(name, member, granted, allowed(pass.known.fleet, granted));
         }
     }
     for (run, outcome) in pass.runs.iter().zip(outcomes) {
         for (wave, status) in run.waves.iter().zip(&outcome.status.waves) {
             let deadline = wave.plan.progress_deadline;
             let strangers = wave.in_flight.iter().filter_map(|name| Some((*name, members.get(*name)?)));
-            for (name, member) in strangers.filter(|(_, member)| !in_flight(member)) {
+            for (name, member) in strangers.filter(|(_, member)| !member.in_flight() && awake(member)) {
                 if let Some(granted) = &member.granted {
-                    watch.started(name, member, granted.at, deadline);
+                    watch.started(name, member, granted, deadline);
                 }
             }
-            for name in wave.regressed.iter().filter(|_| status.regressed_since.is_some()) {
-                if let (Some(member), Some(since)) = (members.get(*name), status.regressed_since) {
+            for name in &wave.regressed {
+                if let (Some(member), Some(since)) =
+                    (members.get(*name).filter(|member| awake(member)), status.regressed_since)
+                {
                     watch.fell_back(name, member, since, deadline);
                 }
             }
         }
     }
     (watch.orders.into_iter().map(|(name, order)| (name.into(), order)).collect(), watch.wake)
+}
+
+/// While a tenant is paused nothing is written for it, so its time stands still.
+fn awake(member: &Member) -> bool {
+    member.standing != Standing::Paused
 }
 
 /// How long this grant may take, by the plan of the run that gave it.
@@ -59,8 +62,9 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn started(&mut self, name: &'a str, member: &Member, at: Timestamp, allowed: Span) {
-        self.until(name, member, clock::after(at, allowed), || format!("not proven within {allowed} of its grant"));
+    fn started(&mut self, name: &'a str, member: &Member, granted: &Granted, allowed: Span) {
+        let deadline = clock::after_millis(clock::after(granted.at, allowed), granted.paused.max(0));
+        self.until(name, member, deadline, || format!("not proven within {allowed} of its grant"));
     }
 
     fn fell_back(&mut self, name: &'a str, member: &Member, since: Time, allowed: Span) {

@@ -5,12 +5,7 @@
 //! release's readiness are those of this very look.
 use std::collections::{HashSet, VecDeque};
 
-use super::{
-    FailureOrder, GrantOrder,
-    judge::Outcome,
-    pass::{Pass, in_flight},
-    run::Run,
-};
+use super::{FailureOrder, GrantOrder, judge::Outcome, pass::Pass, run::Run};
 use crate::api::{Phase, WavePhase};
 
 /// A run that may grant, with the room that is left.
@@ -28,7 +23,7 @@ struct Claim<'p, 'a> {
 pub fn grants(pass: &Pass, outcomes: &[Outcome], failures: &[(String, FailureOrder)]) -> Vec<GrantOrder> {
     let overdue: HashSet<&str> = failures.iter().map(|(tenant, _)| &**tenant).collect();
     let ceiling = pass.known.fleet.max_concurrency as usize;
-    let taken = pass.known.fleet.members.values().filter(|member| in_flight(member)).count();
+    let taken = pass.known.fleet.members.values().filter(|member| member.in_flight()).count();
     let sound = |run: &Run| {
         let on_the_way = run.waves.iter().flat_map(|wave| wave.in_flight.iter().chain(&wave.regressed));
         overdue.is_empty() || !on_the_way.into_iter().any(|tenant| overdue.contains(tenant))

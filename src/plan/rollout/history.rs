@@ -1,14 +1,14 @@
 //! Which finished runs are deleted: those past the limit that the operator's newest plan was frozen with.
 use std::collections::{BTreeMap, HashSet};
 
-use super::pass::{Pass, in_flight};
+use super::pass::Pass;
 use crate::api::Rollout;
 
 /// Finished runs to delete, by name. Kept in any case: an operator's newest run, because the next one counts on from it;
 /// one that a tenant in flight was granted by, because it holds the deadline; one that carries a person's word.
 pub fn expired(pass: &Pass) -> Vec<String> {
     let fleet = pass.known.fleet;
-    let granting = fleet.members.values().filter(|member| in_flight(member));
+    let granting = fleet.members.values().filter(|member| member.in_flight());
     let granting = granting.filter_map(|member| member.granted.as_ref()?.rollout.as_deref());
     let needed: HashSet<&str> = granting.chain(pass.known.barred.values().copied()).collect();
     let mut by_operator: BTreeMap<&str, Vec<(i64, &str, &Rollout)>> = BTreeMap::new();

@@ -7,10 +7,10 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Decisions, GrantOrder, pass::in_flight, path::Releases};
+use super::{Decisions, GrantOrder, path::Releases};
 use crate::{
     api::{Phase, Rollout, RolloutSpec, RolloutStatus, WavePhase},
-    domain::fleet::{Fleet, Health, Member, Standing},
+    domain::fleet::{Fleet, Health, Member, OwnEdit, Standing},
 };
 
 /// A rule that the decisions would break.
@@ -126,7 +126,7 @@ impl Check<'_> {
         }
         let phase = |index: usize| stored.waves.get(index).map(|wave| wave.phase);
         let before = (0..index).all(|earlier| phase(earlier) == Some(WavePhase::Done));
-        let open = matches!(phase(index), Some(WavePhase::Running | WavePhase::Soaking));
+        let open = matches!(phase(index), Some(WavePhase::Running | WavePhase::Soaking | WavePhase::Halted));
         self.require(before && open, 2, &order.tenant, "is granted before its wave was recorded as open");
         let alone = !self.fleet.rollouts.iter().any(|(other, run)| other != name && begun(run, &rollout.spec));
         self.require(
@@ -142,7 +142,7 @@ impl Check<'_> {
         for order in &self.decisions.grants {
             per_run.entry(&order.rollout).or_default().push(order);
         }
-        let taken = self.fleet.members.values().filter(|member| in_flight(member)).count();
+        let taken = self.fleet.members.values().filter(|member| member.in_flight()).count();
         let total = taken + self.decisions.grants.len();
         let within = per_run.is_empty() || total <= self.fleet.max_concurrency as usize;
         self.require(within, 1, "fleet", "has more grants in flight than its ceiling");
@@ -231,6 +231,8 @@ impl Check<'_> {
                 Health::Proven | Health::Failed { .. } => false,
             });
             self.require(unproven, 3, tenant, "fails by its deadline, but is proven or has failed already");
+            let awake = member.is_none_or(|member| member.standing != Standing::Paused);
+            self.require(awake, 5, tenant, "fails by its deadline while it is paused");
         }
     }
 }
@@ -242,14 +244,15 @@ fn moving(fleet: &Fleet, rollout: &str, wave: Option<&str>) -> usize {
             granted.rollout.as_deref() == Some(rollout) && (wave.is_none() || granted.wave.as_deref() == wave)
         })
     };
-    fleet.members.values().filter(|member| in_flight(member)).filter(here).count()
+    fleet.members.values().filter(|member| member.in_flight()).filter(here).count()
 }
 
 fn over_budget(fleet: &Fleet, spec: &RolloutSpec) -> bool {
     let charged = |tenant: &&String| {
         let Some(member) = fleet.members.get(*tenant) else { return false };
-        let answers =
-            member.granted.as_ref().is_some_and(|granted| granted.target == spec.target && !granted.broken_before);
+        let answers = member.granted.as_ref().is_some_and(|granted| {
+            granted.target == spec.target && !granted.broken_before && granted.own_edit == OwnEdit::No
+        });
         let here = member.operator == spec.operator && member.standing != Standing::Deleting;
         here && answers && matches!(member.health, Health::Failed { .. }) && !spec.skip.contains(tenant)
     };

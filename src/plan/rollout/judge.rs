@@ -36,7 +36,11 @@ pub fn judge(run: &Run, active: &str, fleet: &Fleet, now: Timestamp) -> Outcome 
     // A queued run goes on only to end: when its members were granted out of turn and nobody waits for more.
     let turn = run.active || stake.waiting == 0;
     let going = turn && halted.is_none() && !suspended && !retiring;
-    let Progress { waves, current } = waves::progress(run, now, going);
+    let mut progress = waves::progress(run, now, going);
+    if halted.is_some() {
+        waves::halt(&mut progress);
+    }
+    let Progress { waves, current } = progress;
     let Some(current) = current else {
         return end_with(run, Phase::Succeeded, waves, halted, now);
     };

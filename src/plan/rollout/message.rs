@@ -1,6 +1,10 @@
 //! One sentence on what goes on in a run, or what it waits for. It changes only when the facts do: a status that told
 //! the time would be written for ever.
-use super::{clock, run::Run, soak};
+use super::{
+    clock,
+    run::{Run, WaveView},
+    soak,
+};
 use crate::api::{Phase, RolloutStatus, WavePhase};
 
 /// Length that the kind allows.
@@ -45,13 +49,27 @@ fn under_way(run: &Run, status: &RolloutStatus, current: usize) -> String {
             None => format!("{title} is proven; its soak stands still"),
         };
     }
+    if view.inconclusive() && view.proven_throughout() {
+        return format!("{title}: {}", nothing_proven(view));
+    }
     let counts = format!("{title}: {} of {} proven, {} in flight", wave.proven, wave.members, wave.in_flight);
     let aside = |n: u32, what: &str| if n > 0 { format!(", {n} {what}") } else { String::new() };
     let counts = counts + &aside(wave.failed, "failed") + &aside(wave.skipped, "left out");
+    let paused = run.waves.iter().map(|wave| wave.paused).sum();
+    let counts = counts + &aside(paused, "of those in flight paused by a person: set their mode to Active to go on");
     match &run.not_ready {
         Some(why) => format!("{counts}; nobody is granted: {why}"),
         None => counts,
     }
+}
+
+/// Why a wave in which nothing is left to do does not pass, and what to do.
+pub fn nothing_proven(wave: &WaveView) -> String {
+    let names: Vec<&str> = wave.excused.iter().copied().take(3).collect();
+    format!(
+        "nobody is proven, and what failed ({}) was broken before or changed itself: mend them, or `skip` them to go on without a proof",
+        names.join(", ")
+    )
 }
 
 /// The sentence for a run that has ended.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{Phase, PolicySpec},
-    domain::fleet::{Fleet, Health, Member, Standing},
+    domain::fleet::{Fleet, Member},
 };
 
 static BUILT_IN: LazyLock<PolicySpec> = LazyLock::new(PolicySpec::built_in);
@@ -91,11 +91,4 @@ fn in_turn(fleet: &Fleet) -> Vec<Run<'_>> {
         last = Some(&run.spec.operator);
     }
     runs
-}
-
-/// Whether some rollout's grant to this tenant is not yet proven.
-pub fn in_flight(member: &Member) -> bool {
-    member.health == Health::Moving
-        && member.standing != Standing::Deleting
-        && member.granted.as_ref().is_some_and(|granted| granted.rollout.is_some())
 }

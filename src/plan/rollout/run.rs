@@ -41,8 +41,14 @@ pub struct WaveView<'a> {
     pub broken: Vec<&'a str>,
     pub in_flight: Vec<&'a str>,
     pub regressed: Vec<&'a str>,
+    /// Of those that fell back, how many could recover: the others are paused.
+    pub recovering: u32,
+    /// Tenants on their way, or fallen back, that a person has paused.
+    pub paused: u32,
     /// Failures that the run answers for.
     pub charged: Vec<&'a str>,
+    /// Failures that it does not answer for: of tenants that were broken before, or changed themselves on the way.
+    pub excused: Vec<&'a str>,
     pub proven: u32,
     /// All failures, those that are not charged included.
     pub failed: u32,
@@ -132,7 +138,10 @@ impl<'a> WaveView<'a> {
             broken: Vec::new(),
             in_flight: Vec::new(),
             regressed: Vec::new(),
+            recovering: 0,
+            paused: 0,
             charged: Vec::new(),
+            excused: Vec::new(),
             proven: 0,
             failed: 0,
             out: 0,
@@ -142,6 +151,9 @@ impl<'a> WaveView<'a> {
     }
 
     fn count(&mut self, name: &'a str, member: &Member, wish: Option<&Wish>, seat: Seat) {
+        let paused = member.standing == Standing::Paused;
+        self.recovering += u32::from(seat == Seat::Regressed && !paused);
+        self.paused += u32::from(matches!(seat, Seat::InFlight | Seat::Regressed) && paused);
         match seat {
             Seat::Ready if wish.is_some_and(Wish::broken) => self.broken.push(name),
             Seat::Ready => self.ready.push(name),
@@ -151,9 +163,8 @@ impl<'a> WaveView<'a> {
             Seat::Refused | Seat::Out => self.out += 1,
             Seat::Failed { charged } => {
                 self.failed += 1;
-                if charged {
-                    self.charged.push(name);
-                }
+                let list = if charged { &mut self.charged } else { &mut self.excused };
+                list.push(name);
                 if let Health::Failed { at, .. } = member.health {
                     self.last_failure = self.last_failure.max(Some(at));
                 }
@@ -173,6 +184,11 @@ impl<'a> WaveView<'a> {
     /// Whether nothing is left to be done here: every member is proven, failed, or left out, and nobody is on the way.
     pub fn proven_throughout(&self) -> bool {
         self.taken() == 0 && self.ready.is_empty() && self.broken.is_empty()
+    }
+
+    /// Whether the wave says nothing about the target: nobody is proven on it, and what failed was not its doing.
+    pub fn inconclusive(&self) -> bool {
+        self.proven == 0 && self.charged.is_empty() && !self.excused.is_empty()
     }
 
     /// Whether anybody was moved, so that there is something to watch in a soak.

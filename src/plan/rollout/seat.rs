@@ -2,7 +2,7 @@
 use super::wish::{Kind, Wish};
 use crate::{
     api::RolloutSpec,
-    domain::fleet::{Granted, Health, Member, Standing},
+    domain::fleet::{Granted, Health, Member, OwnEdit, Standing},
 };
 
 /// A tenant's place in the course of a run.
@@ -18,7 +18,7 @@ pub enum Seat {
     /// Was proven on the target and is not ready now: takes a slot again.
     Regressed,
     Failed {
-        /// Whether the run has to answer for it: not for a tenant that was broken before.
+        /// Whether the run has to answer for it: not for a tenant that was broken before, or that changed itself on the way.
         charged: bool,
     },
     /// Skipped by a person, gone, on its way out, or with another wish.
@@ -45,12 +45,16 @@ pub fn seat(spec: &RolloutSpec, skipped: bool, member: &Member, wish: Option<&Wi
 }
 
 fn on_target(granted: &Granted, health: &Health, skipped: bool, wanted: bool) -> Seat {
+    // It was proven here before the tenant changed itself: the verdict on the target is in, and stands.
+    let settled = granted.own_edit == OwnEdit::AfterProof;
     match health {
+        Health::Moving | Health::Failed { .. } if settled && !skipped => Seat::Proven,
+        Health::Moving if settled => Seat::Out,
         Health::Moving => Seat::InFlight,
         _ if skipped => Seat::Out,
         Health::Proven => Seat::Proven,
         Health::Regressed if wanted => Seat::Regressed,
         Health::Regressed => Seat::Out,
-        Health::Failed { .. } => Seat::Failed { charged: !granted.broken_before },
+        Health::Failed { .. } => Seat::Failed { charged: !granted.broken_before && granted.own_edit == OwnEdit::No },
     }
 }

@@ -18,7 +18,7 @@ pub struct Soak {
 /// One look at a wave that is proven throughout. `running`: nobody suspended or halted the run; `reset`: a tenant fell
 /// back since the last look.
 pub fn look(stored: &WaveStatus, length: Span, now: Timestamp, running: bool, reset: bool) -> Soak {
-    let fresh = reset || stored.phase != WavePhase::Soaking;
+    let fresh = reset || !matches!(stored.phase, WavePhase::Soaking | WavePhase::Halted);
     let (since, soaked) = if fresh { (None, 0) } else { (stored.soaking_since, stored.soaked_milliseconds.max(0)) };
     if !running {
         let stretch = since.map_or(0, |since| clock::elapsed(since, now));

@@ -7,7 +7,8 @@ use super::{
     GrantOrder, clock,
     create::{Creation, Delay},
     judge::Outcome,
-    pass::{Pass, in_flight},
+    message,
+    pass::Pass,
     run::{Place, Run},
     soak,
     wish::Wish,
@@ -25,7 +26,7 @@ pub fn waits(pass: &Pass, outcomes: &[Outcome], creation: &Creation, granted: &[
     let grouped = by_tenant(creation);
     let mut waits = Waits::new();
     for (name, wish) in &pass.known.wishes {
-        if in_flight(wish.member) || going.contains(name) {
+        if wish.member.in_flight() || going.contains(name) {
             continue;
         }
         let place =
@@ -103,6 +104,10 @@ fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32
         };
     }
     let current_name = status.current_wave.as_deref().unwrap_or_default();
+    if let Some((view, _)) = open.filter(|(view, _)| view.inconclusive() && view.proven_throughout()) {
+        let note = format!("wave {current_name} of rollout {name}: {}", message::nothing_proven(view));
+        return (WaitingOn::Evidence, started, None, note);
+    }
     let over = open.and_then(|(view, now)| Some((now.soaking_since?.0, soak::over(now, view.plan.soak)?)));
     match over {
         Some((since, until)) => {

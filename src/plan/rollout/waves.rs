@@ -31,6 +31,14 @@ pub fn progress(run: &Run, now: Timestamp, going: bool) -> Progress {
     progress
 }
 
+/// Says of the wave under way that the run was halted in it.
+pub fn halt(progress: &mut Progress) {
+    let current = progress.current.and_then(|current| progress.waves.get_mut(current));
+    if let Some(wave) = current.filter(|wave| wave.phase != WavePhase::Pending) {
+        wave.phase = WavePhase::Halted;
+    }
+}
+
 /// The waves of a run that ends: counted once more, their soaks stopped.
 pub fn stopped(run: &Run, now: Timestamp) -> Vec<WaveStatus> {
     let stop = |wave: &WaveView| WaveStatus { soaking_since: None, regressed_since: None, ..counted(wave, now) };
@@ -47,7 +55,7 @@ fn counted(wave: &WaveView, now: Timestamp) -> WaveStatus {
         failed: wave.failed,
         skipped: wave.out,
         started_at: wave.stored.started_at.or_else(|| wave.first_grant.map(Time::seconds)),
-        regressed_since: (!wave.regressed.is_empty()).then_some(since),
+        regressed_since: (wave.recovering > 0).then_some(since),
         name: wave.plan.name.clone(),
         ..wave.stored.clone()
     }
@@ -57,7 +65,9 @@ fn counted(wave: &WaveView, now: Timestamp) -> WaveStatus {
 fn advance(status: &mut WaveStatus, run: &Run, (index, wave): (usize, &WaveView), now: Timestamp, going: bool) {
     let begun = wave.stored.phase != WavePhase::Pending;
     let last = index + 1 == run.waves.len();
-    if !wave.proven_throughout() || (last && run.taken() > 0) {
+    // Those who wait for the next wave wait for a proof, and there is none.
+    let unproven = !last && wave.inconclusive() && run.stake.waiting > 0;
+    if !wave.proven_throughout() || unproven || (last && run.taken() > 0) {
         let running = begun || (going && run.active);
         rest(status, if running { WavePhase::Running } else { WavePhase::Pending });
     } else if going && !wave.anybody() {

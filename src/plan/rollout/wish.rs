@@ -105,6 +105,10 @@ fn refusal<'a>(
         );
         return refuse(Kind::Never, WaitingOn::PathBlocked, note);
     }
+    if from.version.is_empty() {
+        let note = "what it runs is not known: its status is lost, and no workload of it says so".to_owned();
+        return refuse(Kind::Never, WaitingOn::Evidence, note);
+    }
     if let Some(refusal) = steps.refusal(&member.operator, from, to) {
         return Some(refusal);
     }

@@ -41,7 +41,7 @@ impl Draft<'_> {
                 let grant = grant::first(&target.version, revision, shared.epoch, shared.now);
                 ready.then_some((grant, candidate?.clone()))
             }
-            Found::Lost => None,
+            Found::Lost(_) => None,
             Found::Workload(old) => {
                 let rendered = facts.granted.as_ref()?.as_ref().ok()?;
                 Some((old.clone(), rendered.clone()))
@@ -67,12 +67,12 @@ impl Draft<'_> {
         let mut entries: BTreeSet<String> = self.status.inventory.iter().flat_map(|i| i.entries.clone()).collect();
         entries.extend(rendered.objects.iter().map(|o| o.key.to_string()));
         self.status.inventory = Some(inventory(entries));
-        let transitions = self.seen.lease.as_ref().filter(|l| l.known).map(|l| l.transitions);
-        let transitions = transitions.or(self.status.leader.as_ref().map(|l| l.transitions));
         if self.status.granted.as_ref().is_none_or(|old| old.revision != grant.revision) {
             self.status.failure = None;
+            self.claimed = true;
         }
-        self.status.granted = Some(Grant { transitions: transitions.or(grant.transitions), ..grant });
+        self.status.paused = None;
+        self.status.granted = Some(grant);
         Step::Status(Box::new(self.status.clone()))
     }
 }

@@ -32,7 +32,9 @@ pub fn write(status: &mut TenantStatus, tenant: &Tenant, report: &Report, eviden
         next.push(("Stalled", true, word.clone()));
     }
     if tenant.spec.mode != Mode::Stopped && (proven || status.leader.is_some()) {
-        let led = proven || evidence.is_some_and(|e| e.led);
+        // Where nothing was looked at nothing is known: then what was last said stands.
+        let said = status.conditions.iter().any(|c| c.type_ == "LeaderElected" && c.status == "True");
+        let led = proven || evidence.map_or(said, |e| e.led);
         next.push(("LeaderElected", led, if led { "Led" } else { "LeaderMissing" }.into()));
     }
     let old = std::mem::take(&mut status.conditions);

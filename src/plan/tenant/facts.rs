@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::{FleetSpec, Grant, Mode, RolloutTarget, Tenant},
     domain::{
-        digest::{self, Revision},
+        digest::Revision,
         epoch::Epoch,
         fleet::{Health, Member, Standing},
         report::{Reason, Report},
@@ -41,15 +41,26 @@ pub struct Shared<'a> {
 /// What was worked out before and need not be again while its inputs are the same. Changes nothing but the time it takes.
 #[derive(Debug, Default)]
 pub struct Memo {
-    rendered: BTreeMap<&'static str, (String, Arc<Rendered>)>,
+    granted: Option<(Inputs, Arc<Rendered>)>,
+    candidate: Option<(Inputs, Arc<Rendered>)>,
     pub(super) compared: Compared,
+}
+
+/// All that a stack is rendered from: the release by its digest.
+#[derive(Debug, PartialEq)]
+struct Inputs {
+    release: String,
+    grant: Grant,
+    /// Those of the facts: kept once.
+    parameters: Arc<Parameters>,
+    uid: Option<String>,
 }
 
 /// Everything that is decided from one tenant's observations alone.
 #[derive(Debug)]
 pub struct Facts {
     pub tenant: Arc<Tenant>,
-    pub parameters: Parameters,
+    pub parameters: Arc<Parameters>,
     pub found: Found,
     /// The target the spec asks for, and its revision for this tenant; or why there is none.
     pub desired: Result<(RolloutTarget, Revision), Report>,
@@ -64,7 +75,7 @@ pub struct Facts {
 /// Works the facts out.
 #[must_use]
 pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Shared, memo: &mut Memo) -> Facts {
-    let parameters = Parameters::new(name, tenant, shared);
+    let parameters = Arc::new(Parameters::new(name, tenant, shared));
     let found = Found::search(tenant, seen);
     let own = parameters.digest();
     let release = wanted(tenant, shared.catalog);
@@ -75,46 +86,78 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
     let granted = found.grant().map(|grant| {
         ceilings_are_known(shared)?;
         let release = release_of(grant, tenant, shared.catalog)?;
-        memo.render("granted", tenant, release, grant, &parameters)
+        memo.granted(tenant, release, grant, &parameters, seen)
     });
     let candidate = admitted(name, &parameters, shared).and_then(|()| {
         let (release, (target, revision)) = (release.clone()?, desired.clone()?);
         if let (Some(grant), Some(rendered)) = (found.grant(), &granted)
             && grant.revision == revision.to_string()
         {
+            memo.candidate = None;
             return rendered.clone();
         }
         // What would be granted is checked as it would be rendered, but for the moment of the grant.
         let trial = grant::first(&target.version, &revision, &Epoch::default(), Timestamp::UNIX_EPOCH);
-        memo.render("candidate", tenant, release, &trial, &parameters)
+        memo.candidate(tenant, release, &trial, &parameters)
     });
     let evidence = match (&granted, found.grant()) {
         (Some(Ok(rendered)), Some(grant)) => Some(evidence::judge(tenant, seen, grant, rendered, shared.now)),
         _ => None,
     };
-    let member =
-        member(tenant, seen, &found, desired.as_ref().ok(), candidate.as_ref().err(), evidence.as_ref(), shared);
+    let target = desired.as_ref().ok().map(|(target, _)| target.clone());
+    let blocked = candidate.as_ref().err();
+    let member = member(tenant, seen, (&found, &own), target, blocked, evidence.as_ref(), shared);
     Facts { tenant: tenant.clone(), parameters, found, desired, candidate, granted, evidence, member }
 }
 
 impl Memo {
-    fn render(
+    /// The stack as it was granted: with manifests only while something of it must be applied.
+    fn granted(
         &mut self,
-        slot: &'static str,
         tenant: &Tenant,
         release: &Release,
         grant: &Grant,
-        parameters: &Parameters,
+        parameters: &Arc<Parameters>,
+        seen: &TenantSeen,
     ) -> Result<Arc<Rendered>, Report> {
-        let key = digest::of(&(&release.digest, grant, parameters, &tenant.metadata.uid));
-        if let Some((known, rendered)) = self.rendered.get(slot)
-            && *known == key
-        {
+        let inputs = Inputs::new(tenant, release, grant, parameters);
+        let known = self.granted.take().filter(|(known, _)| *known == inputs).map(|(_, rendered)| rendered);
+        let applied = known.as_ref().is_some_and(|k| stack::is_applied(tenant, k, seen, &self.compared));
+        let rendered = match known {
+            Some(known) if applied && !known.is_lean() => Arc::new(known.lean()),
+            Some(known) if applied || !known.is_lean() => known,
+            _ => Arc::new(stack::render(tenant, release, grant, parameters)?),
+        };
+        self.granted = Some((inputs, rendered.clone()));
+        Ok(rendered)
+    }
+
+    /// The stack as it would be granted: never applied as it is, for the grant is part of it.
+    fn candidate(
+        &mut self,
+        tenant: &Tenant,
+        release: &Release,
+        grant: &Grant,
+        parameters: &Arc<Parameters>,
+    ) -> Result<Arc<Rendered>, Report> {
+        let inputs = Inputs::new(tenant, release, grant, parameters);
+        if let Some((_, rendered)) = self.candidate.as_ref().filter(|(known, _)| *known == inputs) {
             return Ok(rendered.clone());
         }
-        let rendered = Arc::new(stack::render(tenant, release, grant, parameters)?);
-        self.rendered.insert(slot, (key, rendered.clone()));
+        let rendered = Arc::new(stack::render(tenant, release, grant, parameters)?.lean());
+        self.candidate = Some((inputs, rendered.clone()));
         Ok(rendered)
+    }
+}
+
+impl Inputs {
+    fn new(tenant: &Tenant, release: &Release, grant: &Grant, parameters: &Arc<Parameters>) -> Self {
+        Self {
+            release: release.digest.clone(),
+            grant: grant.clone(),
+            parameters: parameters.clone(),
+            uid: tenant.metadata.uid.clone(),
+        }
     }
 }
 
@@ -196,8 +239,8 @@ fn release_of<'a>(grant: &Grant, tenant: &Tenant, catalog: &'a Catalog) -> Resul
 fn member(
     tenant: &Tenant,
     seen: &TenantSeen,
-    found: &Found,
-    desired: Option<&(RolloutTarget, Revision)>,
+    (found, own): (&Found, &str),
+    desired: Option<RolloutTarget>,
     blocked: Option<&Report>,
     evidence: Option<&Evidence>,
     shared: &Shared,
@@ -208,9 +251,9 @@ fn member(
         labels: tenant.metadata.labels.clone().unwrap_or_default(),
         operator: tenant.spec.operator.clone(),
         policy: tenant.spec.rollout_policy.clone(),
-        desired: desired.map(|(target, _)| target.clone()),
+        desired,
         desired_since: seen.desired_since,
-        granted: found.granted(),
+        granted: found.granted(tenant.status.as_ref(), own, shared.now),
         health: evidence.map_or_else(|| unrendered(tenant, found, shared), |e| e.health.clone()),
         standing: standing(tenant, shared.now),
         blocked: blocked.map(|report| report.note.clone()).or_else(|| refused(seen)),

@@ -3,11 +3,19 @@
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
+use super::record;
 use crate::api::RolloutTarget;
 use crate::{
-    api::{Grant, Tenant, Time},
-    domain::{digest::Revision, epoch::Epoch, fleet::Granted, world::TenantSeen},
+    api::{Grant, Tenant, TenantStatus, Time},
+    domain::{
+        digest::Revision,
+        epoch::Epoch,
+        fleet::{Granted, OwnEdit},
+        marks,
+        world::TenantSeen,
+    },
 };
 
 /// Where a tenant's grant was found.
@@ -17,8 +25,9 @@ pub enum Found {
     Status(Grant),
     /// On its workload: the status was lost, and is rebuilt from there (invariant 13).
     Workload(Grant),
-    /// Nowhere, yet there are objects of it: never treated as new, it moves through waves.
-    Lost,
+    /// Nowhere, yet there are objects of it: never treated as new, it moves through waves. With the version that runs, where
+    /// a workload or a person still says so.
+    Lost(Option<String>),
     /// Nowhere, and nothing of it exists: a new tenant.
     New,
 }
@@ -31,42 +40,39 @@ impl Found {
             return Self::Status(grant);
         }
         let uid = tenant.metadata.uid.as_deref();
-        let mut ours = seen.objects.values().filter(|o| o.tenant_uid.as_deref() == uid).peekable();
-        if ours.peek().is_none() {
+        let ours = || seen.objects.values().filter(|o| o.tenant_uid.as_deref() == uid);
+        if ours().next().is_none() {
             return Self::New;
         }
-        let grants = ours.filter_map(|o| serde_json::from_str::<Grant>(o.grant.as_deref()?).ok());
-        grants.reduce(newer).map_or(Self::Lost, Self::Workload)
+        let grants = ours().filter_map(|o| serde_json::from_str::<Grant>(o.grant.as_deref()?).ok());
+        let version = || ours().find_map(|o| version_in(o.grant.as_deref()?)).or_else(|| told(tenant));
+        grants.reduce(newer).map_or_else(|| Self::Lost(version()), Self::Workload)
     }
 
     #[must_use]
     pub fn grant(&self) -> Option<&Grant> {
         match self {
             Self::Status(grant) | Self::Workload(grant) => Some(grant),
-            Self::Lost | Self::New => None,
+            Self::Lost(_) | Self::New => None,
         }
     }
 
-    /// What the wave engine is told. A tenant whose grant is lost counts as granted something unknown, so that whatever
-    /// it asks for comes to it through a wave.
+    /// What the wave engine is told. A tenant whose grant is lost counts as granted its version with unknown content, so
+    /// that whatever it asks for comes to it through a wave, by a legal step; without even the version there is no step.
     #[must_use]
-    pub fn granted(&self) -> Option<Granted> {
+    pub fn granted(&self, status: Option<&TenantStatus>, own: &str, now: Timestamp) -> Option<Granted> {
         match self {
             Self::New => None,
-            Self::Lost => Some(Granted {
-                target: RolloutTarget { version: "0.0.0".into(), digest: String::new() },
+            Self::Lost(version) => Some(Granted {
+                target: RolloutTarget { version: version.clone().unwrap_or_default(), digest: String::new() },
                 rollout: None,
                 wave: None,
                 at: Timestamp::UNIX_EPOCH,
                 broken_before: true,
+                own_edit: OwnEdit::No,
+                paused: 0,
             }),
-            Self::Status(g) | Self::Workload(g) => Some(Granted {
-                target: target(g),
-                rollout: g.rollout.clone(),
-                wave: g.wave.clone(),
-                at: g.at.0,
-                broken_before: g.broken_before,
-            }),
+            Self::Status(grant) | Self::Workload(grant) => Some(granted(grant, status, Some(own), now)),
         }
     }
 }
@@ -80,6 +86,52 @@ fn newer(one: Grant, other: Grant) -> Grant {
         Some(Ordering::Greater) => one,
         _ if one.at < other.at => other,
         _ => one,
+    }
+}
+
+/// The version in a grant that cannot be read as a whole: another Leasehold wrote it, or somebody cut it.
+fn version_in(annotation: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(annotation).ok()?;
+    semantic(value.get("version")?.as_str()?)
+}
+
+/// What a person says the tenant runs.
+fn told(tenant: &Tenant) -> Option<String> {
+    semantic(tenant.metadata.annotations.as_ref()?.get(marks::RUNS)?)
+}
+
+fn semantic(text: &str) -> Option<String> {
+    semver::Version::parse(text.trim()).ok().map(|version| version.to_string())
+}
+
+/// A grant as the wave engine sees it. `own`: digest of the tenant's parameters as they are now.
+#[must_use]
+pub fn granted(grant: &Grant, status: Option<&TenantStatus>, own: Option<&str>, now: Timestamp) -> Granted {
+    Granted {
+        target: target(grant),
+        rollout: grant.rollout.clone(),
+        wave: grant.wave.clone(),
+        at: grant.at.0,
+        broken_before: grant.broken_before,
+        own_edit: own_edit(grant, status, own),
+        paused: record::paused_for(status.and_then(|s| s.paused), now),
+    }
+}
+
+/// The second half of a revision is the tenant's own. While it is another than the rollout granted, and not proven, what
+/// happens is the tenant's own affair.
+fn own_edit(grant: &Grant, status: Option<&TenantStatus>, own: Option<&str>) -> OwnEdit {
+    let running = status.and_then(|s| s.running.as_ref()).map(|running| &running.revision);
+    let revision = Revision::parse(&grant.revision);
+    let ahead = revision.as_ref().zip(own).is_some_and(|(revision, own)| revision.parameters != own);
+    if !(grant.edited || ahead) || running == Some(&grant.revision) {
+        return OwnEdit::No;
+    }
+    let proven = running.and_then(|running| Revision::parse(running)).map(|running| running.release);
+    if proven.is_some() && proven == revision.map(|revision| revision.release) {
+        OwnEdit::AfterProof
+    } else {
+        OwnEdit::OnTheWay
     }
 }
 
@@ -102,7 +154,7 @@ pub fn first(version: &str, revision: &Revision, epoch: &Epoch, now: Timestamp) 
         epoch: epoch.transitions(),
         lease: epoch.lease().map(str::to_owned),
         broken_before: false,
-        transitions: None,
+        edited: false,
     }
 }
 
@@ -112,7 +164,7 @@ pub fn first(version: &str, revision: &Revision, epoch: &Epoch, now: Timestamp) 
 pub fn edited(old: &Grant, revision: &Revision, proven: bool, epoch: &Epoch, now: Timestamp) -> Grant {
     let new = first(&old.version, revision, epoch, now);
     let at = if proven { new.at } else { old.at };
-    Grant { revision: new.revision, at, epoch: new.epoch, lease: new.lease, ..old.clone() }
+    Grant { revision: new.revision, at, epoch: new.epoch, lease: new.lease, edited: true, ..old.clone() }
 }
 
 #[cfg(test)]

@@ -33,12 +33,11 @@ impl Draft<'_> {
             return None;
         }
         if stack::replaces_pods(&stages, rendered, self.seen) {
-            let release =
-                self.shared.catalog.get(&self.facts.tenant.spec.operator, &self.status.granted.as_ref()?.version)?;
-            match handover::before(self.seen, release.object.spec.leader_election.standbys) {
+            match handover::before(self.seen) {
                 Before::Nothing => {}
                 Before::Sample => {
                     self.sample = true;
+                    self.looks_since = self.status.granted.as_ref().map(|grant| grant.at.0);
                     return None;
                 }
                 Before::Mark(step) => return Some(step),
@@ -118,6 +117,16 @@ impl Draft<'_> {
             return Some(Step::Delete(go));
         }
         let proven = self.facts.evidence.as_ref().is_some_and(|e| e.health == Health::Proven);
-        proven.then(|| handover::clean_up(self.seen, rendered)).flatten()
+        if proven { handover::clean_up(self.seen, rendered) } else { self.awaken(rendered) }
+    }
+
+    /// Has a polling standby look at a Lease that was freed, by starting it anew.
+    fn awaken(&self, rendered: &Rendered) -> Option<Step> {
+        let granted = &self.status.granted.as_ref()?.version;
+        let release = self.shared.catalog.get(&self.facts.tenant.spec.operator, granted)?;
+        let workloads =
+            rendered.objects.iter().filter_map(|object| self.seen.objects.get(&object.key)?.workload.as_ref());
+        let replicas = usize::try_from(workloads.map(|workload| workload.wanted).sum::<i64>()).unwrap_or(usize::MAX);
+        handover::awaken(self.seen, release.object.spec.leader_election.standbys, rendered, replicas)
     }
 }

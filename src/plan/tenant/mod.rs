@@ -18,7 +18,7 @@ mod step;
 
 pub use self::{
     facts::{Facts, Memo, Shared, facts},
-    grant::target as granted_target,
+    grant::granted,
     next::{Next, Word, next},
     parameters::{Parameters, lease_name, own_text},
     stack::{Rendered, render},

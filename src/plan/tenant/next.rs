@@ -9,7 +9,7 @@ use super::{
     step::Step,
 };
 use crate::{
-    api::{Mode, Target as ApiTarget, TenantStatus},
+    api::{Mode, Target as ApiTarget, Tenant, TenantStatus},
     domain::{
         marks,
         report::{Motion, Report, Verdict, Wait},
@@ -35,7 +35,8 @@ pub struct Word<'a> {
 #[derive(Debug)]
 pub struct Next {
     pub step: Option<Step>,
-    pub status: TenantStatus,
+    /// The status as it should be; `None` while the stored one is.
+    status: Option<Box<TenantStatus>>,
     pub report: Report,
     /// Whether its operator's Lease must be sampled: `<namespace>, <name>`.
     pub sample: Option<(String, String)>,
@@ -48,7 +49,13 @@ impl Next {
     #[must_use]
     pub fn nothing() -> Self {
         let report = Report::moving(Motion::Applying, String::new());
-        Self { step: None, status: TenantStatus::default(), report, sample: None, wake: None }
+        Self { step: None, status: None, report, sample: None, wake: None }
+    }
+
+    /// The status as it should be, of the tenant that this is about.
+    #[must_use]
+    pub fn status<'a>(&'a self, tenant: &'a Tenant) -> Option<&'a TenantStatus> {
+        self.status.as_deref().or(tenant.status.as_ref())
     }
 }
 
@@ -79,6 +86,10 @@ pub(super) struct Draft<'a> {
     /// What somebody changed and is left as it is.
     pub(super) drifted: Vec<String>,
     pub(super) sample: bool,
+    /// A new revision was granted just now: what is known of the one before says nothing about it.
+    pub(super) claimed: bool,
+    /// Since when the first look at the Lease is awaited, without which nothing more may be done.
+    pub(super) looks_since: Option<Timestamp>,
     /// A grant outside a rollout takes longer than is reasonable.
     pub(super) overdue: bool,
     pub(super) wake: Option<Timestamp>,
@@ -98,6 +109,8 @@ impl<'a> Draft<'a> {
             confirmations: Vec::new(),
             drifted: Vec::new(),
             sample: false,
+            claimed: false,
+            looks_since: None,
             overdue: false,
             wake: None,
         }
@@ -134,7 +147,8 @@ impl<'a> Draft<'a> {
         conditions::write(&mut self.status, tenant, &report, None, self.shared.now);
         let may_say = ours && !held_back.is_some_and(Fault::is_of_tenant);
         let step = step.or_else(|| status_step(tenant.status.as_ref(), &self.status).filter(|_| may_say));
-        Next { step, status: self.status, report, sample: None, wake: self.wake }
+        let status = unstored(tenant, self.status);
+        Next { step, status, report, sample: None, wake: self.wake }
     }
 
     /// The next write, in the order in which writes are safe: finalizer, claim, stack, prune.
@@ -154,11 +168,11 @@ impl<'a> Draft<'a> {
         self.stack(&rendered, memo)
     }
 
-    /// A wait that may be over in a moment is not worth a write: a rollout that is just being made goes through several.
+    /// A wait that may be over in a moment is not worth a write: a rollout that is just being made goes through several, and
+    /// the first look at a Lease takes milliseconds.
     fn young(&mut self, report: &Report, word: Word) -> bool {
-        let Some(since) = word.wait_since.filter(|_| matches!(report.verdict, Verdict::Waiting(_))) else {
-            return false;
-        };
+        let waits_since = word.wait_since.filter(|_| matches!(report.verdict, Verdict::Waiting(_)));
+        let Some(since) = self.looks_since.or(waits_since) else { return false };
         let old = since.checked_add(SETTLED).unwrap_or(since);
         let young = old > self.shared.now;
         if young {
@@ -172,7 +186,8 @@ impl<'a> Draft<'a> {
         let young = self.young(&report, word);
         let tenant = &self.facts.tenant;
         let before = tenant.status.clone().unwrap_or_default();
-        conditions::write(&mut self.status, tenant, &report, self.facts.evidence.as_ref(), self.shared.now);
+        let evidence = self.facts.evidence.as_ref().filter(|_| !self.claimed);
+        conditions::write(&mut self.status, tenant, &report, evidence, self.shared.now);
         conditions::drifted(&mut self.status, tenant, &before.conditions, &self.drifted, self.shared.now);
         // A step that failed waits; the status says meanwhile why, unless it is the Tenant itself that cannot be written.
         let step = step.filter(|_| held_back.is_none());
@@ -185,8 +200,14 @@ impl<'a> Draft<'a> {
         let name = super::lease_name(&self.facts.parameters.tenant, self.shared.catalog, tenant, &self.status);
         let sample = self.sample.then_some(()).and(name).map(|name| (self.facts.parameters.namespace.clone(), name));
         let step = step.filter(|_| !held_back.is_some_and(Fault::is_of_tenant));
-        Next { step, status: self.status, report, sample, wake: self.wake }
+        let status = unstored(tenant, self.status);
+        Next { step, status, report, sample, wake: self.wake }
     }
+}
+
+/// The status, unless it is the one that is stored: 10,000 tenants at rest need no second copy.
+fn unstored(tenant: &Tenant, status: TenantStatus) -> Option<Box<TenantStatus>> {
+    (tenant.status.as_ref() != Some(&status)).then(|| Box::new(status))
 }
 
 /// A write of the status, if it says something new.

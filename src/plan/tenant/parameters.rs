@@ -54,6 +54,7 @@ pub struct Parameters {
 pub struct SharedParameters {
     pub pod_security: PodSecurity,
     pub apis: Apis,
+    pub metrics_namespace: String,
     pub allowed_rules: Option<Vec<PolicyRule>>,
     pub allowed_images: Option<Vec<String>>,
     pub protected_namespaces: Vec<String>,
@@ -74,6 +75,7 @@ impl Parameters {
             shared: SharedParameters {
                 pod_security: shared.fleet.tenant_pod_security,
                 apis: shared.apis,
+                metrics_namespace: shared.fleet.metrics_namespace.clone(),
                 allowed_rules: shared.fleet.allowed_rules.clone(),
                 allowed_images: shared.fleet.allowed_images.clone(),
                 protected_namespaces: shared.fleet.protected_namespaces.clone(),
@@ -167,7 +169,7 @@ pub(super) fn context(
         pod_annotations: BTreeMap::new(),
         values,
         pod_security: parameters.shared.pod_security,
-        metrics_namespace: "monitoring".into(),
+        metrics_namespace: parameters.shared.metrics_namespace.clone(),
         api_server: ApiServerContext::default(),
         apis: ApisContext::new(parameters.shared.apis),
     };

@@ -1,9 +1,14 @@
 //! What was seen, brought into the status: namespace, leader, proof, failure.
-use super::next::{Draft, Word};
+use jiff::Timestamp;
+
+use super::{
+    handover,
+    next::{Draft, Word},
+};
 use crate::{
-    api::{Failure, Grant, Leader, Mode, NamespaceRef, Running, Time, Upgrade},
+    api::{Failure, Grant, Leader, Mode, NamespaceRef, PausedTime, Running, Time, Upgrade},
     domain::{
-        fleet::Health,
+        fleet::{Health, OwnEdit},
         object::{LeaseSeen, ObjectKey},
     },
 };
@@ -28,6 +33,7 @@ impl Draft<'_> {
             self.status.leader = Some(leader(lease));
         }
         let (Some(evidence), Some(grant)) = (&self.facts.evidence, self.facts.found.grant()) else { return };
+        self.pause(evidence.health == Health::Proven);
         if evidence.health == Health::Proven {
             // Until the proof is on record the Lease is still looked at: without it there would be no proof.
             let stored = self.facts.tenant.status.as_ref().and_then(|s| s.running.as_ref());
@@ -50,12 +56,31 @@ impl Draft<'_> {
         }
     }
 
+    /// Writes down for how long a tenant on its way is paused: time in which nothing is written for it is not its own.
+    fn pause(&mut self, proven: bool) {
+        let paused = self.facts.tenant.spec.mode == Mode::Paused && !proven;
+        let now = self.shared.now;
+        self.status.paused = match (self.status.paused, paused) {
+            _ if proven => None,
+            (None, true) => Some(PausedTime { since: Some(Time::millis(now)), milliseconds: 0 }),
+            (Some(PausedTime { since: None, milliseconds }), true) => {
+                Some(PausedTime { since: Some(Time::millis(now)), milliseconds })
+            }
+            (Some(PausedTime { since: Some(_), .. }), false) => {
+                let milliseconds = paused_for(self.status.paused, now);
+                Some(PausedTime { since: None, milliseconds })
+            }
+            (as_it_was, _) => as_it_was,
+        };
+    }
+
     /// Outside a rollout no wave's deadline watches a grant, so this one does.
     fn patience(&mut self, grant: &Grant) {
         let Ok(deadline) = grant.at.0.checked_add(PATIENCE) else { return };
         // What was proven once and falters now is Recovering, however old its grant.
         let proven = self.status.running.as_ref().is_some_and(|running| running.revision == grant.revision);
-        if grant.rollout.is_some() || proven {
+        let own = self.facts.member.granted.as_ref().is_some_and(|granted| granted.own_edit == OwnEdit::AfterProof);
+        if (grant.rollout.is_some() && !own) || proven {
             return;
         }
         self.overdue = deadline <= self.shared.now;
@@ -71,14 +96,14 @@ impl Draft<'_> {
         }
         let before = self.status.running.as_ref().map(|r| r.version.clone()).filter(|v| *v != grant.version);
         if let Some(from) = before {
-            let lease = self.seen.lease.as_ref();
-            let handovers = lease.and_then(|l| grant.transitions.map(|before| l.transitions - before));
+            let rendered = self.facts.granted.as_ref().and_then(|rendered| rendered.as_ref().ok());
+            let measured = rendered.and_then(|rendered| handover::measured(self.seen, rendered));
             self.status.last_upgrade = Some(Upgrade {
                 from,
                 to: grant.version.clone(),
                 at: Time::seconds(self.shared.now),
-                leaderless_milliseconds: lease.map(|l| l.leaderless_milliseconds),
-                handovers,
+                leaderless_milliseconds: measured.map(|lease| lease.leaderless_milliseconds),
+                handovers: measured.map(|lease| lease.handovers),
             });
         }
         self.status.running = Some(Running {
@@ -87,6 +112,13 @@ impl Draft<'_> {
             since: Time::seconds(self.shared.now),
         });
     }
+}
+
+/// Milliseconds of all pauses, one that lasts included.
+pub(super) fn paused_for(paused: Option<PausedTime>, now: Timestamp) -> i64 {
+    let Some(PausedTime { since, milliseconds }) = paused else { return 0 };
+    let lasting = since.map_or(0, |since| now.as_millisecond().saturating_sub(since.0.as_millisecond()));
+    milliseconds.saturating_add(lasting.max(0))
 }
 
 fn leader(lease: &LeaseSeen) -> Leader {

@@ -1,9 +1,13 @@
 //! What is the matter with one tenant, in one report: the gravest first.
-use super::next::{Draft, Word};
+use super::{
+    grant::Found,
+    next::{Draft, Word},
+};
 use crate::{
     api::Mode,
     domain::{
         fleet::Health,
+        marks,
         report::{Motion, Reason, Report, Verdict, Wait, WaitingOn},
         world::{Fault, FaultKind},
     },
@@ -41,6 +45,12 @@ impl Draft<'_> {
 
     pub(super) fn progress(&self, word: Word) -> Report {
         let (facts, version) = (self.facts, &self.facts.tenant.spec.version);
+        if let Found::Lost(known) = &facts.found {
+            return lost(known.as_deref(), word);
+        }
+        if self.claimed {
+            return self.just_granted();
+        }
         let Some(grant) = self.status.granted.as_ref() else { return self.before_the_first_grant() };
         if let Some(failure) = &self.status.failure {
             let reason = match failure.reason.as_str() {
@@ -76,12 +86,43 @@ impl Draft<'_> {
         }
     }
 
+    /// On record, and nothing touched yet: what runs now is not what the words are about.
+    fn just_granted(&self) -> Report {
+        let before = self.status.running.as_ref().map(|running| &running.version);
+        let motion = match (before, &self.status.granted) {
+            (None, _) => Motion::Onboarding,
+            (Some(before), Some(grant)) if *before != grant.version => Motion::Upgrading,
+            (Some(_), _) => Motion::Applying,
+        };
+        Report::moving(motion, "granted; about to be applied")
+    }
+
     pub(super) fn before_the_first_grant(&self) -> Report {
         let release = self.shared.catalog.get(&self.facts.tenant.spec.operator, &self.facts.tenant.spec.version);
         match release.and_then(|r| r.facts.not_ready.clone()) {
             Some(why) => Report::waiting(WaitingOn::CrdReady, why),
             None => Report::moving(Motion::Onboarding, "about to be stamped out"),
         }
+    }
+}
+
+/// A tenant with a stack and without any record of what was granted to it.
+fn lost(known: Option<&str>, word: Word) -> Report {
+    let Some(version) = known else {
+        let note = format!(
+            "the status is lost and no workload says what runs here: the stack is left as it is, because a step from an unknown version may be an illegal one. \
+             Annotate the Tenant with {}=<the version that runs>, and it moves on through a rollout",
+            marks::RUNS
+        );
+        return Report::blocked(Reason::GrantLost, note);
+    };
+    match word.wait {
+        Some((Wait { on: WaitingOn::PathBlocked, .. }, note)) => Report::blocked(Reason::PathBlocked, note.clone()),
+        Some((wait, note)) => Report { verdict: Verdict::Waiting(wait.clone()), note: note.clone() },
+        None => Report::moving(
+            Motion::Recovering,
+            format!("the status is lost, {version} runs: a rollout takes it from there"),
+        ),
     }
 }
 

@@ -23,11 +23,26 @@ use crate::{
 };
 
 /// A rendered stack, in the order in which it is applied.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rendered {
-    pub objects: Vec<Admitted>,
+    pub objects: Vec<RenderedObject>,
     /// Digests of the pod templates in it.
     pub pod_revisions: BTreeSet<String>,
+}
+
+/// One rendered object.
+#[derive(Clone, Debug)]
+pub struct RenderedObject {
+    pub key: ObjectKey,
+    pub digest: String,
+    /// What to apply. `None` once it has been applied: 10,000 stacks at rest need no manifests.
+    pub admitted: Option<Admitted>,
+}
+
+impl From<Admitted> for RenderedObject {
+    fn from(admitted: Admitted) -> Self {
+        Self { key: admitted.key.clone(), digest: admitted.digest.clone(), admitted: Some(admitted) }
+    }
 }
 
 /// What was compared before: object, its resourceVersion, what was rendered, and the differences.
@@ -37,6 +52,19 @@ impl Rendered {
     #[must_use]
     pub fn has_workload(&self) -> bool {
         !self.pod_revisions.is_empty()
+    }
+
+    /// The same without what only an apply needs.
+    #[must_use]
+    pub fn lean(&self) -> Self {
+        let objects = self.objects.iter().map(|object| RenderedObject { admitted: None, ..object.clone() });
+        Self { objects: objects.collect(), pod_revisions: self.pod_revisions.clone() }
+    }
+
+    /// Whether there is nothing in it to apply.
+    #[must_use]
+    pub fn is_lean(&self) -> bool {
+        self.objects.iter().any(|object| object.admitted.is_none())
     }
 
     #[must_use]
@@ -67,7 +95,7 @@ pub fn render(tenant: &Tenant, release: &Release, grant: &Grant, parameters: &Pa
         choke_point::admit(manifests, &parameters.scope(), marks).map_err(|findings| refused(&findings, release))?;
     objects.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
     let pod_revisions = objects.iter().filter_map(|object| object.pod_revision.clone()).collect();
-    Ok(Rendered { objects, pod_revisions })
+    Ok(Rendered { objects: objects.into_iter().map(RenderedObject::from).collect(), pod_revisions })
 }
 
 fn refused(findings: &[Finding], release: &Release) -> Report {
@@ -78,19 +106,43 @@ fn refused(findings: &[Finding], release: &Release) -> Report {
     Report::blocked(reason, format!("stack of {} refused: {first}{more}", release.name))
 }
 
-/// What must be applied: what is missing, what is rendered otherwise than before, what somebody changed.
+/// Our label on an object of another Tenant's UID makes it no more ours than no label at all.
+fn is_ours(tenant: &Tenant, live: &Seen) -> bool {
+    live.tenant_uid == tenant.metadata.uid || tenant.spec.adopt.contains(&live.uid)
+}
+
+/// Whether all of it is there as it was rendered: then nothing is applied, and no manifest is needed.
+#[must_use]
+pub fn is_applied(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared: &Compared) -> bool {
+    rendered.objects.iter().all(|object| {
+        let live = seen.objects.get(&object.key).filter(|live| is_ours(tenant, live));
+        live.is_some_and(|live| {
+            let known = |(at, digest, fields): &(String, String, Vec<String>)| {
+                *at == live.resource_version && *digest == object.digest && fields.is_empty()
+            };
+            live.digest.as_deref() == Some(object.digest.as_str())
+                && (live.as_applied || compared.get(&object.key).is_some_and(known))
+        })
+    })
+}
+
+/// What must be applied: what is missing, what is rendered otherwise than before, what somebody changed. Of a lean stack
+/// nothing is: it is what [`is_applied`] found to be there.
 #[must_use]
 pub fn changes(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared: &mut Compared) -> Vec<Vec<Apply>> {
-    // Our label on an object of another Tenant's UID makes it no more ours than no label at all.
-    let ours = |live: &&Seen| live.tenant_uid == tenant.metadata.uid || tenant.spec.adopt.contains(&live.uid);
     let mut stages: BTreeMap<u8, Vec<Apply>> = BTreeMap::new();
     for object in &rendered.objects {
-        let live = seen.objects.get(&object.key).filter(ours);
+        let Some(admitted) = &object.admitted else { continue };
+        let live = seen.objects.get(&object.key).filter(|live| is_ours(tenant, live));
         let why = match live {
             None => Why::Missing,
             Some(live) if live.digest.as_deref() != Some(object.digest.as_str()) => Why::Rendered,
+            Some(live) if live.as_applied => {
+                compared.remove(&object.key);
+                continue;
+            }
             Some(live) => {
-                let fields = compare(object, &live.resource_version, &live.content, compared);
+                let fields = compare(admitted, &live.resource_version, &live.content, compared);
                 if fields.is_empty() {
                     continue;
                 }
@@ -98,8 +150,8 @@ pub fn changes(tenant: &Tenant, rendered: &Rendered, seen: &TenantSeen, compared
             }
         };
         let uid = live.map(|l| l.uid.clone());
-        let apply = Apply { object: object.clone(), uid, why };
-        stages.entry(object.stage).or_default().push(apply);
+        let apply = Apply { object: admitted.clone(), uid, why };
+        stages.entry(admitted.stage).or_default().push(apply);
     }
     stages.into_values().collect()
 }

@@ -1,5 +1,9 @@
 //! The writes that one tenant needs next. Data: whoever carries them out makes no choices.
-use crate::{api::TenantStatus, domain::object::ObjectKey, plan::choke_point::Admitted};
+use crate::{
+    api::{TenantStatus, Upgrade},
+    domain::object::ObjectKey,
+    plan::choke_point::Admitted,
+};
 
 /// The next write, or the next few that belong together.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +23,11 @@ pub enum Step {
     /// Look up these objects of the inventory, which no watch shows. What carries the tenant's UID and has lost its label
     /// gets it back, so that it goes the way of all others.
     Recall(Vec<ObjectKey>),
+    /// Have this pod replaced by a fresh one, if its disruption budget allows.
+    Evict {
+        pod: String,
+        uid: String,
+    },
     /// Ask the tenant's custom resources of these kinds to go, while its operator can still finalize them.
     Finalize(Vec<CustomKind>),
     /// Scale workloads to zero.
@@ -71,6 +80,13 @@ impl Step {
         matches!(self, Self::Apply(stages) if stages.iter().flatten().any(|a| matches!(a.why, Why::Drift(_))))
     }
 
+    /// The change of version whose proof it writes; `old` is the status before.
+    #[must_use]
+    pub fn upgrade(&self, old: Option<&TenantStatus>) -> Option<&Upgrade> {
+        let Self::Status(status) = self else { return None };
+        status.last_upgrade.as_ref().filter(|upgrade| old.and_then(|old| old.last_upgrade.as_ref()) != Some(*upgrade))
+    }
+
     /// For logs, metrics and events.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -81,6 +97,7 @@ impl Step {
             Self::Apply(_) => "apply",
             Self::Mark { .. } => "mark",
             Self::Recall(_) => "recall",
+            Self::Evict { .. } => "evict",
             Self::Finalize(_) => "finalize",
             Self::Scale(_) => "scale",
             Self::Delete(_) => "delete",

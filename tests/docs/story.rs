@@ -1,0 +1,175 @@
+//! Install, tutorial, troubleshooting, uninstall: the documentation's own lines, in its order, on a cluster with a hollow
+//! node. Leasehold runs beside it with the rights that the chart gives it.
+
+use serde_json::Value;
+
+use crate::blocks::{Block, section};
+use crate::shell::{PATIENCE, Shell, kubeconfig_with_token, lines};
+use crate::support::{Cluster, Leasehold, Node};
+
+/// What a line of the tutorial must print for the text around it to be true.
+const SAYS: [(&str, &str); 6] = [
+    ("kubectl get tenant contoso -o wide", "Running"),
+    ("kubectl -n tenant-contoso get memcached,configmap", "sessions"),
+    ("kubectl -n tenant-contoso get role memcached-operator", "memcached-operator"),
+    ("kubectl get events -A --field-selector reason=DriftRepaired", "Role/memcached-operator"),
+    ("leasehold plan", "1.2.0"),
+    ("leasehold status contoso", "1.0.0"),
+];
+/// What one waits for before one presses Ctrl-C.
+const WATCHED: [(&str, &[&str]); 2] = [
+    ("leasehold status --watch", &["contoso", "1.1.0", "everyone", "Running"]),
+    ("kubectl get rollouts -w", &["1.2.0", "Halted"]),
+];
+
+/// Runs a section's lines one after the other, each until it is as the text says.
+async fn follow(shell: &Shell<'_>, blocks: &[Block]) {
+    for block in blocks {
+        for (line, comment) in lines(block) {
+            if let Some((_, words)) = WATCHED.iter().find(|(watched, _)| *watched == line) {
+                shell.watch(&line, words).await;
+                continue;
+            }
+            // It runs a pod to its end, and the hollow node ends none.
+            if line.starts_with("helm test") {
+                continue;
+            }
+            let says = SAYS.iter().find(|(said, _)| *said == line).map_or("", |(_, word)| word);
+            let gone = comment == "NotFound";
+            let right = |success: bool, text: &str| {
+                if gone { !success && text.contains("NotFound") } else { success && text.contains(says) }
+            };
+            shell.until(&block.place, &line, right).await;
+        }
+    }
+}
+
+/// The chart's ServiceAccount, and nothing else, is what Leasehold runs as.
+fn leasehold(cluster: &Cluster) -> Leasehold {
+    let token = cluster.kubectl(&["create", "token", "leasehold", "--namespace=leasehold-system", "--duration=2h"]);
+    let kubeconfig = kubeconfig_with_token(cluster, token.trim());
+    let launch = Leasehold::on(cluster).args(&["run", "--listen", "127.0.0.1:0"]).kubeconfig(&kubeconfig);
+    launch.pod("leasehold-system", "leasehold-documented").start()
+}
+
+async fn installed(shell: &Shell<'_>, cluster: &Cluster) -> Leasehold {
+    let values = &section("docs/install.md", "What tenants' operators may do", "yaml")[0];
+    shell.write("values.yaml", &values.text);
+    let kinds = section("docs/install.md", "The kinds, then the operator", "sh");
+    // The first block installs, the second looks at who leads.
+    follow(shell, &kinds[..1]).await;
+    follow(shell, &section("docs/install.md", "What tenants' operators may do", "sh")).await;
+    let leasehold = leasehold(cluster);
+    follow(shell, &kinds[1..]).await;
+    let holder = "kubectl get lease -n leasehold-system leasehold.leasehold.dev";
+    shell.until("the Lease", holder, |success, text| success && text.contains("leasehold-documented_")).await;
+    leasehold
+}
+
+/// As the demo leaves it: eleven tenants at 1.1.0.
+async fn as_after_the_demo(shell: &Shell<'_>) {
+    let apply = "kubectl apply -f examples/memcached/policy.yaml -f examples/memcached/release-1.0.0.yaml \
+                 -f examples/memcached/release-1.1.0.yaml -f examples/memcached/release-1.2.0.yaml";
+    let tenants = "sed -E 's/version: [0-9.]+/version: 1.1.0/' examples/memcached/tenants.yaml | kubectl apply -f -";
+    for line in [apply, tenants, "kubectl wait --for=condition=Ready tenants --all --timeout=100s"] {
+        shell.until("the demo", line, |success, _| success).await;
+    }
+    shell.until("the demo", "kubectl delete tenant acme --ignore-not-found", |success, _| success).await;
+}
+
+async fn tutorial(shell: &Shell<'_>) {
+    let follow = async |heading: &str| follow(shell, &section("docs/tutorial.md", heading, "sh")).await;
+    for heading in ["A tenant", "Drift", "An upgrade", "Waves"] {
+        follow(heading).await;
+    }
+    shell.until("docs/tutorial.md", "kubectl get rollouts", |_, text| text.contains("Superseded")).await;
+    follow("Steering").await;
+    follow("The end").await;
+}
+
+/// The words in capitals stand for names.
+fn named(line: &str, rollout: &str) -> String {
+    let name = |word| match word {
+        "NAMESPACE" => "tenant-globex",
+        "TENANT" => "globex",
+        "NAME" => rollout,
+        word => word,
+    };
+    line.split(' ').map(name).collect::<Vec<_>>().join(" ")
+}
+
+/// The lines that somebody may need at three in the morning.
+async fn for_show(shell: &Shell<'_>) {
+    let (_, rollout) = shell.run("kubectl get rollouts -o jsonpath='{.items[0].metadata.name}'").await;
+    let mut count = 0;
+    for path in ["docs/troubleshooting.md", "docs/install.md", "docs/cli.md"] {
+        for block in crate::blocks::all("sh").iter().filter(|block| block.place.starts_with(path)) {
+            for (line, _) in lines(block) {
+                if !skipped(&line) && (line.starts_with("kubectl") || line.starts_with("leasehold")) {
+                    let (success, text) = shell.run(&named(&line, &rollout)).await;
+                    assert!(success, "{}: {line}\n{text}", block.place);
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert!(count >= 30, "only {count} lines were found");
+}
+
+/// Why not: the hollow node has no logs; what goes on for ever; what needs a program that may not be here.
+fn skipped(line: &str) -> bool {
+    line.contains(" logs ") || line.contains("--watch") || (line.contains("jq ") && !has("jq"))
+}
+
+fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).exists())
+}
+
+fn files_for_render(shell: &Shell<'_>, cluster: &Cluster) {
+    let example =
+        |name: &str| std::fs::read_to_string(format!("{}/examples/memcached/{name}", env!("CARGO_MANIFEST_DIR")));
+    let (tenant, release) = (example("tenant.yaml").unwrap(), example("release-1.0.0.yaml").unwrap());
+    let fleet = cluster.kubectl(&["get", "fleetpolicy", "default", "-o", "yaml"]);
+    for (name, text) in [
+        ("tenant.yaml", &tenant),
+        ("tenants/one.yaml", &tenant),
+        ("release.yaml", &release),
+        ("releases/one.yaml", &release),
+        ("fleetpolicy.yaml", &fleet),
+    ] {
+        shell.write(name, text);
+    }
+}
+
+async fn uninstalled(shell: &Shell<'_>, cluster: &Cluster, leasehold: Leasehold) {
+    let blocks = section("docs/install.md", "Uninstalling, in the right order", "sh");
+    follow(shell, &blocks[..1]).await;
+    leasehold.stop();
+    assert!(leasehold.wait(PATIENCE).await.success(), "{}", leasehold.log());
+    follow(shell, &blocks[1..]).await;
+    let left = cluster.kubectl(&["get", "crd,clusterrole,validatingadmissionpolicy,flowschema", "-o", "json"]);
+    let left: Value = serde_json::from_str(&left).unwrap();
+    let names = left["items"].as_array().unwrap().iter().filter_map(|item| item["metadata"]["name"].as_str());
+    let ours: Vec<&str> = names.filter(|name| name.contains("leasehold")).collect();
+    assert_eq!(ours, [] as [&str; 0], "left behind");
+}
+
+#[tokio::test]
+async fn the_documentation_holds_line_by_line() {
+    let cluster = Cluster::start(Node::Hollow).await;
+    let shell = Shell::new(&cluster);
+    let leasehold = installed(&shell, &cluster).await;
+    as_after_the_demo(&shell).await;
+    tutorial(&shell).await;
+    files_for_render(&shell, &cluster);
+    // For the lines that clear a hold.
+    let hold = r#"{"spec":{"holds":[{"name":"audit","reason":"until the auditors are gone"}]}}"#;
+    cluster.kubectl(&["patch", "tenant", "globex", "--type=merge", "-p", hold]);
+    let shell = shell.for_show();
+    for_show(&shell).await;
+    uninstalled(&shell.for_real(), &cluster, leasehold).await;
+    let account = "system:serviceaccount:leasehold-system:leasehold";
+    let denied = cluster.requests(|request| request.user == account && request.code == 403);
+    assert_eq!(denied.len(), 0, "{denied:?}");
+}
