@@ -20,7 +20,7 @@ apiVersion: leasehold.dev/v1alpha1
 kind: RolloutPolicy
 metadata: {name: default}
 spec:
-  coalesce: {quietPeriod: 0s, maxWait: 0s}
+  coalesce: {quietPeriod: 1s, maxWait: 10s}
   limits: {maxConcurrency: 10000, maxFailures: 0}
   waves: [{name: everyone, maxConcurrency: 10000, soak: {duration: 0s}}]
 ---

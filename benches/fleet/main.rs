@@ -73,7 +73,7 @@ async fn measure(n: usize) {
     fleet.bump("1.1.0").await;
     fleet.all_at("1.1.0", LONG).await;
     let span = Span::since(&cluster, &from);
-    let took = span.last_deployment();
+    let took = span.change();
     row(
         n,
         "fleet-wide change of image, sent",
