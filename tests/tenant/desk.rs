@@ -159,6 +159,12 @@ impl Desk {
         Some(step)
     }
 
+    /// Steps until it takes one like this.
+    pub fn until(&mut self, what: &str, is: impl Fn(&Step) -> bool) {
+        let taken = (0..64).any(|_| self.step().is_some_and(|step| is(&step)));
+        assert!(taken, "no step {what}");
+    }
+
     /// Steps until nothing is left to do.
     pub fn settle(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
