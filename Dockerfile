@@ -10,12 +10,13 @@
 ARG RUST=1.95.0
 # Alpine's own target is musl, so no cross compiler is needed; each platform is built on itself (or under emulation).
 FROM docker.io/library/rust:${RUST}-alpine AS build
-# `ring` compiles C and assembly.
-RUN apk add --no-cache musl-dev
+# `ring` compiles C and assembly, jemalloc is built with make.
+RUN apk add --no-cache make musl-dev
 WORKDIR /src
 # Only what the program is made of: a change of documentation, charts or tests keeps the layers. The other members of the
 # workspace are needed for Cargo to read it, and are not built.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY e2e/operators e2e/operators
 COPY e2e/hollow e2e/hollow
 COPY templates templates

@@ -44,7 +44,7 @@ crds: build ## Generate crds/ and the chart's copy of it
 
 .PHONY: bench
 bench: tools ## Figures, as ratios against a bare client in the same run
-	cargo build --release --locked -p leasehold-e2e-hollow
+	cargo build --profile bench --locked -p leasehold-e2e-hollow
 	LEASEHOLD_HOLLOW=$${CARGO_TARGET_DIR:-target}/release/hollow cargo bench --locked --bench fleet
 	$(MAKE) bench-handover
 

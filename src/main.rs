@@ -1,9 +1,10 @@
 //! `leasehold`: the operator and its command line.
 use std::process::ExitCode;
 
-/// A fleet's churn leaves holes that the system's allocator never gives back: half of the process would be holes.
+/// After a burst the system's allocator keeps several times of what is in use; this one gives it back within a second (its
+/// settings are in `.cargo/config.toml`).
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     leasehold::cli::main("leasehold")

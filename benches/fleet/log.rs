@@ -71,8 +71,11 @@ impl Span {
         self.until(|r| is_ours(r) && r.verb == "patch" && r.resource == "poddisruptionbudgets")
     }
 
-    pub fn last_deployment(&self) -> Duration {
-        self.until(|r| is_ours(r) && r.verb == "patch" && r.resource == "deployments")
+    /// From our first write to the last template sent: what came before is the user's edit and the quiet period after it.
+    pub fn change(&self) -> Duration {
+        let first = self.our_writes().into_iter().map(|r| r.received.as_str()).min().unwrap_or(&self.from);
+        let last = self.until(|r| is_ours(r) && r.verb == "patch" && r.resource == "deployments");
+        last.saturating_sub(Duration::from_secs_f64(millis(&self.from, first) / 1000.0))
     }
 
     /// When the Role of that tenant was written by Leasehold.

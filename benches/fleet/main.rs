@@ -61,18 +61,19 @@ async fn measure(n: usize) {
         ratio(took, floor.create),
     );
     per_tenant(n, "onboarding", requests, writes);
-    let full = memory(ours.pid());
-    row(n, "resident memory, base", format!("{base} KiB"), "", "");
-    row(n, "resident memory a tenant", format!("{} KiB", full.saturating_sub(base) / n as u64), "", "");
+    row(n, "onboarding: processor time a tenant", processor_time(ours.pid(), n), "", "");
 
     at_rest(&cluster, n).await;
+    let full = memory(ours.pid());
+    row(n, "resident memory, base", format!("{base} KiB"), "", "");
+    row(n, "resident memory a tenant, at rest", format!("{} KiB", full.saturating_sub(base) / n as u64), "", "");
     drift(&cluster, &fleet, n).await;
 
     let from = log::now();
     fleet.bump("1.1.0").await;
     fleet.all_at("1.1.0", LONG).await;
     let span = Span::since(&cluster, &from);
-    let took = span.last_deployment();
+    let took = span.change();
     row(
         n,
         "fleet-wide change of image, sent",
@@ -131,6 +132,14 @@ async fn restart(cluster: &Cluster, fleet: &Fleet<'_>, ours: Leasehold, n: usize
     at_rest(cluster, n).await;
     row(n, "restart: until it leads", format!("{:.2} s", led.as_secs_f64()), "", "");
     row(n, "restart: writes but the Lease", Span::since(cluster, &from).our_writes().len(), "", "");
+}
+
+/// Processor time so far in milliseconds for each of `n`, user and system. Linux counts in hundredths of a second.
+fn processor_time(pid: u32, n: usize) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
+    format!("{:.1} ms", ticks as f64 * 10.0 / n as f64)
 }
 
 /// Resident memory in KiB.

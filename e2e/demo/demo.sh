@@ -40,7 +40,7 @@ install() {
         until_holds 60 k wait --for=condition=Available --timeout=1s -n leasehold-system deployment/leasehold || return 1
     else
         for n in 0 1; do
-            POD_NAME=leasehold-$n "$target/leasehold" run --listen 127.0.0.1:0 --lease-duration 8s --renew-deadline 6s --retry-period 1s 2>"$dir/leasehold-$n.log" &
+            POD_NAME=leasehold-$n "$target/leasehold" run --listen 127.0.0.1:0 --lease-duration 5s --renew-deadline 3s --retry-period 1s 2>"$dir/leasehold-$n.log" &
             pids+=($!)
             replicas[n]=$!
         done

@@ -18,8 +18,8 @@ use crate::{
     plan::tenant::{Apply, Target},
 };
 
-/// Objects of one stage that are written at once.
-const PARALLEL: usize = 8;
+/// Objects of one stage that are written at once: of each of many tenants, on a connection each.
+const PARALLEL: usize = 2;
 /// A version that no object has: applying with it creates, and never changes what is there already.
 const NEVER: &str = "1";
 

@@ -85,7 +85,7 @@ mod tests {
         index
     }
 
-    fn put(index: &mut Index, source: Source, tenant: &str, name: &str, annotations: Value) {
+    fn put(index: &mut Index, source: Source, tenant: &str, name: &str, annotations: &Value) {
         let object: DynamicObject = serde_json::from_value(json!({
             "apiVersion": "v1", "kind": "Any", "metadata": {
                 "name": name, "namespace": "tenant-acme", "uid": name, "resourceVersion": "1",
@@ -110,17 +110,17 @@ mod tests {
     fn many_large_objects_with_a_tenant_s_mark_are_kept_within_bounds() {
         let (mut index, own) = (fresh(true), json!({"leasehold.dev/tenant-uid": "u"}));
         for n in 0..OBJECTS + 20 {
-            put(&mut index, config_maps(), "acme", &format!("large-{n}"), large("d"));
-            put(&mut index, Source::Pods, "acme", &format!("pod-{n}"), own.clone());
+            put(&mut index, config_maps(), "acme", &format!("large-{n}"), &large("d"));
+            put(&mut index, Source::Pods, "acme", &format!("pod-{n}"), &own);
         }
-        put(&mut index, config_maps(), "acme", "late", json!({"leasehold.dev/digest": "d"}));
+        put(&mut index, config_maps(), "acme", "late", &json!({"leasehold.dev/digest": "d"}));
         let seen = &index.world().tenants["acme"];
         assert_eq!(seen.objects.len(), OBJECTS + 1, "what is in the inventory always has its place");
         assert!(kept(seen) <= CONTENT, "{} bytes are kept", kept(seen));
         let late = seen.objects.iter().find(|(key, _)| key.name == "late").unwrap().1;
         assert!(!late.content.is_empty(), "small content stays, whatever else is there");
         for n in 0..PODS {
-            put(&mut index, Source::Pods, "acme", &format!("more-{n}"), own.clone());
+            put(&mut index, Source::Pods, "acme", &format!("more-{n}"), &own);
         }
         assert_eq!(index.world().tenants["acme"].pods.len(), PODS);
     }
@@ -134,12 +134,12 @@ mod tests {
                 config_maps(),
                 &format!("nobody-{n}"),
                 &format!("a-{n}"),
-                json!({"leasehold.dev/digest": "d"}),
+                &json!({"leasehold.dev/digest": "d"}),
             );
         }
         assert_eq!(index.world().tenants.len(), STRANGERS);
         let mut other = fresh(false);
-        put(&mut other, config_maps(), "nobody", "large", large("d"));
+        put(&mut other, config_maps(), "nobody", "large", &large("d"));
         assert_eq!(kept(&other.world().tenants["nobody"]), 0);
     }
 
@@ -149,7 +149,7 @@ mod tests {
         let long = "a".repeat(5000);
         let marks =
             json!({"leasehold.dev/tenant-uid": long, "leasehold.dev/digest": long, "leasehold.dev/grant": long});
-        put(&mut index, config_maps(), "acme", "long", marks);
+        put(&mut index, config_maps(), "acme", "long", &marks);
         let seen = index.world().tenants["acme"].objects.values().next().unwrap();
         assert_eq!((&seen.tenant_uid, &seen.digest, &seen.grant), (&None, &None, &None));
         assert!(seen.content.is_empty());

@@ -28,6 +28,8 @@ use crate::{
 
 /// How long to gather further changes after the first, before planning: a burst is one plan, and a repair stays fast.
 const GATHER: Duration = Duration::from_millis(3);
+/// The same while changes follow each other as closely as this: hundreds of plans a second would be made for nobody.
+const BURST: Duration = Duration::from_millis(12);
 /// The longest the loop sleeps: proof of life for /healthz. Nothing is sent for it.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
@@ -51,6 +53,7 @@ pub struct FleetLoop {
     /// The tenant whose step was started last.
     served: String,
     wake: Option<Timestamp>,
+    planned_at: Instant,
 }
 
 /// A sign of life, for the health checks.
@@ -99,6 +102,7 @@ impl FleetLoop {
             in_doubt: BTreeMap::new(),
             served: String::new(),
             wake: None,
+            planned_at: Instant::now(),
         }
     }
 
@@ -177,7 +181,8 @@ impl FleetLoop {
     }
 
     async fn gather(&mut self) -> Result<(), WentBack> {
-        let deadline = tokio::time::Instant::now() + GATHER;
+        let window = if self.planned_at.elapsed() < BURST { BURST } else { GATHER };
+        let deadline = tokio::time::Instant::now() + window;
         loop {
             tokio::select! {
                 Some(change) = self.changes.recv() => self.index.apply(change, Timestamp::now())?,
@@ -195,6 +200,7 @@ impl FleetLoop {
         let plan = self.planner.plan(self.index.world(), &self.in_doubt, &epoch, Timestamp::now());
         self.wake = plan.wake;
         self.metrics.planned(began.elapsed(), self.index.world(), &self.planner);
+        self.planned_at = Instant::now();
         let Some(term) = term.filter(|term| term.check().is_ok()) else { return };
         for tenant in self.sampler.set(&plan.samples) {
             self.index.lease(&tenant, None);

@@ -4,6 +4,7 @@ mod fleet_loop;
 mod http;
 mod lanes;
 mod metrics;
+mod multiplexed;
 mod retry;
 mod tasks;
 pub mod telemetry;
@@ -198,7 +199,7 @@ async fn assemble(
     let (changes, observed) = mpsc::channel(1024);
     observe::start(&watching, &sources, &changes);
     let (samples, sampled) = mpsc::channel(256);
-    let sampler = Sampler::new(watching, samples);
+    let sampler = Sampler::new(multiplexed::client(config)?.unwrap_or(watching), samples);
     let mut index = Index::default();
     index.set_apis(apis);
     index.set_home(&options.lease_namespace);
@@ -237,5 +238,5 @@ fn writing_client(config: &Config, timings: &Timings) -> Result<Client, kube::Er
     // Counted from the request, not from when its pooled connection fell idle: else a write that was taken seems lost.
     config.reset_reader_on_write = true;
     config.connect_timeout = Some(write_bound(timings));
-    Client::try_from(config)
+    multiplexed::client(&config)?.map_or_else(|| Client::try_from(config), Ok)
 }

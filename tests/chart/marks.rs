@@ -235,7 +235,7 @@ async fn the_cluster_s_controllers_copy_marks_onto_pods_and_onto_nothing_else() 
     let pods = scene.api(&scene.admin(), &any);
     let made = async || {
         let params = kube::api::ListParams::default().labels("leasehold.dev/tenant=acme");
-        pods.list(&params).await.map(|list| !list.items.is_empty()).unwrap_or_default()
+        pods.list(&params).await.is_ok_and(|list| !list.items.is_empty())
     };
     eventually("the Deployment has its pod, with the mark", SOON, made).await;
 

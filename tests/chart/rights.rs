@@ -191,7 +191,7 @@ async fn rbac_as_shipped_is_enough_and_all_of_it_is_used() {
     cluster.install_chart(HOME, &SETTINGS, &[]).await;
     let token = cluster.kubectl(&["-n", HOME, "create", "token", "leasehold"]);
     let proxy = cluster.proxy("rights");
-    proxy.add(Match::verb("watch").resource("rollouts").before(Fault::LagWatch(Duration::from_secs(2))));
+    proxy.add(Match::verb("watch").resource("rollouts").before(Fault::LagWatch(Duration::from_secs(8))));
     let timings = ["--lease-duration=6s", "--renew-deadline=4s", "--retry-period=1s", "--secrets=true"];
     let launch =
         Leasehold::on(&cluster).kubeconfig(&proxy.kubeconfig_with_token(token.trim())).pod(HOME, "leasehold-0");
@@ -212,7 +212,9 @@ async fn rbac_as_shipped_is_enough_and_all_of_it_is_used() {
     let ceiling = fleet["spec"]["allowedRules"].as_array().unwrap();
     let cluster_wide: BTreeSet<Right> =
         rules("ClusterRole").iter().filter(|rule| !ceiling.contains(rule)).flat_map(rights).collect();
-    assert_eq!(&cluster_wide - &used(&log, None), BTreeSet::new(), "unused, of the ClusterRole");
+    // A polling standby is evicted in tests/e2e/polling.rs, which needs real pods; what is hollow here takes a free Lease at once.
+    let elsewhere = BTreeSet::from([("create".to_owned(), String::new(), "pods/eviction".to_owned())]);
+    assert_eq!(&(&cluster_wide - &used(&log, None)) - &elsewhere, BTreeSet::new(), "unused, of the ClusterRole");
     let at_home: BTreeSet<Right> = rules("Role").iter().flat_map(rights).collect();
     assert_eq!(&at_home - &used(&log, Some(HOME)), BTreeSet::new(), "unused, of the Role in its own namespace");
 

@@ -58,6 +58,11 @@ fn cve_2026_22872_a_namespace_on_a_cluster_scoped_kind_does_not_make_it_pass() {
     }
 }
 
+/// What is handed to `act` to be applied can be nothing else.
+fn applied(apply: &Apply) -> &Admitted {
+    &apply.object
+}
+
 /// CVE-2026-65835 (Capsule): the fix guarded one of two paths. Here there is one door, and its type is the only one that is applied.
 #[test]
 fn cve_2026_65835_nothing_is_admitted_of_a_stack_with_one_bad_object() {
@@ -67,10 +72,6 @@ fn cve_2026_65835_nothing_is_admitted_of_a_stack_with_one_bad_object() {
     assert_eq!(refused.len(), 1);
     let admitted = admit(good(), &crate::scope(), MARKS).expect("all are good");
     assert_eq!(admitted.len(), good().len());
-    // What is handed to `act` to be applied can be nothing else.
-    fn applied(apply: &Apply) -> &Admitted {
-        &apply.object
-    }
     let apply = Apply { object: admitted[0].clone(), uid: None, why: Why::Missing };
     assert_eq!(applied(&apply).key.spoken(), "Namespace/tenant-foo");
 }

@@ -92,12 +92,13 @@ impl<'a> Shell<'a> {
         assert!(done.is_ok(), "{place}: {line}\nlast: {last}");
     }
 
-    /// For what goes on until Ctrl-C: waits for a line that holds all these words, then interrupts it.
+    /// For what goes on until Ctrl-C: waits for a line that holds all these words, then ends it. By SIGTERM: what a shell starts
+    /// in the background, as this test may be, ignores SIGINT, and so does all that it starts.
     pub async fn watch(&self, line: &str, words: &[&str]) {
         let process = self.start(&format!("exec {line}"));
         let what = format!("{words:?}");
         process.log_line(&what, PATIENCE, |line| words.iter().all(|word| line.contains(word))).await;
-        process.signal(Signal::INT);
+        process.signal(Signal::TERM);
         process.wait(PATIENCE).await;
     }
 }

@@ -9,6 +9,11 @@ use crate::support::proxy::{Proxy, Request};
 /// Issue 3, "Figures": until Ready and events aside, at most 16, of which at most 14 write.
 const REQUESTS: usize = 16;
 const WRITES: usize = 14;
+/// For one upgrade, between the claim and the proof: the Lease, the leader's mark, the template. Where standbys poll there is
+/// an eviction besides.
+const UPGRADE: [&str; 4] = ["list leases", "watch leases", "patch pods", "apply deployments"];
+/// The claim, the proof, and one in between that says what is still missing, if that takes a while.
+const STATUSES: usize = 3;
 /// Renewals of our own Lease that a rest is watched for.
 const RENEWALS: usize = 4;
 
@@ -30,6 +35,43 @@ async fn renewals(proxy: &Proxy, times: usize) {
         log.filter(|request| is_own_lease(request) && request.verb == "update" && request.succeeded()).count()
     };
     eventually("the Lease is renewed", PATIENCE, async || renewed() >= times).await;
+}
+
+/// What was asked for this tenant once it was granted that version, but events.
+fn upgraded(proxy: &Proxy, tenant: &str, version: &str) -> Vec<String> {
+    let namespace = format!("tenant-{tenant}");
+    let theirs = |r: &Request| r.namespace == namespace || (r.resource == "tenants" && r.name == tenant);
+    let granted = |request: &Request| {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        body["status"]["granted"]["version"] == version
+    };
+    let all = proxy.log().into_iter().filter(|request| theirs(request) && request.resource != "events");
+    all.skip_while(|request| !granted(request)).map(|r| format!("{} {}", r.verb, r.resource)).collect()
+}
+
+#[tokio::test]
+async fn an_upgrade_costs_at_most_five_writes() {
+    let fleet = Fleet::alone("changes").await;
+    let proxy = fleet.cluster.proxy("changes");
+    let _leasehold = fleet.run(proxy.kubeconfig(), "leasehold-0", &[]);
+    fleet.release("1.0.0").await;
+    fleet.release("1.1.0").await;
+    fleet.policy(json!([{"name": "all", "maxConcurrency": 100, "soak": {"duration": "0s"}}])).await;
+    let names: Vec<String> = (0..3).map(|n| format!("changes-{n}")).collect();
+    for version in ["1.0.0", "1.1.0"] {
+        for name in &names {
+            fleet.tenant(name, version, json!({"rolloutPolicy": "changes"})).await;
+        }
+        for name in &names {
+            fleet.runs(name, version).await;
+        }
+    }
+    for name in &names {
+        let asked = upgraded(&proxy, name, "1.1.0");
+        let (statuses, rest): (Vec<_>, Vec<_>) = asked.iter().partition(|request| *request == "update tenants");
+        assert_eq!(rest, UPGRADE, "{name}: {asked:?}");
+        assert!(statuses.len() <= STATUSES, "{name}: {asked:?}");
+    }
 }
 
 #[tokio::test]

@@ -20,4 +20,5 @@ mod paused;
 mod polling;
 mod prune;
 mod status_lost;
+mod unlabelled;
 mod waves;

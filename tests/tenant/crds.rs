@@ -22,7 +22,7 @@ fn definition(group: &str, more: &Value) -> Value {
 }
 
 /// What becomes of a Tenant whose release brings this definition, and whether the definition would be created.
-fn with(crd: Value) -> (Desk, bool) {
+fn with(crd: &Value) -> (Desk, bool) {
     let mut desk = Desk::new(Apis::default());
     desk.put(Source::Releases, release(&json!({"crds": [{"inline": crd}]})));
     desk.put(Source::Tenants, tenant(&json!({})));
@@ -49,7 +49,7 @@ fn a_definition_that_reaches_beyond_its_release_is_refused_with_the_reason() {
             "leasehold.dev/tenant",
         ),
     ] {
-        let (mut desk, created) = with(crd);
+        let (mut desk, created) = with(&crd);
         let report = desk.report();
         assert_eq!(report.verdict, Verdict::Blocked(Reason::ReleaseInvalid), "{said}: {}", report.note);
         assert!(report.note.contains("spec.crds[0].inline") && report.note.contains(said), "{}", report.note);
@@ -67,7 +67,7 @@ fn a_definition_of_one_s_own_is_created() {
             &json!({"metadata": {"labels": {"app": "a"}, "annotations": {"example.com/a": "b"}}}),
         ),
     ] {
-        let (mut desk, created) = with(crd);
+        let (mut desk, created) = with(&crd);
         assert!(created, "{}", desk.report().note);
     }
 }

@@ -159,6 +159,12 @@ impl Desk {
         Some(step)
     }
 
+    /// Steps until it takes one like this.
+    pub fn until(&mut self, what: &str, is: impl Fn(&Step) -> bool) {
+        let taken = (0..64).any(|_| self.step().is_some_and(|step| is(&step)));
+        assert!(taken, "no step {what}");
+    }
+
     /// Steps until nothing is left to do.
     pub fn settle(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -260,7 +266,9 @@ impl Desk {
                 .filter(|((_, at), _)| at.starts_with(&within))
                 .map(|((_, at), (source, _))| (*source, at.clone()))
                 .collect();
-            all.into_iter().for_each(|(source, at)| self.remove(source, &at));
+            for (source, at) in all {
+                self.remove(source, &at);
+            }
         }
     }
 

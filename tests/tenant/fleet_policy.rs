@@ -86,7 +86,7 @@ fn a_restart_with_an_unreadable_policy_changes_nothing_that_runs() {
 fn an_unreadable_policy_is_no_failure_of_a_tenant_on_its_way() {
     let mut desk = Desk::new(Apis::default());
     desk.put(Source::Tenants, tenant(&json!({})));
-    while !matches!(desk.step(), Some(Step::Status(status)) if status.granted.is_some()) {}
+    desk.until("claims", |step| matches!(step, Step::Status(status) if status.granted.is_some()));
     desk.put(Source::Fleet, unreadable());
     assert!(is_unread(&mut desk));
     assert_eq!(desk.planner.fleet().members["acme"].health, Health::Moving);

@@ -1,6 +1,6 @@
 //! A tenant goes with everything that is its own by its UID, whatever became of labels, and with nothing else.
 use leasehold::{
-    domain::{epoch::Epoch, marks, world::Lookup},
+    domain::{epoch::Epoch, marks, object::ObjectKey, world::Lookup},
     observe::Source,
     plan::tenant::Step,
 };
@@ -49,7 +49,7 @@ fn what_lost_its_label_goes_with_the_rest() {
 fn a_label_taken_off_in_the_middle_of_an_offboarding_saves_nothing() {
     let mut desk = onboarded("Retain");
     desk.delete_tenant();
-    while !matches!(desk.step(), Some(Step::Scale(_))) {}
+    desk.until("scales down", |step| matches!(step, Step::Scale(_)));
     take_off(&mut desk, role(), ROLE, "labels", marks::TENANT);
     offboarded(&mut desk);
     assert!(desk.get("Role", ROLE).is_none());
@@ -86,7 +86,7 @@ fn what_is_left_behind_is_named() {
     desk.delete_tenant();
     take_off(&mut desk, role(), ROLE, "annotations", marks::TENANT_UID);
     take_off(&mut desk, role(), ROLE, "labels", marks::TENANT);
-    while !matches!(desk.step(), Some(Step::Recall(_))) {}
+    desk.until("looks something up", |step| matches!(step, Step::Recall(_)));
     let lookups = &desk.world().tenants["acme"].lookups;
     let strays: Vec<String> =
         lookups.iter().filter(|(_, found)| **found == Lookup::Stray).map(|(key, _)| key.spoken()).collect();
@@ -116,7 +116,7 @@ fn an_inventory_that_names_what_stands_elsewhere_reaches_nothing_there() {
     });
     let steps = offboarded(&mut desk);
     let keys = steps.iter().filter_map(|step| if let Step::Recall(keys) = step { Some(keys) } else { None }).flatten();
-    let homes: Vec<&str> = keys.map(|key| key.home()).collect();
+    let homes: Vec<&str> = keys.map(ObjectKey::home).collect();
     assert!(!homes.is_empty() && homes.iter().all(|home| *home == "tenant-acme"), "{homes:?}");
 }
 

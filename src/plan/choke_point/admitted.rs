@@ -60,7 +60,7 @@ impl Admitted {
         let (managed_by, leasehold) = marks::MANAGED_BY;
         mark(&mut value, "labels", [(marks::TENANT, &*scope.tenant), (managed_by, leasehold)]);
         mark(&mut value, "annotations", [(marks::TENANT_UID, marks.tenant_uid)]);
-        let pod_revision = kind.is_workload().then(|| workload(&mut value, scope, marks));
+        let pod_revision = if kind.is_workload() { workload(&mut value, scope, marks) } else { None };
         let digest = digest::of(&value);
         mark(&mut value, "annotations", [(marks::DIGEST, &*digest)]);
         let manifest = value.to_string().into();
@@ -69,22 +69,28 @@ impl Admitted {
 }
 
 /// Marks the pods that a workload makes, and notes the grant on it. Returns the digest of the pod template.
-fn workload(value: &mut Value, scope: &Scope, marks: Marks<'_>) -> String {
-    let template = &mut value["spec"]["template"];
+fn workload(value: &mut Value, scope: &Scope, marks: Marks<'_>) -> Option<String> {
+    let template = value.pointer_mut("/spec/template")?;
     mark(template, "labels", [(marks::TENANT, &*scope.tenant)]);
     mark(template, "annotations", [(marks::TENANT_UID, marks.tenant_uid)]);
     let revision = digest::of(template);
     mark(template, "annotations", [(marks::POD_REVISION, &*revision)]);
     mark(value, "annotations", [(marks::GRANT, marks.grant)]);
-    revision
+    Some(revision)
 }
 
 fn mark<'m>(value: &mut Value, map: &str, entries: impl IntoIterator<Item = (&'m str, &'m str)>) {
-    let place = &mut value["metadata"][map];
-    if !place.is_object() {
-        *place = Value::Object(Map::new());
+    let metadata = value.as_object_mut().and_then(|object| map_in(object, "metadata"));
+    if let Some(place) = metadata.and_then(|metadata| map_in(metadata, map)) {
+        place.extend(entries.into_iter().map(|(key, text)| (key.to_owned(), text.into())));
     }
-    for (key, text) in entries {
-        place[key] = Value::String(text.into());
+}
+
+/// The map under this name, in place of whatever else is there.
+fn map_in<'o>(object: &'o mut Map<String, Value>, name: &str) -> Option<&'o mut Map<String, Value>> {
+    let under = object.entry(name).or_insert(Value::Null);
+    if !under.is_object() {
+        *under = Value::Object(Map::new());
     }
+    under.as_object_mut()
 }

@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn nobody_is_disturbed_while_somebody_leads_or_is_about_to_look() {
         let both = [("a", "new ready"), ("b", "new ready")];
-        assert_eq!(evicts(&seen("a_1", &both, &[]), 2), None, "held");
+        assert_eq!(evicts(&seen("a_1", &both, &["a", "b"]), 2), None, "held");
         assert_eq!(evicts(&seen("", &both, &["a"]), 2), None, "b started since, or was evicted");
         let starting = [("a", "new ready"), ("b", "new starting")];
         assert_eq!(evicts(&seen("", &starting, &["a", "b"]), 2), None, "b is starting");

@@ -37,6 +37,7 @@ impl Draft<'_> {
                 Before::Nothing => {}
                 Before::Sample => {
                     self.sample = true;
+                    self.looks_since = self.status.granted.as_ref().map(|grant| grant.at.0);
                     return None;
                 }
                 Before::Mark(step) => return Some(step),

@@ -18,8 +18,8 @@ use crate::{
     plan::rollout::{FailureOrder, GrantOrder},
 };
 
-/// How long a reason to wait must last before it is written down.
-const SETTLED: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
+/// How long a reason to wait must last, and an upgrade be under way, before it is written down that it is so.
+const SETTLED: jiff::SignedDuration = jiff::SignedDuration::from_secs(3);
 
 /// What the wave engine says about one tenant.
 #[derive(Clone, Copy, Debug, Default)]
@@ -90,6 +90,8 @@ pub(super) struct Draft<'a> {
     pub(super) claimed: bool,
     /// Why what the wave engine grants cannot be this tenant's.
     pub(super) refused: Option<Report>,
+    /// Since when the first look at the Lease is awaited, without which nothing more may be done.
+    pub(super) looks_since: Option<Timestamp>,
     /// A grant outside a rollout takes longer than is reasonable.
     pub(super) overdue: bool,
     pub(super) wake: Option<Timestamp>,
@@ -111,6 +113,7 @@ impl<'a> Draft<'a> {
             sample: false,
             claimed: false,
             refused: None,
+            looks_since: None,
             overdue: false,
             wake: None,
         }
@@ -168,11 +171,16 @@ impl<'a> Draft<'a> {
         self.stack(&rendered, memo)
     }
 
-    /// A wait that may be over in a moment is not worth a write: a rollout that is just being made goes through several.
+    /// What may be over in a moment is not worth a write: a rollout that is just being made goes through several reasons to
+    /// wait, and the claim said that the tenant moves.
     fn young(&mut self, report: &Report, word: Word) -> bool {
-        let Some(since) = word.wait_since.filter(|_| matches!(report.verdict, Verdict::Waiting(_))) else {
-            return false;
+        let granted = || self.facts.found.grant().map(|grant| grant.at.0);
+        let since = match report.verdict {
+            Verdict::Waiting(_) => word.wait_since,
+            Verdict::Moving(Motion::Upgrading) => granted(),
+            _ => None,
         };
+        let Some(since) = self.looks_since.or(since) else { return false };
         let old = since.checked_add(SETTLED).unwrap_or(since);
         let young = old > self.shared.now;
         if young {
