@@ -6,4 +6,5 @@ pub mod kinds;
 pub mod marks;
 pub mod object;
 pub mod report;
+pub mod window;
 pub mod world;

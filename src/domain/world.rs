@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 
 use super::object::{CrdSeen, LeaseSeen, Objects, PodSeen};
-use crate::api::{FleetSpec, OperatorRelease, PolicySpec, Rollout, Tenant};
+use crate::api::{ChangeWindow, FleetSpec, OperatorRelease, PolicySpec, Rollout, RolloutApproval, Settings, Tenant};
 
 /// The observed state of the cluster.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,8 @@ pub struct World {
     pub releases: BTreeMap<String, Arc<OperatorRelease>>,
     pub policies: BTreeMap<String, PolicySpec>,
     pub rollouts: BTreeMap<String, Rollout>,
+    pub windows: BTreeMap<String, Arc<ChangeWindow>>,
+    pub approvals: BTreeMap<String, Arc<RolloutApproval>>,
     pub fleet: FleetSpec,
     pub crds: BTreeMap<String, CrdSeen>,
     pub apis: Apis,
@@ -23,6 +25,14 @@ pub struct World {
     pub faults: BTreeMap<(Whose, String), Fault>,
     /// Counts changes to anything that all tenants depend on: releases, policies, CRDs, APIs.
     pub shared_version: u64,
+}
+
+impl World {
+    /// What every stack is rendered from alike.
+    #[must_use]
+    pub const fn settings(&self) -> Settings {
+        Settings { pod_security: self.fleet.tenant_pod_security, service_monitor: self.apis.service_monitor }
+    }
 }
 
 /// An object that our types cannot hold.
@@ -106,6 +116,8 @@ pub enum Whose {
     Rollout,
     /// A release, or a CRD that it brings.
     Release,
+    Window,
+    Approval,
 }
 
 /// What kind of failure a write met.

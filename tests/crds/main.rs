@@ -18,7 +18,15 @@ use serde_json::{Value, json};
 use support::{Cluster, Node, leasehold_binary};
 use tokio::sync::OnceCell;
 
-const PLURALS: [&str; 5] = ["fleetpolicies", "operatorreleases", "rolloutpolicies", "rollouts", "tenants"];
+const PLURALS: [&str; 7] = [
+    "changewindows",
+    "fleetpolicies",
+    "operatorreleases",
+    "rolloutapprovals",
+    "rolloutpolicies",
+    "rollouts",
+    "tenants",
+];
 
 fn schemas() -> Vec<(String, Value)> {
     let schema = |crd: CustomResourceDefinition| {

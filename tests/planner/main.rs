@@ -3,18 +3,21 @@
 //!
 //! `LEASEHOLD_SCHEDULES` sets how many schedules are run; `LEASEHOLD_SEED` runs one and
 //! prints it.
+mod acts;
 mod aim;
 mod back;
 mod bounds;
 mod cluster;
 mod events;
 mod freeze;
+mod gates;
 mod generate;
 mod guard;
 mod halts;
 mod hops;
 mod live;
 mod oracle;
+mod people;
 mod random;
 mod records;
 mod rng;

@@ -24,7 +24,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// What must happen now and then in that many schedules, or they prove nothing.
-const MUST_HAPPEN: [&str; 28] = [
+const MUST_HAPPEN: [&str; 30] = [
     "Grant",
     "GrantToBroken",
     "GrantBack",
@@ -44,6 +44,8 @@ const MUST_HAPPEN: [&str; 28] = [
     "WaitingOnSoak",
     "WaitingOnEvidence",
     "WaitingOnHold",
+    "WaitingOnWindow",
+    "WaitingOnApproval",
     "WaitingOnBudget",
     "WaitingOnConcurrency",
     "WaitingOnPriorWave",

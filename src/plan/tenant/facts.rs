@@ -74,7 +74,7 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
     });
     let granted = found.grant().map(|grant| {
         let release = release_of(grant, tenant, shared.catalog)?;
-        memo.render("granted", tenant, release, grant, &parameters)
+        memo.render("granted", tenant, release, grant, &parameters.under(grant.settings))
     });
     let candidate = admitted(name, &parameters, shared).and_then(|()| {
         let (release, (target, revision)) = (release.clone()?, desired.clone()?);
@@ -84,7 +84,7 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
             return rendered.clone();
         }
         // What would be granted is checked as it would be rendered, but for the moment of the grant.
-        let trial = grant::first(&target.version, &revision, 0, Timestamp::UNIX_EPOCH);
+        let trial = grant::first(&target.version, &revision, parameters.settings(), 0, Timestamp::UNIX_EPOCH);
         memo.render("candidate", tenant, release, &trial, &parameters)
     });
     let evidence = match (&granted, found.grant()) {
@@ -195,7 +195,7 @@ fn release_of<'a>(grant: &Grant, tenant: &Tenant, catalog: &'a Catalog) -> Resul
         let why = missing(operator, &grant.version, catalog);
         Report { note: format!("{}; the running stack is left as it is", why.note), ..why }
     })?;
-    if release.digest == grant::target(grant).digest {
+    if release.digest_under(grant.settings) == grant::target(grant).digest {
         return Ok(release);
     }
     let note = format!(

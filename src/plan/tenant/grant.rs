@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::record;
 use crate::api::RolloutTarget;
 use crate::{
-    api::{Grant, Tenant, TenantStatus, Time},
+    api::{Grant, Settings, Tenant, TenantStatus, Time},
     domain::{
         digest::Revision,
         fleet::{Granted, OwnEdit},
@@ -133,7 +133,7 @@ pub fn target(grant: &Grant) -> RolloutTarget {
 
 /// A grant outside any rollout: a tenant's first.
 #[must_use]
-pub fn first(version: &str, revision: &Revision, epoch: i64, now: Timestamp) -> Grant {
+pub fn first(version: &str, revision: &Revision, settings: Settings, epoch: i64, now: Timestamp) -> Grant {
     Grant {
         version: version.into(),
         revision: revision.to_string(),
@@ -143,6 +143,7 @@ pub fn first(version: &str, revision: &Revision, epoch: i64, now: Timestamp) -> 
         epoch,
         broken_before: false,
         edited: false,
+        settings,
         from: None,
         towards: None,
         transitions: None,
