@@ -1,7 +1,7 @@
 //! When nothing happens any more, everything comes to rest: each run ends, or waits for a person who is named.
 use jiff::{SignedDuration, Timestamp};
 use leasehold::{
-    api::{Phase, Rollout},
+    api::{OnFailure, Phase, Rollout},
     domain::{
         fleet::{Fleet, Health, Standing},
         report::WaitingOn,
@@ -57,6 +57,7 @@ impl Schedule {
                 return Err(format!("liveness: rollout {name} neither ends nor waits for anybody"));
             }
         }
+        self.goes_back(fleet)?;
         for (tenant, member) in &fleet.members {
             if rules::on_the_way(member) && !matches!(member.standing, Standing::Deleting | Standing::Paused) {
                 return Err(format!("liveness: {tenant} is in flight for ever"));
@@ -81,6 +82,36 @@ impl Schedule {
                 return Err(format!("liveness: {tenant} waits for ever on {}: {note}", wait.on));
             }
             self.fix_is_taken(tenant, wait.on)?;
+        }
+        Ok(())
+    }
+
+    /// A run that failed by a policy that says so does not stand still while somebody could go back.
+    fn goes_back(&self, fleet: &Fleet) -> Result<(), String> {
+        for (name, rollout) in &fleet.rollouts {
+            let spec = &rollout.spec;
+            let could = |tenant: &String| {
+                let Some(member) = rules::present(fleet, spec, tenant) else { return false };
+                let Some(granted) = member.granted.as_ref().filter(|g| g.rollout.as_ref() == Some(name)) else {
+                    return false;
+                };
+                let from = granted.from.as_ref().filter(|from| **from != granted.target);
+                let way = from.is_some_and(|from| {
+                    rules::legal(&self.world, &spec.operator, &granted.target, from)
+                        && rules::ready(fleet, &spec.operator, from)
+                });
+                way && granted.target == spec.target && !granted.broken_before && !spec.skip.contains(tenant)
+            };
+            let policy = spec.on_failure == OnFailure::Rollback && spec.rollback_of.is_none() && !spec.suspend;
+            let members = || spec.waves.iter().flat_map(|wave| &wave.members);
+            if rules::phase(rollout) == Phase::Halted
+                && policy
+                && rules::moving(fleet, Some(name), None) == 0
+                && members().any(could)
+                && !members().any(|tenant| fleet.members.get(tenant).is_some_and(rules::on_the_way))
+            {
+                return Err(format!("liveness: {name} stands halted although it could go back"));
+            }
         }
         Ok(())
     }
