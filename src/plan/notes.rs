@@ -68,9 +68,9 @@ fn window_status(window: &Window, old: &WindowStatus, generation: Option<i64>, n
     let generation = generation.unwrap_or_default();
     let conditions = match window.trouble() {
         Some(why) => {
-            conditions(&old.conditions, false, "CannotBeUnderstood", format!("it denies: {why}"), generation, now)
+            conditions(&old.conditions, false, "CannotBeUnderstood", &format!("it denies: {why}"), generation, now)
         }
-        None => conditions(&old.conditions, true, "Understood", String::new(), generation, now),
+        None => conditions(&old.conditions, true, "Understood", "", generation, now),
     };
     WindowStatus {
         observed_generation: generation,
@@ -89,7 +89,7 @@ fn approval_status(
 ) -> ApprovalStatus {
     let generation = generation.unwrap_or_default();
     let (counts, reason, note) = counts(spec, fleet, old);
-    let conditions = conditions(&old.conditions, counts, reason, note, generation, now);
+    let conditions = conditions(&old.conditions, counts, reason, &note, generation, now);
     ApprovalStatus { observed_generation: generation, conditions }
 }
 
@@ -125,7 +125,7 @@ fn conditions(
     old: &[Condition],
     good: bool,
     reason: &str,
-    message: String,
+    message: &str,
     generation: i64,
     now: Timestamp,
 ) -> Vec<Condition> {

@@ -3,7 +3,7 @@
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use super::{kind, object, policy, release, rollout, served, tenant};
+use super::{approval, kind, object, policy, release, rollout, served, tenant, window};
 
 fn changed(mut spec: Value, change: &Value) -> Value {
     for (key, value) in change.as_object().unwrap() {
@@ -27,6 +27,7 @@ fn wrong() -> Vec<(&'static str, &'static str, Value, &'static str)> {
             json!({"name": "a", "selector": {"matchExpressions": [{"key": "ring", "operator": operator, "values": values}]}}),
         )
     };
+    let schedule = |cron: &str, duration: &str, zone: &str| json!({"action": "Deny", "schedule": {"cron": cron, "duration": duration, "timeZone": zone}});
     let order = "retryPeriod < renewDeadline < leaseDuration";
     let long = "a".repeat(51);
     vec![
@@ -86,6 +87,25 @@ fn wrong() -> Vec<(&'static str, &'static str, Value, &'static str)> {
         ("RolloutPolicy", "a", policy(json!({"waves": [{"name": "a"}, {"name": "a"}]})), "duplicate entries"),
         ("RolloutPolicy", "a", selector("In", json!([])), "In and NotIn need values"),
         ("RolloutPolicy", "a", selector("Exists", json!(["a"])), "In and NotIn need values"),
+        ("RolloutPolicy", "a", wave(json!({"name": "a", "gates": {"before": [{"name": "g"}]}})), "what opens it"),
+        (
+            "RolloutPolicy",
+            "a",
+            wave(
+                json!({"name": "a", "gates": {"after": [{"name": "g", "approval": {}}, {"name": "g", "approval": {}}]}}),
+            ),
+            "duplicate entries",
+        ),
+        ("ChangeWindow", "a", json!({"action": "Allow"}), "would always allow"),
+        ("ChangeWindow", "a", json!({"action": "Maybe"}), "spec.action"),
+        ("ChangeWindow", "a", schedule("@daily", "1h", "UTC"), "spec.schedule.cron"),
+        ("ChangeWindow", "a", schedule("0 0 0 * * *", "1h", "UTC"), "spec.schedule.cron"),
+        ("ChangeWindow", "a", schedule("0 0 * * *", "59s", "UTC"), "a minute at least"),
+        ("ChangeWindow", "a", schedule("0 0 * * *", "9000h", "UTC"), "a year at most"),
+        ("ChangeWindow", "a", schedule("0 0 * * *", "1h", "../etc/passwd"), "spec.schedule.timeZone"),
+        ("RolloutApproval", "a", changed(approval(), &json!({"planHash": "yes"})), "spec.planHash"),
+        ("RolloutApproval", "a", changed(approval(), &json!({"decision": "Perhaps"})), "spec.decision"),
+        ("RolloutApproval", "a", changed(approval(), &json!({"approver": ""})), "spec.approver"),
         ("FleetPolicy", "another", json!({}), "its name is `default`"),
         ("FleetPolicy", "default", json!({"maxTenants": 0}), "spec.maxTenants"),
         ("FleetPolicy", "default", json!({"maxConcurrency": 0}), "spec.maxConcurrency"),
@@ -105,6 +125,9 @@ async fn what_is_wrong_is_refused_where_it_is_typed() {
         ("RolloutPolicy", "a", policy()),
         ("FleetPolicy", "default", json!({})),
         ("Rollout", "a", rollout()),
+        ("ChangeWindow", "a", window()),
+        ("ChangeWindow", "brake", json!({"action": "Deny"})),
+        ("RolloutApproval", "a", approval()),
     ] {
         let applied = kind(&client, of).patch(name, &dry, &Patch::Apply(object(of, name, &spec))).await;
         applied.unwrap_or_else(|refusal| panic!("{of} {name} is right: {refusal}"));
@@ -172,6 +195,9 @@ async fn what_must_never_change_never_changes() {
         json!({"maxFailures": 9}),
         json!({"revisionHistoryLimit": 11}),
         json!({"unmatched": 1}),
+        json!({"onFailure": "Rollback"}),
+        json!({"rollbackOf": "memcached-1.0.0-1"}),
+        json!({"planHash": "0123456789abcdef"}),
         json!({"waves": [longer]}),
     ];
     let taken = [
@@ -183,4 +209,10 @@ async fn what_must_never_change_never_changes() {
     changes(&rollouts, "frozen", &refused.map(|spec| (spec, "frozen")), &taken).await;
     changes(&rollouts, "frozen", &[], &[json!({"abort": true})]).await;
     changes(&rollouts, "frozen", &[(json!({"abort": false}), "cannot be taken back")], &[]).await;
+    changes(&rollouts, "frozen", &[], &[json!({"undo": true})]).await;
+    changes(&rollouts, "frozen", &[(json!({"undo": false}), "cannot be taken back")], &[]).await;
+
+    let approvals = create("RolloutApproval", "said", approval()).await;
+    let refused = [json!({"decision": "Reject"}), json!({"gate": "look"}), json!({"comment": "no, wait"})];
+    changes(&approvals, "said", &refused.map(|spec| (spec, "a decision is immutable")), &[]).await;
 }

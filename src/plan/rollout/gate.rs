@@ -76,7 +76,7 @@ impl Run<'_> {
 
     /// A no at a gate of a wave that is not done.
     pub fn refused(&self) -> Option<String> {
-        let open = self.waves.iter().zip(&self.gates).filter(|(wave, _)| wave.stored.phase != WavePhase::Done);
-        open.filter_map(|(_, gates)| gates.refused.clone()).next()
+        let mut open = self.waves.iter().zip(&self.gates).filter(|(wave, _)| wave.stored.phase != WavePhase::Done);
+        open.find_map(|(_, gates)| gates.refused.clone())
     }
 }
