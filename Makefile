@@ -28,6 +28,10 @@ test: tools build ## Every test, on real clusters
 	cargo test --workspace --locked --no-fail-fast
 	cd e2e/cluster && go vet ./... && go test ./...
 
+.PHONY: prove
+prove: ## A million simulated rollouts; LEASEHOLD_SCHEDULES sets how many
+	LEASEHOLD_SCHEDULES=$${LEASEHOLD_SCHEDULES:-1000000} cargo test --release --locked --test planner -- --nocapture random_schedules
+
 .PHONY: check
 check: ## Formatting, lints, licences and advisories
 	cargo fmt --all --check

@@ -1,16 +1,18 @@
-//! Writes to Rollouts, releases and shared CRDs.
+//! Writes to Rollouts, releases and shared CRDs, and what is said of windows and approvals.
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, PostParams, Preconditions},
 };
 
+use serde::{Serialize, de::DeserializeOwned};
+
 use super::{
     Answers, Failure, Writer,
     writer::{dynamic, epoch},
 };
 use crate::{
-    api::{OperatorRelease, Rollout, RolloutStatus},
+    api::{ApprovalStatus, ChangeWindow, OperatorRelease, Rollout, RolloutApproval, RolloutStatus, WindowStatus},
     domain::marks,
     election::Term,
     observe::Source,
@@ -93,6 +95,45 @@ impl Writer {
                 Ok(answer(Source::Releases, &sent))
             }
         }
+    }
+
+    /// Writes what is said of a window or of an approval.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn window_status(
+        &self,
+        term: &Term,
+        window: &ChangeWindow,
+        status: &WindowStatus,
+    ) -> Result<Answers, Failure> {
+        let written = ChangeWindow { status: Some(status.clone()), ..window.clone() };
+        self.put_status(term, Source::Windows, "ChangeWindow", &written).await
+    }
+
+    /// The same of an approval.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub async fn approval_status(
+        &self,
+        term: &Term,
+        approval: &RolloutApproval,
+        status: &ApprovalStatus,
+    ) -> Result<Answers, Failure> {
+        let written = RolloutApproval { status: Some(status.clone()), ..approval.clone() };
+        self.put_status(term, Source::Approvals, "RolloutApproval", &written).await
+    }
+
+    async fn put_status<K>(&self, term: &Term, source: Source, kind: &str, written: &K) -> Result<Answers, Failure>
+    where
+        K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + Serialize + DeserializeOwned,
+    {
+        let name = written.name_any();
+        let api: Api<K> = Api::all(self.client.clone());
+        let object = format!("{kind}/{name}");
+        let sent = self.write(term, &object, api.replace_status(&name, &PostParams::default(), written)).await?;
+        Ok(answer(source, &sent))
     }
 
     async fn create_crd(&self, term: &Term, crd: &CustomResourceDefinition) -> Result<Answers, Failure> {

@@ -1,6 +1,7 @@
 //! The kinds of `leasehold.dev/v1alpha1`: serde, schema, CEL rules. No behaviour beyond what a field means.
 #![allow(clippy::duplicated_attributes, reason = "KubeSchema repeats the attributes of fields beside its CEL rules")]
 mod amount;
+mod approval;
 mod condition;
 mod fleet;
 mod policy;
@@ -11,18 +12,28 @@ mod selector;
 mod status;
 mod tenant;
 mod time;
+mod window;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
 pub use self::{
-    amount::*, condition::*, fleet::*, policy::*, release::*, rollout::*, selector::*, status::*, tenant::*, time::*,
+    amount::*, approval::*, condition::*, fleet::*, policy::*, release::*, rollout::*, selector::*, status::*, tenant::*,
+    time::*, window::*,
 };
 
 /// The CustomResourceDefinitions of every kind, as they are written to `crds/`.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    [Tenant::crd(), OperatorRelease::crd(), RolloutPolicy::crd(), Rollout::crd(), FleetPolicy::crd()]
-        .map(schema::complete)
-        .to_vec()
+    [
+        Tenant::crd(),
+        OperatorRelease::crd(),
+        RolloutPolicy::crd(),
+        Rollout::crd(),
+        RolloutApproval::crd(),
+        ChangeWindow::crd(),
+        FleetPolicy::crd(),
+    ]
+    .map(schema::complete)
+    .to_vec()
 }

@@ -3,7 +3,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, OnFailure, Order, Span, Time};
+use super::{Condition, Gates, OnFailure, Order, Span, Time};
 
 /// One run: who moves, to what, in which waves, within which budgets.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -64,7 +64,7 @@ use super::{Condition, OnFailure, Order, Span, Time};
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.operator == oldSelf.operator && self.target == oldSelf.target && self.policy == oldSelf.policy && self.sequence == oldSelf.sequence && self.order == oldSelf.order && self.maxConcurrency == oldSelf.maxConcurrency && self.maxFailures == oldSelf.maxFailures && self.revisionHistoryLimit == oldSelf.revisionHistoryLimit && self.unmatched == oldSelf.unmatched && self.onFailure == oldSelf.onFailure && has(self.rollbackOf) == has(oldSelf.rollbackOf) && (!has(self.rollbackOf) || self.rollbackOf == oldSelf.rollbackOf)")
+#[x_kube(validation = Rule::new("self.operator == oldSelf.operator && self.target == oldSelf.target && self.policy == oldSelf.policy && self.sequence == oldSelf.sequence && self.order == oldSelf.order && self.maxConcurrency == oldSelf.maxConcurrency && self.maxFailures == oldSelf.maxFailures && self.revisionHistoryLimit == oldSelf.revisionHistoryLimit && self.unmatched == oldSelf.unmatched && self.onFailure == oldSelf.onFailure && self.planHash == oldSelf.planHash && has(self.rollbackOf) == has(oldSelf.rollbackOf) && (!has(self.rollbackOf) || self.rollbackOf == oldSelf.rollbackOf)")
     .message("the plan of a Rollout is frozen; only suspend, abort, undo, skip and additionalFailures may change"))]
 #[x_kube(validation = Rule::new("!oldSelf.abort || self.abort").message("an abort cannot be taken back; a new rollout starts when the tenants' versions change again").field_path(".abort"))]
 #[x_kube(validation = Rule::new("!oldSelf.undo || self.undo").message("an undo cannot be taken back; ask for another version, or clear status.rejected of the tenants").field_path(".undo"))]
@@ -99,6 +99,10 @@ pub struct RolloutSpec {
     /// Tenants that no wave selected: put into the last wave or left out, as the policy's `unmatched` says.
     #[serde(default)]
     pub unmatched: u32,
+    /// Digest of what this run does to whom and when: approvals are bound to it.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    pub plan_hash: String,
     /// The frozen plan.
     #[schemars(length(min = 1, max = 32), extend("x-kubernetes-list-type" = "atomic"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("the plan of a Rollout is frozen; only suspend, abort, undo, skip and additionalFailures may change"))]
@@ -150,6 +154,9 @@ pub struct PlannedWave {
     pub progress_deadline: Span,
     /// How long the wave must stay proven before the next starts.
     pub soak: Span,
+    /// What must be passed before the wave starts, and after its soak.
+    #[serde(default, skip_serializing_if = "Gates::is_empty")]
+    pub gates: Gates,
 }
 
 /// State of one run: counters only, so that it does not grow with the fleet.

@@ -2,7 +2,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, RolloutTarget, Time};
+use super::{Condition, PodSecurity, RolloutTarget, Time};
 
 /// State of one tenant as last observed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -107,12 +107,34 @@ pub struct Grant {
     /// The tenant's own parameters changed after this was granted: what comes of that is not charged to the rollout.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub edited: bool,
+    /// The fleet's settings at that moment: the stack is rendered from them until the next grant.
+    #[serde(default, skip_serializing_if = "Settings::is_default")]
+    pub settings: Settings,
     /// What was proven here before: where going back leads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<RolloutTarget>,
     /// What the tenant asks for, when this is only a step on the way there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub towards: Option<RolloutTarget>,
+}
+
+/// What decides how every tenant's stack is rendered, beside the release and the tenant's own parameters. Where it changes, the
+/// change goes through waves like a new release.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Settings {
+    /// Pod Security level of the tenant's namespace, from the FleetPolicy.
+    pub pod_security: PodSecurity,
+    /// Whether the cluster serves ServiceMonitors.
+    pub service_monitor: bool,
+}
+
+impl Settings {
+    /// Whether they are those of a fleet without a FleetPolicy, in a cluster without ServiceMonitors.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A version that is proven to run.

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::api::{PolicySpec, Rollout, RolloutTarget};
+use super::window::Window;
+use crate::api::{ApprovalSpec, PolicySpec, Rollout, RolloutTarget};
 
 /// The fleet as the wave engine sees it.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +14,9 @@ pub struct Fleet {
     pub policies: BTreeMap<String, PolicySpec>,
     /// All Rollouts by name, finished ones included.
     pub rollouts: BTreeMap<String, Rollout>,
+    pub windows: BTreeMap<String, Window>,
+    /// Decisions of people, by the names of their objects.
+    pub approvals: BTreeMap<String, ApprovalSpec>,
     /// Releases by operator and version.
     pub releases: BTreeMap<(String, String), ReleaseFacts>,
     /// Grants in flight over all rollouts: the FleetPolicy's ceiling.

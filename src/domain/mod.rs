@@ -7,4 +7,5 @@ pub mod kinds;
 pub mod marks;
 pub mod object;
 pub mod report;
+pub mod window;
 pub mod world;

@@ -8,7 +8,7 @@ use super::{
     kinds::StackKind,
     object::{CrdSeen, LeaseSeen, ObjectKey, Objects, PodSeen},
 };
-use crate::api::{FleetSpec, OperatorRelease, PolicySpec, Rollout, Tenant};
+use crate::api::{ChangeWindow, FleetSpec, OperatorRelease, PolicySpec, Rollout, RolloutApproval, Settings, Tenant};
 
 /// The observed state of the cluster.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct World {
     pub releases: BTreeMap<String, Arc<OperatorRelease>>,
     pub policies: BTreeMap<String, PolicySpec>,
     pub rollouts: BTreeMap<String, Rollout>,
+    pub windows: BTreeMap<String, Arc<ChangeWindow>>,
+    pub approvals: BTreeMap<String, Arc<RolloutApproval>>,
     /// The FleetPolicy, or what applies without one. Leasehold's own namespace is always protected.
     pub fleet: FleetSpec,
     /// Why the FleetPolicy cannot be read, when there is one and this process has read none: then `fleet` says nothing.
@@ -30,6 +32,14 @@ pub struct World {
     pub faults: BTreeMap<(Whose, String), Fault>,
     /// Counts changes to anything that all tenants depend on: releases, policies, CRDs, APIs.
     pub shared_version: u64,
+}
+
+impl World {
+    /// What every stack is rendered from alike.
+    #[must_use]
+    pub const fn settings(&self) -> Settings {
+        Settings { pod_security: self.fleet.tenant_pod_security, service_monitor: self.apis.service_monitor }
+    }
 }
 
 /// An object that our types cannot hold.
@@ -142,6 +152,8 @@ pub enum Whose {
     Rollout,
     /// A release, or a CRD that it brings.
     Release,
+    Window,
+    Approval,
 }
 
 /// What kind of failure a write met.

@@ -169,6 +169,8 @@ impl Index {
             Source::Releases => drop(world.releases.remove(key)),
             Source::Policies => drop(world.policies.remove(key)),
             Source::Rollouts => drop(world.rollouts.remove(key)),
+            Source::Windows => drop(world.windows.remove(key)),
+            Source::Approvals => drop(world.approvals.remove(key)),
             Source::Fleet => return self.no_fleet_policy(),
             Source::Crds => drop(world.crds.remove(key)),
             Source::Tenants | Source::Pods | Source::Stack(_) => {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::{allowance, index::Index, reduce, watch::Source};
 use crate::{
-    api::{FleetPolicy, FleetSpec, OperatorRelease, Rollout, RolloutPolicy, Tenant},
+    api::{ChangeWindow, FleetPolicy, FleetSpec, OperatorRelease, Rollout, RolloutApproval, RolloutPolicy, Tenant},
     domain::{
         crd,
         kinds::StackKind,
@@ -39,6 +39,16 @@ impl Index {
             Source::Rollouts => {
                 if let Some(rollout) = self.decode::<Rollout>(source, object) {
                     self.world.rollouts.insert(name, rollout);
+                }
+            }
+            Source::Windows => {
+                if let Some(window) = self.decode::<ChangeWindow>(source, object) {
+                    self.world.windows.insert(name, Arc::new(window));
+                }
+            }
+            Source::Approvals => {
+                if let Some(approval) = self.decode::<RolloutApproval>(source, object) {
+                    self.world.approvals.insert(name, Arc::new(approval));
                 }
             }
             Source::Fleet => self.record_fleet(object),

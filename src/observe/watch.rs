@@ -20,6 +20,8 @@ pub enum Source {
     Releases,
     Policies,
     Rollouts,
+    Windows,
+    Approvals,
     Fleet,
     Crds,
     Pods,
@@ -48,7 +50,17 @@ pub struct Change {
 impl Source {
     /// Every watch there is; `optional` says which optional kinds there are.
     pub fn all(optional: impl Fn(&StackKind) -> bool) -> Vec<Self> {
-        let own = [Self::Tenants, Self::Releases, Self::Policies, Self::Rollouts, Self::Fleet, Self::Crds, Self::Pods];
+        let own = [
+            Self::Tenants,
+            Self::Releases,
+            Self::Policies,
+            Self::Rollouts,
+            Self::Windows,
+            Self::Approvals,
+            Self::Fleet,
+            Self::Crds,
+            Self::Pods,
+        ];
         let extra = OPTIONAL_KINDS.iter().filter(|kind| optional(kind));
         own.into_iter().chain(STACK_KINDS.iter().chain(extra).map(Self::Stack)).collect()
     }
@@ -66,6 +78,8 @@ impl Source {
             Self::Releases => (OWN, "v1alpha1", "operatorreleases", "OperatorRelease"),
             Self::Policies => (OWN, "v1alpha1", "rolloutpolicies", "RolloutPolicy"),
             Self::Rollouts => (OWN, "v1alpha1", "rollouts", "Rollout"),
+            Self::Windows => (OWN, "v1alpha1", "changewindows", "ChangeWindow"),
+            Self::Approvals => (OWN, "v1alpha1", "rolloutapprovals", "RolloutApproval"),
             Self::Fleet => (OWN, "v1alpha1", "fleetpolicies", "FleetPolicy"),
             Self::Crds => ("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"),
             Self::Pods => ("", "v1", "pods", "Pod"),

@@ -10,7 +10,7 @@ use super::{
     tenant::{CustomKind, own_text},
 };
 use crate::{
-    api::{OperatorRelease, ReleaseSpec, RolloutTarget},
+    api::{OperatorRelease, ReleaseSpec, RolloutTarget, Settings},
     domain::{
         digest,
         fleet::ReleaseFacts,
@@ -35,8 +35,11 @@ pub struct Release {
     pub name: String,
     pub object: Arc<OperatorRelease>,
     pub version: Version,
-    /// Digest of everything in it that decides what is rendered.
+    /// Digest of everything that decides what is rendered, the tenant's own parameters aside: what is in the release, and the
+    /// fleet's settings.
     pub digest: String,
+    /// Digest of what is in the release alone.
+    content: String,
     pub schema: Schema,
     pub stack: Stack,
     /// `args`, `env` and `podAnnotations`, which are templates themselves.
@@ -125,7 +128,8 @@ impl Release {
         let stack = Stack::compile_for(&files, schema.shape()).map_err(|errors| all(&errors))?;
         let own_text = Fragment::compile("spec", &own_text(spec), schema.shape()).map_err(|errors| all(&errors))?;
         // The rules for getting to a version decide nothing that is rendered.
-        let digest = digest::of(&(rendered_part(spec), stack.digest()));
+        let content = digest::of(&(rendered_part(spec), stack.digest()));
+        let digest = under(&content, world.settings());
         let crds = shared_crds(spec, &world.crds)?;
         let facts = ReleaseFacts {
             target: RolloutTarget { version: spec.version.clone(), digest: digest.clone() },
@@ -133,8 +137,30 @@ impl Release {
             rollback_to: requirement("rollbackTo", spec.rollback_to.as_deref())?,
             not_ready: not_ready(&crds, world.faults.get(&(Whose::Release, name.to_owned()))),
         };
-        Ok(Self { name: name.into(), object: object.clone(), version, digest, schema, stack, own_text, crds, facts })
+        Ok(Self {
+            name: name.into(),
+            object: object.clone(),
+            version,
+            digest,
+            content,
+            schema,
+            stack,
+            own_text,
+            crds,
+            facts,
+        })
     }
+
+    /// Its digest under other settings of the fleet.
+    #[must_use]
+    pub fn digest_under(&self, settings: Settings) -> String {
+        under(&self.content, settings)
+    }
+}
+
+/// Under the settings of a fleet that has none of its own the content's digest is the whole.
+fn under(content: &str, settings: Settings) -> String {
+    if settings.is_default() { content.to_owned() } else { digest::of(&(content, settings)) }
 }
 
 /// Every message on a line of its own.

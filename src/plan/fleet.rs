@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::{
     catalog::{Catalog, Release},
+    notes::{self, NoteStep},
     releases::{self, ReleaseStep},
     rollout::{self, Decisions},
     shares::Shares,
@@ -28,6 +29,8 @@ use crate::{
 pub struct Plan {
     pub rollouts: Decisions,
     pub releases: Vec<ReleaseStep>,
+    /// What is said of windows and approvals.
+    pub notes: Vec<NoteStep>,
     /// Leases to sample: tenant → namespace and name.
     pub samples: BTreeMap<String, (String, String)>,
     /// Tenants that cannot be decoded and whose status does not say so yet.
@@ -82,7 +85,9 @@ impl Planner {
         let wake = wakes.chain(rollouts.wake).filter(|at| *at > now).min();
         let unsaid = world.undecodable.iter().filter(|((plural, _), found)| plural == "tenants" && !found.reported);
         let undecodable = unsaid.map(|((_, name), found)| (name.clone(), found.clone())).collect();
-        Plan { releases: releases::steps(&self.catalog, world, now), rollouts, samples, undecodable, wake }
+        let (notes, next) = notes::steps(&self.fleet, world, now);
+        let wake = [wake, next].into_iter().flatten().min();
+        Plan { releases: releases::steps(&self.catalog, world, now), notes, rollouts, samples, undecodable, wake }
     }
 
     /// The wave engine's decisions, checked against the invariants before anybody acts on them. A violation is a bug of ours:
@@ -184,6 +189,7 @@ impl Planner {
             }
         }
         self.fleet.max_concurrency = world.fleet.max_concurrency;
+        notes::calendar(&mut self.fleet, world);
     }
 
     /// What comes next for each tenant that changed or that the wave engine has a new word for.

@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod choke_point;
 mod fleet;
+mod notes;
 pub mod notice;
 mod releases;
 pub mod render;
@@ -12,4 +13,5 @@ mod shares;
 pub mod tenant;
 
 pub use self::fleet::{Plan, Planner};
+pub use self::notes::NoteStep;
 pub use self::releases::ReleaseStep;

@@ -10,7 +10,7 @@ use crate::{
     domain::world::{FaultKind, Undecodable, Whose, World},
     election::Term,
     plan::{
-        ReleaseStep,
+        NoteStep, ReleaseStep,
         notice::{self, Notice},
         rollout::Decisions,
         tenant::Step,
@@ -23,6 +23,8 @@ pub enum Subject {
     Tenant(String),
     Rollout(String),
     Release(String),
+    Window(String),
+    Approval(String),
 }
 
 impl Subject {
@@ -33,12 +35,18 @@ impl Subject {
             Self::Tenant(_) => None,
             Self::Rollout(_) => Some(Whose::Rollout),
             Self::Release(_) => Some(Whose::Release),
+            Self::Window(_) => Some(Whose::Window),
+            Self::Approval(_) => Some(Whose::Approval),
         }
     }
 
     #[must_use]
     pub fn name(&self) -> &str {
-        let (Self::Tenant(name) | Self::Rollout(name) | Self::Release(name)) = self;
+        let (Self::Tenant(name)
+        | Self::Rollout(name)
+        | Self::Release(name)
+        | Self::Window(name)
+        | Self::Approval(name)) = self;
         name
     }
 }
@@ -221,6 +229,27 @@ impl Tasks {
             let result = tasks.writer.release(&term, &release, &step).await;
             done(about, "release", result)
         };
+        Some(Job { subject, grant: None, work: Box::pin(work) })
+    }
+
+    /// What is said of a window or of an approval.
+    #[must_use]
+    pub fn note(&self, term: &Term, world: &World, step: NoteStep) -> Option<Job> {
+        let (writer, term) = (self.writer.clone(), term.clone());
+        let (subject, work): (Subject, BoxFuture<'static, Result<Answers, Failure>>) = match step {
+            NoteStep::Window { name, status } => {
+                let window = world.windows.get(&name)?.clone();
+                let work = async move { writer.window_status(&term, &window, &status).await };
+                (Subject::Window(name), Box::pin(work))
+            }
+            NoteStep::Approval { name, status } => {
+                let approval = world.approvals.get(&name)?.clone();
+                let work = async move { writer.approval_status(&term, &approval, &status).await };
+                (Subject::Approval(name), Box::pin(work))
+            }
+        };
+        let about = subject.clone();
+        let work = async move { done(about, "note", work.await) };
         Some(Job { subject, grant: None, work: Box::pin(work) })
     }
 

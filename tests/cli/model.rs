@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::DynamicObject;
 use leasehold::{
-    api::{OperatorRelease, Rollout, RolloutPolicy, Tenant},
+    api::{FleetPolicy, OperatorRelease, Rollout, RolloutPolicy, Tenant},
     domain::{epoch::Epoch, kinds, marks, object::LeaseSeen, world::World},
     observe::{Index, Source},
     plan::{Plan, Planner, tenant::Step},
@@ -63,6 +63,7 @@ impl Model {
                 }
                 "OperatorRelease" => self.put(Source::Releases, full::<OperatorRelease>(object)),
                 "RolloutPolicy" => self.put(Source::Policies, full::<RolloutPolicy>(object)),
+                "FleetPolicy" => self.put(Source::Fleet, full::<FleetPolicy>(object)),
                 other => panic!("{other} has no place in these stories"),
             }
         }
@@ -89,6 +90,18 @@ impl Model {
         }
         // A new process: nothing is remembered.
         self.planner = Planner::default();
+    }
+
+    /// An object of a tenant's stack as it is stored.
+    pub fn object(&self, tenant: &str, kind: &str) -> &Value {
+        &self.objects[&(tenant.to_owned(), kind.to_owned())]
+    }
+
+    /// Somebody changes an object of a stack.
+    pub fn tamper(&mut self, tenant: &str, kind: &str, change: impl FnOnce(&mut Value)) {
+        let mut object = self.object(tenant, kind).clone();
+        change(&mut object);
+        self.put_object(tenant, object);
     }
 
     /// A tenant as it is stored.

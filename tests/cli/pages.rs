@@ -191,7 +191,7 @@ fn a_rollout_that_halted_at_its_canary() {
       WAVE       PHASE     PROVEN   IN-FLIGHT   FAILED   LEFT-OUT   SOAK
       canary     Halted    0/1      0           1        0          1m
       everyone   Pending   0/3      0           0        0          0s
-      halted: wave canary: 1 of 1 tenants failed, 0 tolerated (acme: DeadlineExceeded); fix or `skip` the tenants, or set `additionalFailures`, and it goes on; or set `abort`
+      halted: wave canary: 1 of 1 tenants failed, 0 tolerated (acme: DeadlineExceeded); fix or `skip` the tenants, or set `additionalFailures`, and it goes on; or set `abort` or `undo`
 
     NAME   OPERATOR    VERSION   DESIRED   WAVE     READY   STATUS                      AGE
     acme   memcached   1.0.0     1.2.0     canary   False   Stalled: DeadlineExceeded   8m15s

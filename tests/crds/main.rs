@@ -18,7 +18,15 @@ use serde_json::{Value, json};
 use support::{Cluster, Node, leasehold_binary};
 use tokio::sync::OnceCell;
 
-const PLURALS: [&str; 5] = ["fleetpolicies", "operatorreleases", "rolloutpolicies", "rollouts", "tenants"];
+const PLURALS: [&str; 7] = [
+    "changewindows",
+    "fleetpolicies",
+    "operatorreleases",
+    "rolloutapprovals",
+    "rolloutpolicies",
+    "rollouts",
+    "tenants",
+];
 
 fn schemas() -> Vec<(String, Value)> {
     let schema = |crd: CustomResourceDefinition| {
@@ -161,10 +169,25 @@ fn rollout() -> Value {
         "order": "Seed", "maxConcurrency": 1, "maxFailures": 0, "revisionHistoryLimit": 10, "waves": [wave]})
 }
 
+fn window() -> Value {
+    json!({"action": "Deny", "schedule": {"cron": "0 16 * * FRI", "duration": "64h", "timeZone": "Europe/Berlin"}})
+}
+
+fn approval() -> Value {
+    json!({"rollout": "memcached-1.1.0-7", "wave": "canary", "gate": "start", "planHash": "0123456789abcdef", "decision": "Approve",
+        "approver": "ann@example.com"})
+}
+
 #[tokio::test]
 async fn a_new_object_is_not_taken_for_a_finished_one() {
     let (_cluster, client) = served().await;
-    for (of, spec) in [("Tenant", tenant()), ("OperatorRelease", release()), ("Rollout", rollout())] {
+    for (of, spec) in [
+        ("Tenant", tenant()),
+        ("OperatorRelease", release()),
+        ("Rollout", rollout()),
+        ("ChangeWindow", window()),
+        ("RolloutApproval", approval()),
+    ] {
         let dry = PostParams { dry_run: true, field_manager: None };
         let new = kind(&client, of).create(&dry, &object(of, "new", &spec)).await.unwrap();
         assert_eq!(new.data["status"]["observedGeneration"], -1, "{of}");
@@ -181,6 +204,8 @@ async fn people_find_them_by_short_name_and_category_and_read_their_columns() {
         ("RolloutPolicy", "seen", policy()),
         ("FleetPolicy", "default", json!({})),
         ("Rollout", "seen", rollout()),
+        ("ChangeWindow", "seen", window()),
+        ("RolloutApproval", "seen", approval()),
     ] {
         kind(&client, of).create(&PostParams::default(), &object(of, name, &spec)).await.unwrap();
     }
@@ -189,6 +214,8 @@ async fn people_find_them_by_short_name_and_category_and_read_their_columns() {
         ("lhr", "NAME OPERATOR VERSION READY STATUS AGE"),
         ("lhp", "NAME WAVES ONFAILURE AGE"),
         ("lhro", "NAME OPERATOR TARGET PHASE WAVE MEMBERS PROVEN FAILED AGE"),
+        ("lhw", "NAME ACTION SCHEDULE ZONE OPEN CHANGES STATUS AGE"),
+        ("lha", "NAME ROLLOUT WAVE GATE DECISION APPROVER STATUS AGE"),
         ("lhf", "NAME MAXTENANTS MAXCONCURRENCY PODSECURITY AGE"),
     ] {
         let table = cluster.kubectl(&["get", short]);

@@ -3,7 +3,7 @@
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use super::{kind, object, policy, release, rollout, served, tenant};
+use super::{approval, kind, object, policy, release, rollout, served, tenant, window};
 
 /// One character more than the name of a Tenant may have.
 const TOO_LONG: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -86,8 +86,29 @@ fn wrong_policies() -> Vec<Wrong> {
         wave(json!({"name": "a", "maxConcurrency": "101%"}), "maxConcurrency"),
         wave(json!({"name": "a", "maxFailures": -1}), "maxFailures"),
         wave(json!({"name": "a", "soak": {"duration": "9000h"}}), "longer than a year"),
+        wave(json!({"name": "a", "gates": {"before": [{"name": "g"}]}}), "what opens it"),
+        wave(
+            json!({"name": "a", "gates": {"after": [{"name": "g", "approval": {}}, {"name": "g", "approval": {}}]}}),
+            "duplicate entries",
+        ),
         selector("In", json!([])),
         selector("Exists", json!(["a"])),
+    ]
+}
+
+fn wrong_windows_and_approvals() -> Vec<Wrong> {
+    let schedule = |cron: &str, duration: &str, zone: &str| json!({"action": "Deny", "schedule": {"cron": cron, "duration": duration, "timeZone": zone}});
+    vec![
+        ("ChangeWindow", "a", json!({"action": "Allow"}), "would always allow"),
+        ("ChangeWindow", "a", json!({"action": "Maybe"}), "spec.action"),
+        ("ChangeWindow", "a", schedule("@daily", "1h", "UTC"), "spec.schedule.cron"),
+        ("ChangeWindow", "a", schedule("0 0 0 * * *", "1h", "UTC"), "spec.schedule.cron"),
+        ("ChangeWindow", "a", schedule("0 0 * * *", "59s", "UTC"), "a minute at least"),
+        ("ChangeWindow", "a", schedule("0 0 * * *", "9000h", "UTC"), "a year at most"),
+        ("ChangeWindow", "a", schedule("0 0 * * *", "1h", "../etc/passwd"), "spec.schedule.timeZone"),
+        ("RolloutApproval", "a", changed(approval(), &json!({"planHash": "yes"})), "spec.planHash"),
+        ("RolloutApproval", "a", changed(approval(), &json!({"decision": "Perhaps"})), "spec.decision"),
+        ("RolloutApproval", "a", changed(approval(), &json!({"approver": ""})), "spec.approver"),
     ]
 }
 
@@ -115,11 +136,21 @@ async fn what_is_wrong_is_refused_where_it_is_typed() {
         ("RolloutPolicy", "a", policy()),
         ("FleetPolicy", "default", json!({})),
         ("Rollout", "a", rollout()),
+        ("ChangeWindow", "a", window()),
+        ("ChangeWindow", "brake", json!({"action": "Deny"})),
+        ("RolloutApproval", "a", approval()),
     ] {
         let applied = kind(&client, of).patch(name, &dry, &Patch::Apply(object(of, name, &spec))).await;
         applied.unwrap_or_else(|refusal| panic!("{of} {name} is right: {refusal}"));
     }
-    let wrong = [wrong_tenants(), wrong_timings(), wrong_releases(), wrong_policies(), wrong_fleets_and_rollouts()];
+    let wrong = [
+        wrong_tenants(),
+        wrong_timings(),
+        wrong_releases(),
+        wrong_policies(),
+        wrong_windows_and_approvals(),
+        wrong_fleets_and_rollouts(),
+    ];
     for (of, name, spec, says) in wrong.into_iter().flatten() {
         let refusal = match kind(&client, of).patch(name, &dry, &Patch::Apply(object(of, name, &spec))).await {
             Err(kube::Error::Api(status)) => status.message,
@@ -183,6 +214,9 @@ async fn what_must_never_change_never_changes() {
         json!({"maxFailures": 9}),
         json!({"revisionHistoryLimit": 11}),
         json!({"unmatched": 1}),
+        json!({"onFailure": "Rollback"}),
+        json!({"rollbackOf": "memcached-1.0.0-1"}),
+        json!({"planHash": "0123456789abcdef"}),
         json!({"waves": [longer]}),
     ];
     let taken = [
@@ -194,4 +228,10 @@ async fn what_must_never_change_never_changes() {
     changes(&rollouts, "frozen", &refused.map(|spec| (spec, "frozen")), &taken).await;
     changes(&rollouts, "frozen", &[], &[json!({"abort": true})]).await;
     changes(&rollouts, "frozen", &[(json!({"abort": false}), "cannot be taken back")], &[]).await;
+    changes(&rollouts, "frozen", &[], &[json!({"undo": true})]).await;
+    changes(&rollouts, "frozen", &[(json!({"undo": false}), "cannot be taken back")], &[]).await;
+
+    let approvals = create("RolloutApproval", "said", approval()).await;
+    let refused = [json!({"decision": "Reject"}), json!({"gate": "look"}), json!({"comment": "no, wait"})];
+    changes(&approvals, "said", &refused.map(|spec| (spec, "a decision is immutable")), &[]).await;
 }

@@ -32,7 +32,15 @@ impl Scene {
     pub async fn begin() -> Self {
         let turn = TURN.lock().await;
         let cluster = Cluster::shared(Node::Hollow).await;
-        for kind in ["fleetpolicies", "operatorreleases", "rolloutpolicies", "rollouts", "tenants"] {
+        for kind in [
+            "changewindows",
+            "fleetpolicies",
+            "operatorreleases",
+            "rolloutapprovals",
+            "rolloutpolicies",
+            "rollouts",
+            "tenants",
+        ] {
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds").join(kind).with_extension("yaml");
             cluster.apply_yaml(&std::fs::read_to_string(file).unwrap()).await;
         }

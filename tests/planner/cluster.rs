@@ -84,6 +84,7 @@ pub fn wave(name: &str) -> Wave {
         max_failures: Some(Amount::Count(0)),
         progress_deadline: Span::secs(600),
         soak: Soak { duration: Span::secs(60) },
+        gates: leasehold::api::Gates::default(),
     }
 }
 

@@ -15,6 +15,8 @@ impl Schedule {
         match self.rng.below(100) {
             0..8 => self.bump_many(),
             8..12 => self.bump_one(),
+            12..16 => self.calendar(),
+            16..22 => self.decide_gates(),
             22..26 => self.join(),
             26..30 => self.leave(),
             30..38 => self.standing(),

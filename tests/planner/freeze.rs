@@ -1,7 +1,6 @@
 //! How a plan is frozen: who is in which wave, and what shares come to.
 use leasehold::{
-    api::{Amount, Order, PolicySpec, Unmatched},
-    domain::report::WaitingOn,
+    api::{Amount, Order, PolicySpec},
     plan::rollout::{decide, preview},
 };
 
@@ -27,24 +26,6 @@ fn the_built_in_policy_is_one_tenant_then_a_tenth_then_the_rest() {
     assert_eq!(sizes, [1, 3, 36]);
     let concurrency: Vec<u32> = plan.waves.iter().map(|wave| wave.max_concurrency).collect();
     assert_eq!(concurrency, [1, 1, 3], "a tenth, rounded down, at least 1");
-}
-
-/// rancher/rancher #30661: "10 %" of few rounded to 1, and what was meant as nothing became something.
-#[test]
-fn rancher_30661_shares_are_rounded_down_and_frozen_as_numbers() {
-    let mut rest = wave("rest");
-    (rest.max_concurrency, rest.max_failures) = (Some(Amount::Percent(10)), Some(Amount::Percent(10)));
-    let mut policy = policy(&[rest]);
-    policy.limits.max_failures = Amount::Percent(50);
-    for (count, failures) in [(1, 0), (9, 0), (10, 1), (19, 1), (20, 2)] {
-        let plan = preview(&fleet(policy.clone(), count).fleet, jiff::Timestamp::UNIX_EPOCH)[0].spec.clone();
-        assert_eq!(
-            (plan.waves[0].max_failures, plan.waves[0].max_concurrency),
-            (failures, failures.max(1)),
-            "{count} tenants"
-        );
-        assert_eq!(plan.max_failures as usize, count / 2);
-    }
 }
 
 #[test]
@@ -85,30 +66,6 @@ fn a_tenant_belongs_to_the_first_wave_that_selects_it() {
     let plan = &preview(&cluster.fleet, cluster.now)[0].spec;
     let waves: Vec<&[String]> = plan.waves.iter().map(|wave| &*wave.members).collect();
     assert_eq!(waves, [["a"], ["b"]]);
-}
-
-/// kubefleet #638, fleet #2672, #3585: targets that match no wave were refused, or silently never updated.
-#[test]
-fn kubefleet_638_tenants_that_match_no_wave_are_counted_and_treated_as_the_policy_says() {
-    let with = |unmatched| {
-        let mut policy = policy(&[wave("canary"), wave("early")]);
-        policy.unmatched = unmatched;
-        let mut cluster = Cluster::new(policy).with(&["a@canary", "b@early", "c"]);
-        cluster.ask(&[], "1.1.0");
-        cluster.after(10);
-        cluster
-    };
-    let last = with(Unmatched::LastWave);
-    let plan = &last.fleet.rollouts["memcached-1.1.0-1"].spec;
-    assert_eq!((plan.waves[1].members.clone(), plan.unmatched), (vec!["b".to_owned(), "c".into()], 1));
-    let ignore = with(Unmatched::Ignore);
-    let plan = &ignore.fleet.rollouts["memcached-1.1.0-1"].spec;
-    assert_eq!((plan.waves[1].members.len(), plan.unmatched), (1, 1));
-    assert_eq!(ignore.waits_on("c"), Some(WaitingOn::Inconclusive));
-    let fail = with(Unmatched::Fail);
-    assert!(fail.fleet.rollouts.is_empty());
-    let note = &decide(&fail.fleet, fail.now).waits["a"].1;
-    assert!(note.contains("1 tenants match no wave") && note.contains("(c)"), "{note}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use leasehold::{
 };
 
 use crate::{
+    acts,
     cluster::{member, target},
     rng::Rng,
     rules::{Paths, World},
@@ -68,6 +69,7 @@ fn wave(rng: &mut Rng, index: usize) -> Wave {
         max_failures: rng.percent(70).then(|| amount(rng, 0, 2)),
         progress_deadline: Span::secs(u64::from(rng.u32(20, 200))),
         soak: Soak { duration: Span::secs(if rng.percent(25) { 0 } else { u64::from(rng.u32(1, 90)) }) },
+        gates: acts::gates(rng),
     }
 }
 

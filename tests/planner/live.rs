@@ -1,7 +1,7 @@
 //! When nothing happens any more, everything comes to rest: each run ends, or waits for a person who is named.
 use jiff::{SignedDuration, Timestamp};
 use leasehold::{
-    api::{Phase, Rollout},
+    api::{OnFailure, Phase, Rollout},
     domain::{
         fleet::{Fleet, Health, Standing},
         report::WaitingOn,
@@ -9,7 +9,7 @@ use leasehold::{
     plan::rollout::{Decisions, decide},
 };
 
-use crate::{aim, cluster::writes, rules, schedule::Schedule};
+use crate::{aim, cluster::writes, people, rules, schedule::Schedule};
 
 /// Far more looks than any schedule needs.
 const LOOKS: usize = 4_000;
@@ -17,6 +17,7 @@ const LOOKS: usize = 4_000;
 impl Schedule {
     /// Lets time pass and the engine work until nothing is left to do, then asks whether that is right.
     pub fn come_to_rest(&mut self) -> Result<(), String> {
+        self.no_more_clocks();
         for _ in 0..LOOKS {
             let decisions = self.look(None, false)?;
             if !writes(&decisions).is_empty() {
@@ -56,6 +57,7 @@ impl Schedule {
                 return Err(format!("liveness: rollout {name} neither ends nor waits for anybody"));
             }
         }
+        self.goes_back(fleet)?;
         for (tenant, member) in &fleet.members {
             if rules::on_the_way(member) && !matches!(member.standing, Standing::Deleting | Standing::Paused) {
                 return Err(format!("liveness: {tenant} is in flight for ever"));
@@ -68,7 +70,9 @@ impl Schedule {
                 | WaitingOn::CrdReady
                 | WaitingOn::Suspended
                 | WaitingOn::Budget
+                | WaitingOn::Approval
                 | WaitingOn::Inconclusive => true,
+                WaitingOn::Window => wait.until.is_none(),
                 WaitingOn::Queued | WaitingOn::PriorWave | WaitingOn::Concurrency | WaitingOn::Evidence => {
                     rules::unfinished(fleet, &member.operator).any(|(_, rollout)| stopped(fleet, rollout))
                 }
@@ -78,6 +82,36 @@ impl Schedule {
                 return Err(format!("liveness: {tenant} waits for ever on {}: {note}", wait.on));
             }
             self.fix_is_taken(tenant, wait.on)?;
+        }
+        Ok(())
+    }
+
+    /// A run that failed by a policy that says so does not stand still while somebody could go back.
+    fn goes_back(&self, fleet: &Fleet) -> Result<(), String> {
+        for (name, rollout) in &fleet.rollouts {
+            let spec = &rollout.spec;
+            let could = |tenant: &String| {
+                let Some(member) = rules::present(fleet, spec, tenant) else { return false };
+                let Some(granted) = member.granted.as_ref().filter(|g| g.rollout.as_ref() == Some(name)) else {
+                    return false;
+                };
+                let from = granted.from.as_ref().filter(|from| **from != granted.target);
+                let way = from.is_some_and(|from| {
+                    rules::legal(&self.world, &spec.operator, &granted.target, from)
+                        && rules::ready(fleet, &spec.operator, from)
+                });
+                way && granted.target == spec.target && !granted.broken_before && !spec.skip.contains(tenant)
+            };
+            let policy = spec.on_failure == OnFailure::Rollback && spec.rollback_of.is_none() && !spec.suspend;
+            let members = || spec.waves.iter().flat_map(|wave| &wave.members);
+            if rules::phase(rollout) == Phase::Halted
+                && policy
+                && rules::moving(fleet, Some(name), None) == 0
+                && members().any(could)
+                && !members().any(|tenant| fleet.members.get(tenant).is_some_and(rules::on_the_way))
+            {
+                return Err(format!("liveness: {name} stands halted although it could go back"));
+            }
         }
         Ok(())
     }
@@ -94,8 +128,15 @@ impl Schedule {
         if aim::hop(member) {
             return Ok(());
         }
-        let excused =
-            matches!(on, WaitingOn::Suspended | WaitingOn::Budget | WaitingOn::Inconclusive | WaitingOn::CrdReady);
+        let excused = matches!(
+            on,
+            WaitingOn::Window
+                | WaitingOn::Approval
+                | WaitingOn::Suspended
+                | WaitingOn::Budget
+                | WaitingOn::Inconclusive
+                | WaitingOn::CrdReady
+        );
         let same =
             rules::unfinished(fleet, &member.operator).any(|(_, o)| o.spec.target == desired && stopped(fleet, o));
         if excused || same { Ok(()) } else { Err(format!("invariant 9: {tenant} is broken and never gets its fix")) }
@@ -105,7 +146,12 @@ impl Schedule {
 /// Waits for a person: to resume it, to make its release ready, to go on with a tenant that was paused on its way, or to
 /// mend or skip a wave's only tenants.
 fn stopped(fleet: &Fleet, rollout: &Rollout) -> bool {
-    let spec = &rollout.spec;
+    let (spec, name) = (&rollout.spec, rollout.metadata.name.as_deref().unwrap_or_default());
+    let shut = |tenant: &String| {
+        // Only brakes are left, and they are on at any time.
+        let member = rules::present(fleet, spec, tenant).filter(|m| !rules::on_target(m, spec));
+        member.is_some_and(|m| people::shut(fleet, m, Timestamp::UNIX_EPOCH))
+    };
     let paused = |tenant: &String| {
         rules::present(fleet, spec, tenant).is_some_and(|m| {
             m.standing == Standing::Paused
@@ -114,7 +160,8 @@ fn stopped(fleet: &Fleet, rollout: &Rollout) -> bool {
         })
     };
     matches!(rules::phase(rollout), Phase::Halted | Phase::Suspended)
-        || spec.waves.iter().any(|wave| wave.members.iter().any(paused))
+        || spec.waves.iter().any(|wave| wave.members.iter().any(|tenant| paused(tenant) || shut(tenant)))
+        || people::gated(fleet, name, spec)
         || (0..spec.waves.len()).any(|wave| rules::says_nothing(fleet, spec, wave))
         || !rules::ready(fleet, &rollout.spec.operator, &rollout.spec.target)
 }

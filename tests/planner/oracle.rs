@@ -12,6 +12,7 @@ use leasehold::{
 use crate::{
     aim, bounds,
     cluster::Write,
+    people,
     rules::{self, World},
 };
 
@@ -150,6 +151,10 @@ impl Oracle {
         let from = member.granted.as_ref().map(|granted| granted.target.clone());
         let back = aim::back(look.world, view, tenant).is_some();
         require(order.reject == from.filter(|_| back), 9, tenant, "what it is taken back from is not remembered")?;
+        require(!people::shut(view, member, look.now), 8, tenant, "granted outside its change window")?;
+        let at = spec.waves.iter().position(|wave| wave.name == order.wave).unwrap_or(0);
+        let opened = people::opened(view, run, spec, at, &spec.waves[at].gates.before);
+        require(opened, 8, tenant, "granted through a gate that nobody opened")?;
         require(!spec.undo, 8, run, "grants although it is undone")?;
         require(!spec.suspend && !spec.abort && !spec.skip.contains(&order.tenant), 8, run, "a person said no")?;
         let from = &member.granted.as_ref().ok_or("invariant 13: a tenant without a stack in a wave")?.target;

@@ -1,8 +1,6 @@
-//! The random schedules themselves.
+//! The random schedules themselves, and those that found something.
 use std::{
-    collections::BTreeMap,
     env,
-    panic::{self, AssertUnwindSafe},
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -10,9 +8,7 @@ use std::{
     thread,
 };
 
-use crate::schedule::Schedule;
-
-type Seen = BTreeMap<String, u64>;
+use crate::case::{Case, Seen};
 
 /// Schedules in a default run.
 const SCHEDULES: u64 = 10_000;
@@ -24,7 +20,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// What must happen now and then in that many schedules, or they prove nothing.
-const MUST_HAPPEN: [&str; 28] = [
+const MUST_HAPPEN: [&str; 30] = [
     "Grant",
     "GrantToBroken",
     "GrantBack",
@@ -44,6 +40,8 @@ const MUST_HAPPEN: [&str; 28] = [
     "WaitingOnSoak",
     "WaitingOnEvidence",
     "WaitingOnHold",
+    "WaitingOnWindow",
+    "WaitingOnApproval",
     "WaitingOnBudget",
     "WaitingOnConcurrency",
     "WaitingOnPriorWave",
@@ -55,37 +53,31 @@ const MUST_HAPPEN: [&str; 28] = [
     "WaitingOnPaused",
 ];
 
-/// Runs one schedule; what happened in it, or what went wrong.
-fn run(seed: u64, told: bool) -> Result<Seen, String> {
-    let mut schedule = Schedule::new(seed);
-    schedule.told = told;
-    let result = panic::catch_unwind(AssertUnwindSafe(|| {
-        let steps = schedule.rng.u32(10, 45);
-        schedule.bump_many();
-        for step in 0..steps {
-            let millis = if schedule.rng.percent(70) { 8_000 } else { 60_000 };
-            let millis = i64::try_from(schedule.rng.below(millis)).unwrap();
-            schedule.pass(millis);
-            schedule.event();
-            schedule.tick().map_err(|why| format!("step {step}: {why}"))?;
+#[test]
+fn schedules_in_which_a_rule_was_broken_once_stay_fixed() {
+    let lines = include_str!("regressions.txt").lines().map(str::trim);
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let case: Case = line.parse().unwrap_or_else(|why| panic!("regressions.txt: {line}: {why}"));
+        assert_eq!(case.to_string(), line, "a line reads as it is written");
+        if let Err(why) = case.run(false) {
+            panic!("{line}: {why}");
         }
-        schedule.come_to_rest()
-    }));
-    match result {
-        Ok(Ok(())) => {
-            schedule.seen.insert("Look".into(), schedule.ticks);
-            Ok(schedule.seen)
-        }
-        Ok(Err(why)) => Err(why),
-        Err(_) => Err("it panicked".into()),
     }
 }
 
 #[test]
 fn random_schedules_break_no_invariant() {
-    let report = |seed: u64, why: &str| panic!("seed {seed}: {why}\nrun it alone with LEASEHOLD_SEED={seed}");
-    if let Some(seed) = number("LEASEHOLD_SEED") {
-        run(seed, true).unwrap_or_else(|why| report(seed, &why));
+    let report = |seed: u64, why: String| {
+        let (case, why) = Case::of(seed).shrunk(why);
+        panic!(
+            "seed {seed}: {why}\nprint it with LEASEHOLD_CASE='{case}'; add this line to tests/planner/regressions.txt"
+        );
+    };
+    let alone = env::var("LEASEHOLD_CASE").ok().map(|line| line.parse().expect("a line of regressions.txt"));
+    if let Some(case) = alone.or_else(|| number("LEASEHOLD_SEED").map(Case::of)) {
+        if let Err(why) = case.run(true) {
+            panic!("{case}: {why}");
+        }
         return;
     }
     let count = number("LEASEHOLD_SCHEDULES").unwrap_or(SCHEDULES);
@@ -96,7 +88,7 @@ fn random_schedules_break_no_invariant() {
             if seed >= FIRST + count {
                 return None;
             }
-            match run(seed, false) {
+            match Case::of(seed).run(false) {
                 Ok(of_this) => {
                     let mut sum = sum.lock().expect("nobody panics with it");
                     for (word, times) in of_this {
@@ -116,7 +108,7 @@ fn random_schedules_break_no_invariant() {
         threads.into_iter().filter_map(|thread| thread.join().expect("workers do not panic")).collect()
     });
     if let Some((seed, why)) = failures.into_iter().min() {
-        report(seed, &why);
+        report(seed, why);
     }
     let seen = sum.into_inner().expect("nobody panics with it");
     println!("{count} schedules, no violation: {seen:?}");

@@ -9,7 +9,7 @@ use leasehold::{
 use crate::{
     aim,
     oracle::{Finding, Look, Oracle, require},
-    rules,
+    people, rules,
 };
 
 impl Oracle {
@@ -37,6 +37,8 @@ impl Oracle {
             require(!anybody(look, rollout, index) || watched + 2 >= due, 5, name, "a soak was cut short")?;
             let waiting = (0..spec.waves.len()).any(|wave| waits_for_it(look, spec, wave));
             let silent = index + 1 < spec.waves.len() && rules::says_nothing(look.view, spec, index) && waiting;
+            let opened = people::opened(look.view, name, spec, index, &spec.waves[index].gates.after);
+            require(opened || !anybody(look, rollout, index), 8, name, "a wave is done whose gate nobody opened")?;
             require(!silent, 2, name, "a wave is done that proves nothing")?;
             require(!spec.suspend && next.halted.is_none(), 5, name, "a wave passes while the run stands still")?;
         }
@@ -59,7 +61,11 @@ impl Oracle {
             Phase::Aborted => require(spec.abort, 8, name, "aborted, and nobody said so"),
             Phase::RolledBack => {
                 let asked = spec.on_failure == OnFailure::Rollback && !spec.suspend;
-                let why = spec.undo || (asked && (rules::breached(view, spec) || self.unresumed(look, name, rollout)));
+                let why = spec.undo
+                    || (asked
+                        && (rules::breached(view, spec)
+                            || people::refused(view, name, spec)
+                            || self.unresumed(look, name, rollout)));
                 require(why && !spec.abort, 9, name, "is taken back, and nobody asked for it")?;
                 require(busy == 0, 4, name, "is taken back with tenants in flight")
             }

@@ -17,33 +17,6 @@ fn begun() -> Cluster {
     cluster
 }
 
-type Step = fn(&mut Cluster);
-
-/// flagger #724, argo-rollouts #4128: could not be aborted.
-#[test]
-fn flagger_724_abort_outranks_every_state() {
-    let states: [(&str, Step); 5] = [
-        ("running", |_| ()),
-        ("soaking", |cluster| cluster.prove("a")),
-        ("halted", |cluster| cluster.fail("a")),
-        ("suspended", |cluster| cluster.edit(FIRST, |spec| spec.suspend = true)),
-        ("superseding", |cluster| cluster.ask(&["b", "c"], "1.2.0")),
-    ];
-    for (state, reach) in states {
-        let mut cluster = begun();
-        reach(&mut cluster);
-        cluster.settle();
-        cluster.edit(FIRST, |spec| spec.abort = true);
-        cluster.settle();
-        assert_eq!(cluster.phase(FIRST), Phase::Aborted, "from {state}");
-        assert!(cluster.was_told(EventReason::RolloutAborted));
-        cluster.ask(&[], "1.1.0");
-        cluster.after(86_400);
-        assert_eq!(cluster.granted, ["a"], "from {state}");
-        assert_eq!(cluster.phase(FIRST), Phase::Aborted, "from {state}: for ever");
-    }
-}
-
 #[test]
 fn a_queued_run_can_be_aborted_too() {
     let mut cluster = begun();

@@ -9,6 +9,7 @@ mod claim;
 mod lost;
 mod own_edit;
 mod paused;
+mod settings;
 
 use leasehold::api::Condition;
 use model::Model;

@@ -11,8 +11,12 @@ use crate::{
 const NAMED: usize = 3;
 
 /// Which budget is breached, by whom: of the waves first, then of the whole run. Waves that are done count too: a canary
-/// that crashes an hour later is what it is there for. `n` tolerated failures are breached by `n + 1`.
+/// that crashes an hour later is what it is there for. A person's no at a gate is a breach of its own. `n` tolerated failures are breached by `n + 1`.
 pub fn breach(run: &Run, fleet: &Fleet) -> Option<String> {
+    failures(run, fleet).or_else(|| run.refused())
+}
+
+fn failures(run: &Run, fleet: &Fleet) -> Option<String> {
     let extra = run.spec.additional_failures;
     let over = |charged: usize, budget: u32| charged > budget.saturating_add(extra) as usize;
     let sentence = |scope: &str, names: &[&str], budget: u32, of: usize| {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use super::{Decisions, clock, conditions, create, deadline, event, grant, history, judge, pass::Pass, waits};
 use crate::{
     api::{Rollout, RolloutStatus},
-    domain::fleet::Fleet,
+    domain::{fleet::Fleet, report::WaitingOn},
 };
 
 /// Decides what happens now. Total and pure: the same fleet and time give the same decisions.
@@ -23,12 +23,16 @@ pub fn decide(fleet: &Fleet, now: Timestamp) -> Decisions {
     let creation = create::creation(&pass);
     let waits = waits::waits(&pass, &outcomes, &creation, &grants);
     let wake = outcomes.iter().map(|outcome| outcome.wake).fold(overdue, clock::earlier);
+    let windows = waits.values().filter(|(wait, _)| wait.on == WaitingOn::Window).map(|(wait, _)| wait.until);
+    let wake = windows.fold(wake, clock::earlier);
+    let (delete, expiry) = history::expired(&pass);
+    let wake = clock::earlier(wake, expiry);
     let mut decisions = Decisions {
         create: creation.create,
         grants,
         failures,
         waits,
-        delete: history::expired(&pass),
+        delete,
         wake: clock::earlier(wake, creation.wake),
         ..Decisions::default()
     };

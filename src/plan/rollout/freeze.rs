@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use super::group::{Candidate, Group};
 use crate::{
     api::{OnFailure, Order, PlannedWave, PolicySpec, Rollout, RolloutSpec, Unmatched, Wave},
-    domain::fleet::{Fleet, Member},
+    domain::{
+        digest,
+        fleet::{Fleet, Member},
+    },
 };
 
 /// What a group became.
@@ -37,7 +40,7 @@ pub fn freeze<'a>(group: &Group<'a>, policy: &PolicySpec, sequence: i64) -> Froz
     let max_concurrency = policy.limits.max_concurrency.of(total).max(1);
     let max_failures = policy.limits.max_failures.of(total);
     let planned = waves.into_iter().filter(|(_, chosen)| !chosen.is_empty());
-    let spec = RolloutSpec {
+    let mut spec = RolloutSpec {
         operator: group.operator.into(),
         target: group.target.clone(),
         policy: group.policy.into(),
@@ -49,6 +52,7 @@ pub fn freeze<'a>(group: &Group<'a>, policy: &PolicySpec, sequence: i64) -> Froz
         rollback_of: group.back.map(str::to_owned),
         revision_history_limit: policy.revision_history_limit,
         unmatched: count,
+        plan_hash: String::new(),
         waves: planned.map(|(wave, chosen)| plan(wave, &chosen, &members, (max_concurrency, max_failures))).collect(),
         suspend: false,
         abort: false,
@@ -56,6 +60,8 @@ pub fn freeze<'a>(group: &Group<'a>, policy: &PolicySpec, sequence: i64) -> Froz
         skip: Vec::new(),
         additional_failures: 0,
     };
+    // Of all that is frozen: whoever approves has seen this very plan.
+    spec.plan_hash = digest::of(&(&name, &spec));
     Frozen { rollout: Some(Rollout::new(&name, spec)), left }
 }
 
@@ -94,6 +100,7 @@ fn plan(wave: &Wave, chosen: &[usize], members: &[Candidate], (concurrency, fail
         max_failures: wave.max_failures.map_or(failures, |amount| amount.of(chosen.len())),
         progress_deadline: wave.progress_deadline,
         soak: wave.soak.duration,
+        gates: wave.gates.clone(),
         members: chosen.iter().filter_map(|index| members.get(*index)).map(|candidate| candidate.name.into()).collect(),
     }
 }

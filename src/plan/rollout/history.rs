@@ -1,12 +1,17 @@
 //! Which finished runs are deleted: those past the limit that the operator's newest plan was frozen with.
 use std::collections::{BTreeMap, HashSet};
 
-use super::pass::Pass;
-use crate::api::Rollout;
+use jiff::Timestamp;
 
-/// Finished runs to delete, by name. Kept in any case: an operator's newest run, because the next one counts on from it;
+use super::{clock, pass::Pass};
+use crate::api::{Phase, Rollout, Span};
+
+/// How long a person's word is kept although nobody seems to be concerned: far longer than any look may be behind.
+const REMEMBERED: Span = Span::secs(3600);
+
+/// Finished runs to delete, by name, and when there will be more. Kept in any case: an operator's newest run, because the next one counts on from it;
 /// one that a tenant in flight was granted by, because it holds the deadline; one that carries a person's word.
-pub fn expired(pass: &Pass) -> Vec<String> {
+pub fn expired(pass: &Pass) -> (Vec<String>, Option<Timestamp>) {
     let fleet = pass.known.fleet;
     let granting = fleet.members.values().filter(|member| member.in_flight());
     let granting = granting.filter_map(|member| member.granted.as_ref()?.rollout.as_deref());
@@ -16,16 +21,29 @@ pub fn expired(pass: &Pass) -> Vec<String> {
     for (name, rollout) in &fleet.rollouts {
         by_operator.entry(&rollout.spec.operator).or_default().push((rollout.spec.sequence, name, rollout));
     }
-    let mut expired = Vec::new();
+    let (mut expired, mut wake) = (Vec::new(), None);
     for runs in by_operator.values_mut() {
         runs.sort_by_key(|(sequence, name, _)| std::cmp::Reverse((*sequence, *name)));
         let limit = runs.first().map_or(0, |(_, _, newest)| newest.spec.revision_history_limit) as usize;
         let finished = runs.iter().skip(1).filter(|(_, _, rollout)| ended(rollout));
         let kept = usize::from(runs.first().is_some_and(|(_, _, newest)| ended(newest)));
         let old = finished.skip(limit.saturating_sub(kept)).filter(|(_, name, _)| !needed.contains(name));
-        expired.extend(old.map(|(_, name, _)| (*name).to_owned()));
+        for (_, name, rollout) in old {
+            match remembered_until(rollout).and_then(|until| clock::to_come(until, pass.known.now)) {
+                Some(until) => wake = clock::earlier(wake, Some(until)),
+                None => expired.push((*name).to_owned()),
+            }
+        }
     }
-    expired
+    (expired, wake)
+}
+
+/// Until when a run is kept in which a person's word was spoken, or that had to be taken back: who is concerned may only not
+/// be seen at the moment.
+fn remembered_until(rollout: &Rollout) -> Option<Timestamp> {
+    let status = rollout.status.as_ref()?;
+    let word = matches!(status.phase, Phase::Aborted | Phase::RolledBack) || rollout.spec.undo;
+    Some(clock::after(status.ended_at.filter(|_| word)?.0, REMEMBERED))
 }
 
 fn ended(rollout: &Rollout) -> bool {

@@ -35,7 +35,8 @@ pub fn check(fleet: &Fleet, decisions: &Decisions, now: Timestamp) -> Vec<Violat
     let concerned = decisions.grants.iter().map(|order| &order.rollout).chain(decisions.status.keys());
     let concerned = concerned.filter_map(|name| fleet.rollouts.get_key_value(name)).collect::<BTreeMap<_, _>>();
     let over = concerned.into_iter().filter(|(_, rollout)| over_budget(fleet, &rollout.spec)).map(|(name, _)| &**name);
-    let mut check = Check { fleet, decisions, releases: Releases::new(fleet), over: over.collect(), found: Vec::new() };
+    let mut check =
+        Check { fleet, now, decisions, releases: Releases::new(fleet), over: over.collect(), found: Vec::new() };
     let mut tenants = BTreeSet::new();
     for order in &decisions.grants {
         if !tenants.insert(&order.tenant) {
@@ -55,6 +56,7 @@ pub fn check(fleet: &Fleet, decisions: &Decisions, now: Timestamp) -> Vec<Violat
 
 struct Check<'a> {
     fleet: &'a Fleet,
+    now: Timestamp,
     decisions: &'a Decisions,
     releases: Releases<'a>,
     /// Rollouts whose failure budget is breached.
@@ -91,6 +93,12 @@ impl Check<'_> {
             tenant,
             "is held back or blocked",
         );
+        let windows = || fleet.windows.values().filter(|w| w.selects(&spec.operator, &member.labels));
+        let (mut denies, mut allows) = windows().partition::<Vec<_>, _>(|window| window.denies());
+        let some = !allows.is_empty();
+        denies.retain(|window| window.at(self.now).open);
+        allows.retain(|window| window.at(self.now).open);
+        self.require(denies.is_empty() && (!some || !allows.is_empty()), 8, tenant, "is outside its change window");
         let stopped = spec.suspend || spec.abort || spec.undo;
         self.require(!stopped, 8, &order.rollout, "grants although suspended, aborted or undone");
         self.require(!spec.skip.contains(&order.tenant), 8, tenant, "is to be skipped");

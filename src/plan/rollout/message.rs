@@ -1,7 +1,7 @@
 //! One sentence on what goes on in a run, or what it waits for. It changes only when the facts do: a status that told
 //! the time would be written for ever.
 use super::{
-    clock,
+    clock, gate,
     judge::Winding,
     run::{Run, WaveView},
     soak,
@@ -54,6 +54,9 @@ fn under_way(run: &Run, status: &RolloutStatus, current: usize) -> String {
         return String::new();
     };
     let title = format!("wave {} ({} of {})", wave.name, current + 1, status.waves.len());
+    if let Some(gates) = gate::waiting(run, status, current) {
+        return format!("{title} {gates}");
+    }
     if wave.phase == WavePhase::Soaking {
         return match soak::over(wave, view.plan.soak) {
             Some(over) => format!("{title} is proven and soaks until {}", clock::shown(over)),
@@ -66,6 +69,7 @@ fn under_way(run: &Run, status: &RolloutStatus, current: usize) -> String {
     let counts = format!("{title}: {} of {} proven, {} in flight", wave.proven, wave.members, wave.in_flight);
     let aside = |n: u32, what: &str| if n > 0 { format!(", {n} {what}") } else { String::new() };
     let counts = counts + &aside(wave.failed, "failed") + &aside(wave.skipped, "left out");
+    let counts = counts + &aside(view.shut, "outside their change windows");
     let paused = run.waves.iter().map(|wave| wave.paused).sum();
     let counts = counts + &aside(paused, "of those in flight paused by a person: set their mode to Active to go on");
     match &run.not_ready {

@@ -11,6 +11,7 @@
 mod back;
 mod barred;
 mod budget;
+mod calendar;
 mod clock;
 mod conditions;
 mod create;
@@ -18,6 +19,7 @@ mod deadline;
 mod decide;
 mod event;
 mod freeze;
+mod gate;
 mod grant;
 mod group;
 mod history;

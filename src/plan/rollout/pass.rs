@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{
     back::Back,
     barred,
+    calendar::Calendar,
     path::Releases,
     run::{Place, Run},
     wish::{Steps, Wish},
@@ -44,7 +45,9 @@ impl<'a> Known<'a> {
     fn new(fleet: &'a Fleet, now: Timestamp) -> Self {
         let releases = Releases::new(fleet);
         let (mut steps, back) = (Steps::new(&releases), Back::new(fleet));
-        let mut wish = |name: &'a str, member: &'a Member| Wish::of(&mut steps, back.of(name, member), member);
+        let calendar = Calendar::new(fleet, now);
+        let mut wish =
+            |name: &'a str, member: &'a Member| Wish::of(&mut steps, &calendar, back.of(name, member), member);
         let wishes = fleet.members.iter().filter_map(|(name, member)| Some((&**name, wish(name, member)?))).collect();
         let barred = barred::barred(fleet, &wishes);
         Self { fleet, now, releases, wishes, barred }

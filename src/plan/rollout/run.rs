@@ -4,6 +4,7 @@ use std::{collections::HashSet, sync::LazyLock};
 use jiff::Timestamp;
 
 use super::{
+    gate::{self, Shut},
     pass::Known,
     path,
     seat::{Seat, on_target, seat, wants},
@@ -23,10 +24,13 @@ pub struct Run<'a> {
     pub spec: &'a RolloutSpec,
     pub generation: i64,
     pub stored: &'a RolloutStatus,
+    pub now: Timestamp,
     /// Whether it is the operator's turn-holder; the others are queued.
     pub active: bool,
     pub waves: Vec<WaveView<'a>>,
     pub stake: Stake,
+    /// Of each wave, the gates that nobody has opened.
+    pub gates: Vec<Shut<'a>>,
     /// Why nobody can be granted the target at all, if so.
     pub not_ready: Option<String>,
 }
@@ -39,6 +43,8 @@ pub struct WaveView<'a> {
     pub ready: Vec<&'a str>,
     /// To be granted out of turn: broken where they are.
     pub broken: Vec<&'a str>,
+    /// Outside their windows.
+    pub shut: u32,
     pub in_flight: Vec<&'a str>,
     pub regressed: Vec<&'a str>,
     /// Of those that fell back, how many could recover: the others are paused.
@@ -90,9 +96,11 @@ impl<'a> Run<'a> {
             spec: &rollout.spec,
             generation: rollout.metadata.generation.unwrap_or(0),
             stored,
+            now: Timestamp::UNIX_EPOCH,
             active: false,
             waves: Vec::new(),
             stake: Stake::default(),
+            gates: Vec::new(),
             not_ready: None,
         })
     }
@@ -113,12 +121,16 @@ impl<'a> Run<'a> {
                 wave.count(name, member, wish, seat);
                 self.stake.count(spec, known, (name, member), wish, seat, skipped);
                 let there = member.on_a_hop() && on_target(spec, member);
-                if there || wish.is_some_and(|wish| *wish.target == spec.target) {
+                // A tenant of that name may be another one by now, of another operator.
+                let same = member.operator == spec.operator;
+                if same && (there || wish.is_some_and(|wish| *wish.target == spec.target)) {
                     place(name, index, skipped, there);
                 }
             }
             self.waves.push(wave);
         }
+        self.now = known.now;
+        self.gates = spec.waves.iter().map(|wave| gate::shut(self.name, spec, wave, known.fleet)).collect();
         self.not_ready = known.releases.not_ready(&spec.operator, &spec.target);
     }
 
@@ -139,6 +151,7 @@ impl<'a> WaveView<'a> {
             stored: stored.filter(|stored| stored.name == plan.name).unwrap_or(&FRESH_WAVE),
             ready: Vec::new(),
             broken: Vec::new(),
+            shut: 0,
             in_flight: Vec::new(),
             regressed: Vec::new(),
             recovering: 0,
@@ -158,6 +171,7 @@ impl<'a> WaveView<'a> {
         self.recovering += u32::from(seat == Seat::Regressed && !paused);
         self.paused += u32::from(matches!(seat, Seat::InFlight | Seat::Regressed) && paused);
         match seat {
+            Seat::Ready if wish.is_some_and(Wish::shut) => self.shut += 1,
             Seat::Ready if wish.is_some_and(Wish::broken) => self.broken.push(name),
             Seat::Ready => self.ready.push(name),
             Seat::InFlight => self.in_flight.push(name),
@@ -186,7 +200,7 @@ impl<'a> WaveView<'a> {
 
     /// Whether nothing is left to be done here: every member is proven, failed, or left out, and nobody is on the way.
     pub fn proven_throughout(&self) -> bool {
-        self.taken() == 0 && self.ready.is_empty() && self.broken.is_empty()
+        self.taken() == 0 && self.ready.is_empty() && self.broken.is_empty() && self.shut == 0
     }
 
     /// Whether the wave says nothing about the target: nobody is proven on it, and what failed was not its doing.

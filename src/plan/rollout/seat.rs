@@ -37,7 +37,7 @@ pub fn seat(spec: &RolloutSpec, skipped: bool, member: &Member, wish: Option<&Wi
         Some(granted) => moved(granted, &member.health, skipped, wanted),
         None if skipped || !wanted => Seat::Out,
         None => match wish.map(|wish| wish.refusal.as_ref().map(|refusal| refusal.kind)) {
-            Some(None | Some(Kind::Release)) => Seat::Ready,
+            Some(None | Some(Kind::Release | Kind::Closed)) => Seat::Ready,
             Some(Some(Kind::Now | Kind::Never)) => Seat::Refused,
             None => Seat::Out,
         },

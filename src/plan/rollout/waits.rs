@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::{
     GrantOrder, clock,
     create::{Creation, Delay},
+    gate,
     judge::Outcome,
     message,
     pass::Pass,
@@ -32,9 +33,16 @@ pub fn waits(pass: &Pass, outcomes: &[Outcome], creation: &Creation, granted: &[
         let place =
             pass.places.get(name).and_then(|place| Some((place, pass.runs.get(place.run)?, outcomes.get(place.run)?)));
         let (on, since, until, note) = match (&wish.refusal, place) {
-            (Some(refusal), _) => (refusal.on, None, None, refusal.note.clone()),
-            (None, Some((place, run, outcome))) => in_run(*place, run, outcome, wish, pass.known.fleet.max_concurrency),
-            (None, None) => outside(pass, name, wish, grouped.get(name).copied()),
+            (Some(refusal), _) if !wish.shut() => (refusal.on, None, refusal.until, refusal.note.clone()),
+            (_, Some((place, run, outcome))) => in_run(*place, run, outcome, wish, pass.known.fleet.max_concurrency),
+            (_, None) => outside(pass, name, wish, grouped.get(name).copied()),
+        };
+        // Where only a slot is missing it is the window that is missing.
+        let (on, since, until, note) = match &wish.refusal {
+            Some(refusal) if wish.shut() && on == WaitingOn::Concurrency => {
+                (refusal.on, since, refusal.until, refusal.note.clone())
+            }
+            _ => (on, since, until, note),
         };
         let note = on_the_way(wish, note);
         let since = since.or(Some(wish.member.desired_since));
@@ -108,6 +116,14 @@ fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32
         return (WaitingOn::Queued, started, None, note);
     }
     let open = run.waves.get(current).zip(status.waves.get(current));
+    if let Some(gates) = gate::waiting(run, status, current).filter(|_| place.wave >= current) {
+        return (
+            WaitingOn::Approval,
+            started,
+            None,
+            format!("wave {} of rollout {name} {gates}", wave_name(run, current)),
+        );
+    }
     if place.wave == current || wish.broken() {
         let begun = open.is_some_and(|(view, _)| view.stored.phase != WavePhase::Pending);
         return if begun {
@@ -133,6 +149,10 @@ fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32
         }
         None => (WaitingOn::PriorWave, started, None, format!("wave {current_name} of rollout {name} comes first")),
     }
+}
+
+fn wave_name<'r>(run: &'r Run, index: usize) -> &'r str {
+    run.waves.get(index).map_or("", |wave| &wave.plan.name)
 }
 
 /// A tenant that no unfinished run covers.

@@ -68,7 +68,7 @@ fn advance(status: &mut WaveStatus, run: &Run, (index, wave): (usize, &WaveView)
     // Those who wait for the next wave wait for a proof, and there is none.
     let unproven = !last && wave.inconclusive() && run.stake.waiting > 0;
     if !wave.proven_throughout() || unproven || (last && run.taken() > 0) {
-        let running = begun || (going && run.active);
+        let running = begun || (going && run.active && run.opened_before(index));
         rest(status, if running { WavePhase::Running } else { WavePhase::Pending });
     } else if going && !wave.anybody() {
         finish(status, now);
@@ -76,7 +76,7 @@ fn advance(status: &mut WaveStatus, run: &Run, (index, wave): (usize, &WaveView)
         let soak = soak::look(wave.stored, wave.plan.soak, now, going, fell_back(wave, now));
         (status.soaking_since, status.soaked_milliseconds) = (soak.since, soak.soaked);
         status.phase = WavePhase::Soaking;
-        if soak.done {
+        if soak.done && run.opened_after(index) {
             finish(status, now);
         }
     }

@@ -1,7 +1,12 @@
 //! What a tenant asks for that it was not granted yet, and what about the tenant itself stands in the way.
 use std::collections::HashMap;
 
-use super::path::{Releases, Way};
+use jiff::Timestamp;
+
+use super::{
+    calendar::Calendar,
+    path::{Releases, Way},
+};
 use crate::{
     api::RolloutTarget,
     domain::{
@@ -26,6 +31,8 @@ pub struct Refusal {
     pub kind: Kind,
     pub on: WaitingOn,
     pub note: String,
+    /// When that may be over by itself.
+    pub until: Option<Timestamp>,
 }
 
 /// What a refusal means for a plan.
@@ -35,6 +42,8 @@ pub enum Kind {
     Release,
     /// Not until somebody asks for something else: the tenant is put into no plan.
     Never,
+    /// Outside its window: the tenant waits, and its wave with it.
+    Closed,
     /// Not at the moment: the tenant is in the plan, takes no slot, and keeps no run from going on.
     Now,
 }
@@ -44,6 +53,7 @@ impl<'a> Wish<'a> {
     /// to say until it is there.
     pub fn of(
         steps: &mut Steps<'_, 'a>,
+        calendar: &Calendar,
         back: Option<(&'a str, &'a RolloutTarget)>,
         member: &'a Member,
     ) -> Option<Self> {
@@ -56,13 +66,15 @@ impl<'a> Wish<'a> {
             // Where there is no way back the tenant stays.
             if no.as_ref().is_none_or(|refusal| refusal.kind != Kind::Never) {
                 let no = no.or_else(|| blocked(member)).or_else(|| stands_still(member));
+                let no = no.or_else(|| closed(calendar, member));
                 return Some(Self { member, target, back: Some(run), refusal: no });
             }
         }
         let desired = member.desired.as_ref().filter(|desired| *desired != granted)?;
         let (target, mut no) = steps.way(member, granted, desired);
         no = no.or_else(|| refusal(steps, member, granted, target)).or_else(|| blocked(member));
-        Some(Self { member, target, back: None, refusal: no.or_else(|| stands_still(member)) })
+        let refusal = no.or_else(|| stands_still(member)).or_else(|| closed(calendar, member));
+        Some(Self { member, target, back: None, refusal })
     }
 
     /// What it asks for in the end, where that is not the next step.
@@ -80,14 +92,19 @@ impl<'a> Wish<'a> {
         matches!(self.member.health, Health::Failed { .. } | Health::Regressed)
     }
 
-    /// Whether the tenant could be granted its wish right now, as far as it is concerned.
+    /// Whether the tenant could be granted its wish, once it is its turn and its window is open.
     pub fn movable(&self) -> bool {
-        self.refusal.is_none()
+        self.refusal.as_ref().is_none_or(|refusal| refusal.kind == Kind::Closed)
+    }
+
+    /// Whether its window is closed, and nothing else stands in the way.
+    pub fn shut(&self) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal.kind == Kind::Closed)
     }
 
     /// Whether the tenant belongs into a plan.
     pub fn plannable(&self) -> bool {
-        self.refusal.as_ref().is_none_or(|refusal| refusal.kind == Kind::Now)
+        self.refusal.as_ref().is_none_or(|refusal| matches!(refusal.kind, Kind::Now | Kind::Closed))
     }
 }
 
@@ -124,7 +141,7 @@ impl<'r, 'a> Steps<'r, 'a> {
         match way {
             Way::Direct => (to, None),
             Way::Over(first) => (first, None),
-            Way::Blocked(note) => (to, Some(Refusal { kind: Kind::Never, on: WaitingOn::PathBlocked, note })),
+            Way::Blocked(note) => (to, Some(refuse(Kind::Never, WaitingOn::PathBlocked, note))),
         }
     }
 
@@ -132,17 +149,17 @@ impl<'r, 'a> Steps<'r, 'a> {
         let releases = self.releases;
         let verdict = self.known.entry((operator, from, to)).or_insert_with(|| {
             if let Some(note) = releases.illegal(operator, from, to) {
-                return Some(Refusal { kind: Kind::Never, on: WaitingOn::PathBlocked, note });
+                return Some(refuse(Kind::Never, WaitingOn::PathBlocked, note));
             }
             let note = releases.not_ready(operator, to)?;
-            Some(Refusal { kind: Kind::Release, on: WaitingOn::CrdReady, note })
+            Some(refuse(Kind::Release, WaitingOn::CrdReady, note))
         });
         verdict.clone()
     }
 }
 
 fn refuse(kind: Kind, on: WaitingOn, note: String) -> Refusal {
-    Refusal { kind, on, note }
+    Refusal { kind, on, note, until: None }
 }
 
 /// What about the step stands in the way.
@@ -169,6 +186,12 @@ fn refusal<'a>(
 /// What about the tenant and its wish stands in the way.
 fn blocked(member: &Member) -> Option<Refusal> {
     Some(refuse(Kind::Now, WaitingOn::Inconclusive, member.blocked.clone()?))
+}
+
+/// A window that is shut.
+fn closed(calendar: &Calendar, member: &Member) -> Option<Refusal> {
+    let (note, until) = calendar.closed(member)?;
+    Some(Refusal { until, ..refuse(Kind::Closed, WaitingOn::Window, note) })
 }
 
 /// A person's word about the tenant itself.

@@ -34,7 +34,8 @@ impl Draft<'_> {
                 let (target, revision) = facts.desired.as_ref().ok()?;
                 let release = shared.catalog.get(&facts.tenant.spec.operator, &target.version)?;
                 let ready = release.facts.not_ready.is_none();
-                let grant = grant::first(&target.version, revision, shared.epoch, shared.now);
+                let settings = facts.parameters.settings();
+                let grant = grant::first(&target.version, revision, settings, shared.epoch, shared.now);
                 ready.then_some((grant, candidate?.clone()))
             }
             Found::Lost(_) => None,
@@ -70,7 +71,7 @@ impl Draft<'_> {
             broken_before: order.broken_before,
             from: from.filter(|from| *from != order.target),
             towards: order.towards.clone(),
-            ..grant::first(&order.target.version, &revision, shared.epoch, shared.now)
+            ..grant::first(&order.target.version, &revision, facts.parameters.settings(), shared.epoch, shared.now)
         };
         let asked = facts.desired.as_ref().is_ok_and(|(target, _)| *target == order.target);
         let rendered = match &facts.candidate {

@@ -86,7 +86,7 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
     let granted = found.grant().map(|grant| {
         ceilings_are_known(shared)?;
         let release = release_of(grant, tenant, shared.catalog)?;
-        memo.granted(tenant, release, grant, &parameters, seen)
+        memo.granted(tenant, release, grant, &Arc::new(parameters.under(grant.settings)), seen)
     });
     let candidate = admitted(name, &parameters, shared).and_then(|()| {
         let (release, (target, revision)) = (release.clone()?, desired.clone()?);
@@ -97,7 +97,8 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
             return rendered.clone();
         }
         // What would be granted is checked as it would be rendered, but for the moment of the grant.
-        let trial = grant::first(&target.version, &revision, &Epoch::default(), Timestamp::UNIX_EPOCH);
+        let trial =
+            grant::first(&target.version, &revision, parameters.settings(), &Epoch::default(), Timestamp::UNIX_EPOCH);
         memo.candidate(tenant, release, &trial, &parameters)
     });
     let evidence = match (&granted, found.grant()) {
@@ -244,7 +245,7 @@ fn release_of<'a>(grant: &Grant, tenant: &Tenant, catalog: &'a Catalog) -> Resul
         let why = missing(operator, &grant.version, catalog);
         Report { note: format!("{}; the running stack is left as it is", why.note), ..why }
     })?;
-    if release.digest == grant::target(grant).digest {
+    if release.digest_under(grant.settings) == grant::target(grant).digest {
         return Ok(release);
     }
     let note = format!(

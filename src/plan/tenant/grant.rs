@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::record;
 use crate::api::RolloutTarget;
 use crate::{
-    api::{Grant, Tenant, TenantStatus, Time},
+    api::{Grant, Settings, Tenant, TenantStatus, Time},
     domain::{
         digest::Revision,
         epoch::Epoch,
@@ -148,7 +148,7 @@ pub fn target(grant: &Grant) -> RolloutTarget {
 
 /// A grant outside any rollout: a tenant's first.
 #[must_use]
-pub fn first(version: &str, revision: &Revision, epoch: &Epoch, now: Timestamp) -> Grant {
+pub fn first(version: &str, revision: &Revision, settings: Settings, epoch: &Epoch, now: Timestamp) -> Grant {
     Grant {
         version: version.into(),
         revision: revision.to_string(),
@@ -159,6 +159,7 @@ pub fn first(version: &str, revision: &Revision, epoch: &Epoch, now: Timestamp) 
         lease: epoch.lease().map(str::to_owned),
         broken_before: false,
         edited: false,
+        settings,
         from: None,
         towards: None,
     }
@@ -168,7 +169,7 @@ pub fn first(version: &str, revision: &Revision, epoch: &Epoch, now: Timestamp) 
 /// runs on; else the proof starts anew from now.
 #[must_use]
 pub fn edited(old: &Grant, revision: &Revision, proven: bool, epoch: &Epoch, now: Timestamp) -> Grant {
-    let new = first(&old.version, revision, epoch, now);
+    let new = first(&old.version, revision, old.settings, epoch, now);
     let at = if proven { new.at } else { old.at };
     Grant { revision: new.revision, at, epoch: new.epoch, lease: new.lease, edited: true, ..old.clone() }
 }

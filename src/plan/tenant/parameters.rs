@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::facts::Shared;
 use crate::{
-    api::{Grant, LeaderTimings, Mode, PodSecurity, PolicyRule, Quota, Resources, Tenant, TenantSpec, TenantStatus},
+    api::{Grant, LeaderTimings, Mode, PodSecurity, PolicyRule, Quota, Resources, Settings, Tenant, TenantSpec, TenantStatus},
     domain::{
         digest,
         report::{Reason, Report},
@@ -81,6 +81,21 @@ impl Parameters {
                 protected_namespaces: shared.fleet.protected_namespaces.clone(),
             },
         }
+    }
+
+    /// The fleet's settings that stacks are rendered from.
+    #[must_use]
+    pub const fn settings(&self) -> Settings {
+        Settings { pod_security: self.shared.pod_security, service_monitor: self.shared.apis.service_monitor }
+    }
+
+    /// The same as they were under the settings of an earlier moment: ceilings are always those of now.
+    #[must_use]
+    pub fn under(&self, settings: Settings) -> Self {
+        let Settings { pod_security, service_monitor } = settings;
+        let apis = Apis { service_monitor, ..self.shared.apis };
+        let shared = SharedParameters { pod_security, apis, ..self.shared.clone() };
+        Self { shared, ..self.clone() }
     }
 
     /// Digest of the tenant's own parameters. What all tenants share is not in it: a change of that is no edit of theirs.

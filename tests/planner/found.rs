@@ -1,0 +1,86 @@
+//! What random schedules have found, told as stories.
+use leasehold::{
+    api::{OnFailure, Phase},
+    domain::report::WaitingOn,
+};
+
+use crate::cluster::{Cluster, member, policy, wave};
+
+const FIRST: &str = "memcached-1.1.0-1";
+
+fn begun(on_failure: OnFailure) -> Cluster {
+    let mut policy = policy(&[wave("canary"), wave("rest")]);
+    (policy.on_failure, policy.revision_history_limit) = (on_failure, 1);
+    let mut cluster = Cluster::new(policy).with(&["a@canary", "b@canary", "c"]);
+    cluster.ask(&[], "1.1.0");
+    cluster.after(10);
+    cluster
+}
+
+/// The plan has names. A tenant that was deleted and made anew for another operator had a place in it for ever.
+#[test]
+fn a_tenant_of_that_name_and_of_another_operator_is_not_the_one_in_the_plan() {
+    let mut cluster = begun(OnFailure::Halt);
+    let others: Vec<_> =
+        cluster.fleet.releases.iter().map(|((_, v), f)| (("redis".to_owned(), v.clone()), f.clone())).collect();
+    cluster.fleet.releases.extend(others);
+    let mut other = member("b", "1.0.0", cluster.now);
+    (other.uid, other.operator) = ("another".into(), "redis".into());
+    cluster.fleet.members.insert("b".into(), other);
+    cluster.ask(&["b"], "1.1.0");
+    cluster.after(10);
+    assert_eq!((cluster.version("b"), cluster.moving()), ("1.1.0", vec!["a", "b"]), "by a run of its own operator");
+}
+
+/// A later run had moved the tenant before the abort was spoken, and so the abort did not count for it.
+#[test]
+fn an_abort_counts_for_whoever_a_later_run_moved_before_it() {
+    let mut cluster = begun(OnFailure::Halt);
+    cluster.fail("a");
+    cluster.settle();
+    cluster.ask(&["a"], "1.2.0");
+    cluster.after(10);
+    cluster.fail("a");
+    cluster.ask(&["a"], "1.1.0");
+    cluster.settle();
+    cluster.edit(FIRST, |spec| spec.abort = true);
+    cluster.after(3600);
+    assert_eq!((cluster.version("a"), cluster.waits_on("a")), ("1.2.0", Some(WaitingOn::Suspended)));
+}
+
+/// A person undid the going back itself, and those who had not gone yet were planned for it again.
+#[test]
+fn an_undo_of_a_going_back_holds_those_who_have_not_gone() {
+    let mut cluster = begun(OnFailure::Rollback);
+    cluster.prove("a");
+    cluster.settle();
+    cluster.fail("b");
+    cluster.settle();
+    let back = "memcached-1.0.0-2";
+    assert_eq!((cluster.phase(FIRST), cluster.moving()), (Phase::RolledBack, vec!["b"]));
+    cluster.edit(back, |spec| spec.undo = true);
+    cluster.prove("b");
+    cluster.after(86_400);
+    assert_eq!((cluster.phase(back), cluster.version("a")), (Phase::RolledBack, "1.1.0"));
+}
+
+/// The word was forgotten with its Rollout as soon as nobody seemed to be concerned, by a look that was behind.
+#[test]
+fn an_aborted_run_is_kept_for_an_hour_whoever_asks_for_what() {
+    let mut cluster = begun(OnFailure::Halt);
+    cluster.edit(FIRST, |spec| spec.abort = true);
+    cluster.prove("a");
+    cluster.settle();
+    for version in ["1.2.0", "1.3.0"] {
+        cluster.ask(&["c"], version);
+        cluster.after(10);
+        cluster.prove("c");
+        cluster.settle();
+        cluster.after(60);
+    }
+    cluster.ask(&["b"], "1.0.0");
+    cluster.settle();
+    assert!(cluster.fleet.rollouts.contains_key(FIRST));
+    cluster.after(3600);
+    assert!(!cluster.fleet.rollouts.contains_key(FIRST), "{:?}", cluster.fleet.rollouts.keys());
+}
