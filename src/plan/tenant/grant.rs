@@ -180,7 +180,7 @@ mod tests {
 
     fn granted(lease: &str, epoch: i64, at: i64) -> Grant {
         let revision = Revision { release: "r".into(), parameters: "p".into() };
-        first("1.0.0", &revision, &Epoch::new(lease, epoch), Timestamp::from_second(at).unwrap())
+        first("1.0.0", &revision, Settings::default(), &Epoch::new(lease, epoch), Timestamp::from_second(at).unwrap())
     }
 
     #[test]

@@ -6,7 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::facts::Shared;
 use crate::{
-    api::{Grant, LeaderTimings, Mode, PodSecurity, PolicyRule, Quota, Resources, Settings, Tenant, TenantSpec, TenantStatus},
+    api::{
+        Grant, LeaderTimings, Mode, PodSecurity, PolicyRule, Quota, Resources, Settings, Tenant, TenantSpec,
+        TenantStatus,
+    },
     domain::{
         digest,
         report::{Reason, Report},
