@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, hint::black_box, time::Duration};
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use leasehold::{
-    domain::world::World,
+    domain::{epoch::Epoch, world::World},
     plan::{Plan, Planner},
 };
 use model::Model;
@@ -56,7 +56,7 @@ impl Bench {
     }
 
     fn plan(&mut self) -> Plan {
-        self.planner.plan(&self.world, &BTreeMap::new(), 0, self.now)
+        self.planner.plan(&self.world, &BTreeMap::new(), &Epoch::default(), self.now)
     }
 }
 

@@ -131,6 +131,18 @@ spec:
   waves: [{name: everyone, soak: {duration: 0s}}]
 ";
 
+/// What people say beside: a freeze of some other operator, and a decision about a run that is not there.
+const WORDS: &str = "apiVersion: leasehold.dev/v1alpha1
+kind: ChangeWindow
+metadata: {name: rights}
+spec: {action: Deny, operators: [other]}
+---
+apiVersion: leasehold.dev/v1alpha1
+kind: RolloutApproval
+metadata: {name: rights}
+spec: {rollout: none, wave: canary, gate: go, planHash: \"0123456789abcdef\", decision: Approve, approver: admin}
+";
+
 async fn runs(client: &Client, name: &str, version: &str) {
     let tenants: Api<Tenant> = Api::all(client.clone());
     let proven = async || -> bool {
@@ -163,6 +175,10 @@ async fn a_life(cluster: &Cluster, proxy: &Proxy) {
         runs(&client, "rights-a", version).await;
     }
     asked(proxy, "the older run is deleted", |r| r.verb == "delete" && r.resource == "rollouts").await;
+
+    cluster.apply_yaml(WORDS).await;
+    asked(proxy, "what is said of a window", |r| r.verb == "update" && r.resource == "changewindows").await;
+    asked(proxy, "what is said of a decision", |r| r.verb == "update" && r.resource == "rolloutapprovals").await;
 
     let hold = json!({"holds": [{"name": "a", "reason": "b", "until": "9999-12-31T23:59:59Z"}]});
     cluster.apply_yaml(&tenant("rights-odd", "1.0.0", &hold).to_string()).await;
