@@ -103,7 +103,8 @@ impl Index {
             listed.insert(key.clone());
         }
         let known = self.known.entry(source).or_default();
-        let old = known.get(&key).filter(|k| k.uid == uid);
+        let old = known.get_mut(&key).filter(|k| k.uid == uid);
+        let seen = old.as_ref().map_or(0, |k| k.watched);
         if let Some(old) = old {
             if watched && version < old.watched {
                 return Err(WentBack { object: format!("{} {key}", source.name()), had: old.watched, got: version });
@@ -111,10 +112,15 @@ impl Index {
             if version < old.version {
                 return Ok(());
             }
+            if watched && version == old.version && old.watched < version {
+                // What the answer to our own write has told already.
+                old.watched = version;
+                return Ok(());
+            }
         }
         let tenant = tenant_of(source, object);
         let before = known.get(&key).map(|k| k.tenant.clone());
-        let watched = if watched { version } else { old.map_or(0, |k| k.watched) };
+        let watched = if watched { version } else { seen };
         known.insert(key.clone(), Known { uid, version, watched, tenant: tenant.clone() });
         if let Some(before) = before.filter(|before| *before != tenant) {
             self.forget(source, &key, &before);

@@ -2,17 +2,21 @@
 //!
 //! One loop over the fleet and not one controller per object, because a wave, a budget and a shared CRD are decisions
 //! about all tenants at once. What did not change is not worked out again.
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Bound,
+};
 
 use jiff::Timestamp;
 
 use super::{
     catalog::{Catalog, Release},
+    joined::joined,
     notes::{self, NoteStep},
     releases::{self, ReleaseStep},
     rollout::{self, Decisions},
     shares::Shares,
-    tenant::{self, Facts, Memo, Next, Shared, Word},
+    tenant::{self, Facts, Memo, Next, Shared, Step, Word},
 };
 use crate::{
     api::{Grant, Rollout},
@@ -45,23 +49,39 @@ pub struct Planner {
     catalog: Catalog,
     seen_shared: Option<u64>,
     tenants: BTreeMap<String, Planned>,
-    memos: HashMap<String, Memo>,
+    /// Tenants whose next has a step.
+    steps: BTreeSet<String>,
     fleet: Fleet,
+    /// Tenants that the fleet shows as granted only because a grant is in doubt.
+    doubted: Vec<String>,
     shares: Shares,
 }
 
 /// What was worked out for one tenant, and from what.
 #[derive(Debug)]
 struct Planned {
-    /// Versions of the tenant and of what all share, our epoch, whether it may have its namespace, whether it is one too many.
-    basis: (u64, u64, Epoch, bool, bool),
+    basis: Basis,
+    memo: Memo,
     facts: Facts,
     next: Next,
+    /// The facts are new, and `next` was not worked out from them yet.
+    due: bool,
     /// The wave engine's wait that `next` speaks of.
     waited: Option<(Wait, String)>,
     /// Since when it gives that reason.
     waits_since: Option<Timestamp>,
     spoken_to: bool,
+}
+
+/// What facts depend on beside the time.
+#[derive(Clone, Debug, PartialEq)]
+struct Basis {
+    /// Versions of the tenant and of what all share.
+    versions: (u64, u64),
+    /// Our own.
+    epoch: Epoch,
+    /// Whether it may have its namespace, and whether it is one too many.
+    share: (bool, bool),
 }
 
 impl Planner {
@@ -75,10 +95,10 @@ impl Planner {
             self.fleet.releases = self.catalog.releases.iter().map(facts).collect();
         }
         self.shares.update(world);
-        let due = self.gather(world, epoch, now);
+        self.gather(world, epoch, now);
         self.compose(world, in_doubt, now);
         let rollouts = self.decide(now);
-        self.answer(world, &rollouts, &due, epoch, now);
+        self.answer(world, &rollouts, epoch, now);
         let samples =
             self.tenants.iter().filter_map(|(name, p)| Some((name.clone(), p.next.sample.clone()?))).collect();
         let wakes = self.tenants.values().filter_map(|p| p.next.wake);
@@ -109,6 +129,13 @@ impl Planner {
         self.tenants.iter().map(|(name, planned)| (name, &planned.next))
     }
 
+    /// The tenants for which there is something to do, as of the last plan: after that name, and then from the first on.
+    pub fn steps_after(&self, name: &str) -> impl Iterator<Item = (&String, &Step)> {
+        let after = self.steps.range::<str, _>((Bound::Excluded(name), Bound::Unbounded));
+        let before = self.steps.range::<str, _>((Bound::Unbounded, Bound::Included(name)));
+        after.chain(before).filter_map(|name| Some((name, self.tenants.get(name)?.next.step.as_ref()?)))
+    }
+
     /// What comes next for one tenant, as of the last plan.
     #[must_use]
     pub fn next(&self, name: &str) -> Option<&Next> {
@@ -127,55 +154,59 @@ impl Planner {
         &self.catalog
     }
 
-    /// Works out the facts of every tenant that changed, or whose time has come. Returns those tenants.
-    fn gather(&mut self, world: &World, epoch: &Epoch, now: Timestamp) -> BTreeSet<String> {
-        let shared = Shared {
-            catalog: &self.catalog,
-            fleet: &world.fleet,
-            unread: world.fleet_unread.as_deref(),
-            apis: world.apis,
-            claims: &self.shares.claims,
-            surplus: &self.shares.surplus,
-            epoch,
-            now,
-        };
-        let mut due = BTreeSet::new();
-        for (name, seen) in &world.tenants {
+    /// Works out the facts of every tenant that changed, or whose time has come.
+    fn gather(&mut self, world: &World, epoch: &Epoch, now: Timestamp) {
+        let shared = shared(&self.catalog, &self.shares, world, epoch, now);
+        let (mut there, mut newcomers) = (0, Vec::new());
+        // The shares are those of this very World: of each tenant that exists, one.
+        let tenants = joined(self.shares.iter(), world.tenants.iter());
+        let tenants = tenants.filter_map(|(name, share, seen)| Some((name, (share, seen?))));
+        for (name, (share, seen), known) in joined(tenants, self.tenants.iter_mut()) {
             let Some(tenant) = &seen.tenant else { continue };
-            let (owner, surplus) = self.shares.of(name);
-            let basis = (seen.version, world.shared_version, epoch.clone(), owner, surplus);
-            let known = self.tenants.get(name);
-            if known.is_some_and(|p| p.basis == basis && p.next.wake.is_none_or(|at| at > now)) {
+            there += 1;
+            let versions = (seen.version, world.shared_version);
+            let current = |p: &Planned| {
+                p.basis.versions == versions && p.basis.share == share && p.basis.epoch == *epoch && !p.is_due(now)
+            };
+            if known.as_ref().is_some_and(|known| current(known)) {
                 continue;
             }
-            let memo = self.memos.entry(name.clone()).or_default();
-            let facts = tenant::facts(name, tenant, seen, &shared, memo);
-            let next = Next::nothing();
+            let basis = Basis { versions, epoch: epoch.clone(), share };
+            let mut memo = known.map(|known| std::mem::take(&mut known.memo)).unwrap_or_default();
+            let facts = tenant::facts(name, tenant, seen, &shared, &mut memo);
             self.fleet.members.insert(name.clone(), facts.member.clone());
-            let (waited, waits_since) = known.map(|k| (k.waited.clone(), k.waits_since)).unwrap_or_default();
-            self.tenants.insert(name.clone(), Planned { basis, facts, next, waited, waits_since, spoken_to: false });
-            due.insert(name.clone());
+            newcomers.push((name.clone(), basis, memo, facts));
         }
-        let gone = |name: &String| world.tenants.get(name).is_none_or(|t| t.tenant.is_none());
-        self.tenants.retain(|name, _| !gone(name));
-        self.memos.retain(|name, _| !gone(name));
-        self.fleet.members.retain(|name, _| !gone(name));
-        due
+        for (name, basis, memo, facts) in newcomers {
+            let known = self.tenants.remove(&name);
+            let (waited, waits_since) = known.map(|k| (k.waited, k.waits_since)).unwrap_or_default();
+            let next = Next::nothing();
+            let planned = Planned { basis, memo, facts, next, due: true, waited, waits_since, spoken_to: false };
+            self.tenants.insert(name, planned);
+        }
+        if self.tenants.len() != there {
+            let gone = |name: &String| world.tenants.get(name).is_none_or(|t| t.tenant.is_none());
+            self.tenants.retain(|name, _| !gone(name));
+            self.fleet.members.retain(|name, _| !gone(name));
+            self.steps.retain(|name| !gone(name));
+        }
     }
 
     /// The fleet as the wave engine sees it. What did not change is not copied again: a frozen plan is long.
     fn compose(&mut self, world: &World, in_doubt: &BTreeMap<String, Grant>, now: Timestamp) {
-        for (name, planned) in &self.tenants {
-            let Some(member) = self.fleet.members.get_mut(name) else { continue };
-            match in_doubt.get(name) {
-                Some(grant) => {
-                    let status = planned.facts.tenant.status.as_ref();
-                    member.granted = Some(Granted { paused: 0, ..tenant::granted(grant, status, None, now) });
-                    member.health = Health::Moving;
-                }
-                None if member.granted != planned.facts.member.granted => *member = planned.facts.member.clone(),
-                None => {}
+        for name in self.doubted.drain(..).filter(|name| !in_doubt.contains_key(name)) {
+            if let Some(planned) = self.tenants.get(&name) {
+                self.fleet.members.insert(name, planned.facts.member.clone());
             }
+        }
+        for (name, grant) in in_doubt {
+            let (Some(member), Some(planned)) = (self.fleet.members.get_mut(name), self.tenants.get(name)) else {
+                continue;
+            };
+            let status = planned.facts.tenant.status.as_ref();
+            member.granted = Some(Granted { paused: 0, ..tenant::granted(grant, status, None, now) });
+            member.health = Health::Moving;
+            self.doubted.push(name.clone());
         }
         if self.fleet.policies != world.policies {
             self.fleet.policies.clone_from(&world.policies);
@@ -193,39 +224,61 @@ impl Planner {
     }
 
     /// What comes next for each tenant that changed or that the wave engine has a new word for.
-    fn answer(&mut self, world: &World, decisions: &Decisions, due: &BTreeSet<String>, epoch: &Epoch, now: Timestamp) {
-        let shared = Shared {
-            catalog: &self.catalog,
-            fleet: &world.fleet,
-            unread: world.fleet_unread.as_deref(),
-            apis: world.apis,
-            claims: &self.shares.claims,
-            surplus: &self.shares.surplus,
-            epoch,
-            now,
-        };
+    fn answer(&mut self, world: &World, decisions: &Decisions, epoch: &Epoch, now: Timestamp) {
+        let shared = shared(&self.catalog, &self.shares, world, epoch, now);
         let grants: HashMap<&str, _> = decisions.grants.iter().map(|g| (g.tenant.as_str(), g)).collect();
         let failures: HashMap<&str, _> = decisions.failures.iter().map(|(name, f)| (name.as_str(), f)).collect();
-        for (name, planned) in &mut self.tenants {
+        for (name, planned, wait) in joined(self.tenants.iter_mut(), decisions.waits.iter()) {
             let on = |wait: Option<&(Wait, String)>| wait.map(|(wait, _)| wait.on);
-            if on(planned.waited.as_ref()) != on(decisions.waits.get(name)) || planned.waits_since.is_none() {
-                planned.waits_since = decisions.waits.get(name).map(|_| now);
+            if on(planned.waited.as_ref()) != on(wait) || planned.waits_since.is_none() {
+                planned.waits_since = wait.map(|_| now);
             }
             let word = Word {
                 wait_since: planned.waits_since,
                 grant: grants.get(name.as_str()).copied(),
                 failure: failures.get(name.as_str()).copied(),
-                wait: decisions.waits.get(name),
+                wait,
             };
             let spoken_to = word.grant.is_some() || word.failure.is_some();
             let same = !spoken_to && !planned.spoken_to && planned.waited.as_ref() == word.wait;
-            if same && !due.contains(name) {
+            if same && !planned.due {
                 continue;
             }
-            let (Some(seen), Some(memo)) = (world.tenants.get(name), self.memos.get_mut(name)) else { continue };
-            planned.next = tenant::next(&planned.facts, seen, word, &shared, memo);
+            let Some(seen) = world.tenants.get(name) else { continue };
+            planned.next = tenant::next(&planned.facts, seen, word, &shared, &mut planned.memo);
             planned.waited = word.wait.cloned();
-            planned.spoken_to = spoken_to;
+            (planned.spoken_to, planned.due) = (spoken_to, false);
+            if planned.next.step.is_some() {
+                self.steps.insert(name.clone());
+            } else {
+                self.steps.remove(name);
+            }
         }
+    }
+}
+
+impl Planned {
+    /// Whether its time has come.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.next.wake.is_some_and(|at| at <= now)
+    }
+}
+
+fn shared<'a>(
+    catalog: &'a Catalog,
+    shares: &'a Shares,
+    world: &'a World,
+    epoch: &'a Epoch,
+    now: Timestamp,
+) -> Shared<'a> {
+    Shared {
+        catalog,
+        fleet: &world.fleet,
+        unread: world.fleet_unread.as_deref(),
+        apis: world.apis,
+        claims: &shares.claims,
+        surplus: &shares.surplus,
+        epoch,
+        now,
     }
 }

@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod choke_point;
 mod fleet;
+mod joined;
 mod notes;
 pub mod notice;
 mod releases;

@@ -30,6 +30,10 @@ use crate::{
 const GATHER: Duration = Duration::from_millis(3);
 /// The same while changes follow each other as closely as this: hundreds of plans a second would be made for nobody.
 const BURST: Duration = Duration::from_millis(12);
+/// How much longer than its last plan took the loop gathers in a burst, and for how long at most: planning takes a fifth of
+/// one processor, however large the fleet, and nobody waits for it noticeably.
+const SHARE: u32 = 4;
+const LONGEST: Duration = Duration::from_millis(150);
 /// The longest the loop sleeps: proof of life for /healthz. Nothing is sent for it.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
@@ -54,6 +58,8 @@ pub struct FleetLoop {
     served: String,
     wake: Option<Timestamp>,
     planned_at: Instant,
+    /// How long that took.
+    planning: Duration,
 }
 
 /// A sign of life, for the health checks.
@@ -103,6 +109,7 @@ impl FleetLoop {
             served: String::new(),
             wake: None,
             planned_at: Instant::now(),
+            planning: Duration::ZERO,
         }
     }
 
@@ -181,7 +188,8 @@ impl FleetLoop {
     }
 
     async fn gather(&mut self) -> Result<(), WentBack> {
-        let window = if self.planned_at.elapsed() < BURST { BURST } else { GATHER };
+        let burst = BURST.max(self.planning.saturating_mul(SHARE)).min(LONGEST);
+        let window = if self.planned_at.elapsed() < burst { burst } else { GATHER };
         let deadline = tokio::time::Instant::now() + window;
         loop {
             tokio::select! {
@@ -199,8 +207,8 @@ impl FleetLoop {
         let epoch = term.map(act::epoch).unwrap_or_default();
         let plan = self.planner.plan(self.index.world(), &self.in_doubt, &epoch, Timestamp::now());
         self.wake = plan.wake;
-        self.metrics.planned(began.elapsed(), self.index.world(), &self.planner);
-        self.planned_at = Instant::now();
+        (self.planned_at, self.planning) = (Instant::now(), began.elapsed());
+        self.metrics.planned(self.planning, self.index.world(), &self.planner);
         let Some(term) = term.filter(|term| term.check().is_ok()) else { return };
         for tenant in self.sampler.set(&plan.samples) {
             self.index.lease(&tenant, None);

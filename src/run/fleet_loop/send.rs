@@ -7,7 +7,7 @@ use super::FleetLoop;
 use crate::{
     domain::world::FaultKind,
     election::Term,
-    plan::{Plan, tenant::Next},
+    plan::Plan,
     run::tasks::{self, Job, Subject},
 };
 
@@ -43,12 +43,12 @@ impl FleetLoop {
         let (now, world) = (Instant::now(), self.index.world());
         let mut lanes = std::mem::take(&mut self.lanes);
         let (mut jobs, mut crowded) = (Vec::new(), false);
-        for (name, next) in self.fair_order() {
+        // Beginning after the one that was served last: nobody is always the last of the alphabet.
+        for (name, step) in self.planner.steps_after(&self.served) {
             if !(lanes.room(false, now) || lanes.room(true, now)) {
                 crowded = true;
                 break;
             }
-            let Some(step) = &next.step else { continue };
             let subject = Subject::Tenant(name.clone());
             let fault = world.tenants.get(name).and_then(|seen| seen.fault.as_ref());
             let suspect = fault.is_some_and(|fault| fault.kind == FaultKind::Transient);
@@ -75,11 +75,5 @@ impl FleetLoop {
             }
         }
         self.under_way.spawn(tasks::unpanicked(job, self.metrics.clone()));
-    }
-
-    /// Tenants, beginning after the one that was served last: nobody is always the last of the alphabet.
-    fn fair_order(&self) -> impl Iterator<Item = (&String, &Next)> {
-        let after = self.planner.nexts().filter(|(name, _)| **name > self.served);
-        after.chain(self.planner.nexts().filter(|(name, _)| **name <= self.served))
     }
 }
