@@ -22,7 +22,7 @@ use crate::{
         kinds,
         world::{Apis, World},
     },
-    observe::{self, Change, Index, Sample, Sampler, Source, Step},
+    observe::{self, Change, Index, Pool, Sample, Sampler, Source, Step},
     plan::{Plan, Planner},
 };
 
@@ -67,7 +67,8 @@ impl Live {
         let (sender, changes) = mpsc::channel(1024);
         observe::start(&client, &access.sources, &sender);
         let (sampled, samples) = mpsc::channel(256);
-        let sampler = access.leases.then(|| Sampler::new(client.clone(), sampled));
+        let (leases, own) = (access.leases, client.clone());
+        let sampler = leases.then(|| Sampler::new(Pool::new(move || own.clone()), sampled));
         let notes = notes(&client, &access).await;
         let (sources, denied) = (access.sources, access.denied);
         let mut live =

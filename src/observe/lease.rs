@@ -13,7 +13,10 @@ use kube::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::index::Index;
+use super::{
+    index::Index,
+    pool::{Pool, Seat},
+};
 use crate::domain::{object::LeaseSeen, world::TenantSeen};
 
 /// What a sampled Lease says now.
@@ -25,15 +28,15 @@ pub struct Sample {
 
 /// The samplers that run.
 pub struct Sampler {
-    client: Client,
+    connections: Pool,
     samples: mpsc::Sender<Sample>,
     running: BTreeMap<String, ((String, String), JoinHandle<()>)>,
 }
 
 impl Sampler {
     #[must_use]
-    pub const fn new(client: Client, samples: mpsc::Sender<Sample>) -> Self {
-        Self { client, samples, running: BTreeMap::new() }
+    pub const fn new(connections: Pool, samples: mpsc::Sender<Sample>) -> Self {
+        Self { connections, samples, running: BTreeMap::new() }
     }
 
     /// Whether that tenant's Lease is sampled now.
@@ -55,7 +58,7 @@ impl Sampler {
         }
         for (tenant, lease) in wanted {
             if !self.running.contains_key(tenant) {
-                let task = sample(self.client.clone(), tenant.clone(), lease.clone(), self.samples.clone());
+                let task = sample(self.connections.seat(), tenant.clone(), lease.clone(), self.samples.clone());
                 self.running.insert(tenant.clone(), (lease.clone(), task));
             }
         }
@@ -70,12 +73,13 @@ impl Drop for Sampler {
 }
 
 fn sample(
-    client: Client,
+    (client, seat): (Client, Seat),
     tenant: String,
     (namespace, name): (String, String),
     out: mpsc::Sender<Sample>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
+        let _seat = seat;
         let api: Api<Lease> = Api::namespaced(client, &namespace);
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let mut stream = watcher(api, config).default_backoff().boxed();

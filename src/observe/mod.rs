@@ -5,6 +5,7 @@ mod as_applied;
 mod index;
 mod lease;
 mod note;
+mod pool;
 mod record;
 mod reduce;
 mod watch;
@@ -13,5 +14,6 @@ pub use self::{
     apis::served,
     index::{Index, WentBack},
     lease::{Sample, Sampler},
+    pool::Pool,
     watch::{Change, Source, Step, start},
 };

@@ -30,7 +30,7 @@ use crate::{
     api::Span,
     domain::world::Apis,
     election::{self, Elector, ElectorConfig, Outcome, Term, Timings, config::identity_of},
-    observe::{self, Index, Sampler, Source},
+    observe::{self, Index, Pool, Sampler, Source},
 };
 
 /// Settings of `leasehold run`.
@@ -199,7 +199,7 @@ async fn assemble(
     let (changes, observed) = mpsc::channel(1024);
     observe::start(&watching, &sources, &changes);
     let (samples, sampled) = mpsc::channel(256);
-    let sampler = Sampler::new(multiplexed::client(config)?.unwrap_or(watching), samples);
+    let sampler = Sampler::new(connections(config, watching)?, samples);
     let mut index = Index::default();
     index.set_apis(apis);
     index.set_home(&options.lease_namespace);
@@ -210,6 +210,14 @@ async fn assemble(
         notices: Notices::new(writing.clone(), options.pod_name.clone()),
     };
     Ok(FleetLoop::new(writing, observed, sampled, sources, index, sampler, tasks, metrics, pulse))
+}
+
+/// Connections that watches of tenants' Leases share; without HTTP/2 each opens its own.
+fn connections(config: &Config, otherwise: Client) -> Result<Pool, kube::Error> {
+    multiplexed::client(config)?;
+    let config = config.clone();
+    // It could be made a moment ago from the same configuration.
+    Ok(Pool::new(move || multiplexed::client(&config).ok().flatten().unwrap_or_else(|| otherwise.clone())))
 }
 
 /// Writes of one step that follow each other: a stack has five stages, and one more for whatever must be looked up. A step
