@@ -144,7 +144,13 @@ impl Fleet {
 
     /// A policy with this operator's name: no waiting for more tenants, and no soak unless a wave has one.
     pub async fn policy(&self, waves: Value) {
-        let spec = json!({"coalesce": {"quietPeriod": "1s", "maxWait": "20s"}, "waves": waves});
+        self.policy_with(waves, "Halt").await;
+    }
+
+    /// The same, and what a breached budget does.
+    pub async fn policy_with(&self, waves: Value, on_failure: &str) {
+        let coalesce = json!({"quietPeriod": "1s", "maxWait": "20s"});
+        let spec = json!({"coalesce": coalesce, "onFailure": on_failure, "waves": waves});
         let applied = self.apply::<leasehold::api::RolloutPolicy>("RolloutPolicy", &self.operator, json!({}), &spec);
         applied.await.expect("a policy");
     }

@@ -8,6 +8,7 @@ mod support;
 
 mod fleet;
 mod looks;
+mod runs;
 
 mod adopt;
 mod bad_input;

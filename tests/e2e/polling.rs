@@ -5,8 +5,8 @@ use leasehold::api::Phase;
 use serde_json::{Value, json};
 
 use crate::fleet::Fleet;
+use crate::runs::reached;
 use crate::support::beside_cluster_program;
-use crate::waves::reached;
 
 const IMAGE: &str = "example.com/clientgo-operator:dev";
 

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::fleet::Fleet;
 use crate::looks::Looks;
-use crate::waves::{all_run, bump, four, reached, two_waves};
+use crate::runs::reached;
+use crate::waves::{all_run, bump, four, two_waves};
 
 async fn wipe(fleet: &Fleet, name: &str) {
     let patch = Patch::Merge(json!({"status": null}));

@@ -6,13 +6,19 @@ use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
-use leasehold::api::{Grant, Phase, Rollout, Tenant, Upgrade};
+use leasehold::api::{Phase, Rollout, Tenant};
 use serde_json::{Value, json};
 
 use crate::fleet::{Fleet, PATIENCE};
 use crate::looks::Looks;
+use crate::runs::{all_of, ask, grant, names, newest, reached, rollouts, upgrade};
 use crate::support::proxy::{Fault, Match};
-use crate::support::{eventually, watch_until};
+use crate::support::watch_until;
+
+mod brake;
+mod people;
+mod versions;
+mod windows;
 
 /// One tenant that goes first, and then the others, two at a time.
 pub fn two_waves(deadline: &str) -> Value {
@@ -23,55 +29,49 @@ pub fn two_waves(deadline: &str) -> Value {
     ])
 }
 
+/// The canary, and then the others one after the other: of each wave the rest is still to go while one is on its way.
+pub fn one_by_one(deadline: &str) -> Value {
+    let mut waves = two_waves(deadline);
+    waves[1]["maxConcurrency"] = json!(1);
+    waves
+}
+
+/// Three tenants at 1.0.0, and a good 1.1.0 and 1.3.0 to go to.
+pub async fn three(operator: &str, waves: Value) -> (Fleet, [String; 3]) {
+    let fleet = Fleet::shared(operator).await;
+    for version in ["1.0.0", "1.1.0", "1.3.0"] {
+        fleet.release(version).await;
+    }
+    fleet.policy(waves).await;
+    let tenants = names(operator, 3);
+    ask(&fleet, &tenants, "1.0.0", json!({})).await;
+    all_of(&fleet, &tenants, "1.0.0").await;
+    (fleet, tenants.try_into().expect("three of them"))
+}
+
+/// Waits until one of the second wave is on its way and the others are still to go.
+pub async fn second_wave(fleet: &Fleet, version: &str) -> Rollout {
+    let waves = |run: &Rollout| run.status.as_ref().map(|status| status.waves.clone()).unwrap_or_default();
+    let begun = |run: &Rollout| waves(run).get(1).is_some_and(|wave| wave.in_flight == 1);
+    newest(fleet, version, "has begun its second wave", begun).await
+}
+
 /// Names of a fleet of four; the first is the canary.
 pub fn four(operator: &str) -> [String; 4] {
-    ["a", "b", "c", "d"].map(|letter| format!("{operator}-{letter}"))
+    names(operator, 4).try_into().expect("four of them")
 }
 
 /// Applies all four at this version, in one go.
 pub async fn bump(fleet: &Fleet, version: &str) {
-    for (n, name) in four(&fleet.operator).iter().enumerate() {
-        let ring = if n == 0 { "canary" } else { "stable" };
-        fleet.tenant(name, version, json!({"rolloutPolicy": fleet.operator, "labels": {"ring": ring}})).await;
-    }
+    ask(fleet, &four(&fleet.operator), version, json!({})).await;
 }
 
 pub async fn all_run(fleet: &Fleet, version: &str) -> Vec<Tenant> {
-    let mut tenants = Vec::new();
-    for name in four(&fleet.operator) {
-        tenants.push(fleet.runs(&name, version).await);
-    }
-    tenants
-}
-
-/// The rollouts of this operator, in the order in which they were made.
-async fn rollouts(fleet: &Fleet) -> Vec<Rollout> {
-    let all = fleet.rollouts().list(&ListParams::default()).await.expect("rollouts can be listed");
-    let mut ours: Vec<Rollout> = all.items.into_iter().filter(|run| run.spec.operator == fleet.operator).collect();
-    ours.sort_by_key(|run| run.spec.sequence);
-    ours
-}
-
-/// Waits until the newest rollout to this version is in this phase.
-pub async fn reached(fleet: &Fleet, version: &str, phase: Phase) -> Rollout {
-    let what = format!("the rollout to {version} is {phase:?}");
-    eventually(&what, PATIENCE, async || {
-        let newest = rollouts(fleet).await.into_iter().rfind(|run| run.spec.target.version == version)?;
-        (newest.status.as_ref()?.phase == phase).then_some(newest)
-    })
-    .await
-}
-
-fn grant(tenant: &Tenant) -> &Grant {
-    tenant.status.as_ref().and_then(|status| status.granted.as_ref()).expect("a grant")
-}
-
-fn upgrade(tenant: &Tenant) -> &Upgrade {
-    tenant.status.as_ref().and_then(|status| status.last_upgrade.as_ref()).expect("an upgrade")
+    all_of(fleet, &four(&fleet.operator), version).await
 }
 
 /// How many pod templates a tenant's Deployment has had.
-async fn revisions(client: &Client, tenant: &str) -> usize {
+pub async fn revisions(client: &Client, tenant: &str) -> usize {
     let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), &format!("tenant-{tenant}"));
     sets.list(&ListParams::default()).await.expect("ReplicaSets can be listed").items.len()
 }

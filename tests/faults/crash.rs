@@ -3,12 +3,13 @@
 
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, ListParams};
+use leasehold::api::{Phase, Rollout};
 use leasehold::observe::Source;
 use serde_json::json;
 
 use crate::oracle::{Tally, claims_come_first, deletes_carry_the_uid, tally, the_inventory_comes_first};
 use crate::runner::{ALONE, Runner};
-use crate::scene::{SOON, Scene, names};
+use crate::scene::{SOON, Scene, names, phase};
 use crate::state::{self, State, Words};
 use crate::support::eventually;
 use crate::support::proxy::{Fault, Match};
@@ -17,10 +18,12 @@ use crate::support::proxy::{Fault, Match};
 const MOST: usize = 120;
 
 /// Something that one run does from beginning to end. Each run has tenants or versions of its own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
     Onboard,
     Upgrade,
+    /// A run whose canary is proven waits for an approval; all ask for something newer; that run is approved.
+    Supersede,
     Offboard,
 }
 
@@ -59,6 +62,20 @@ async fn crash_after_every_write_of_an_upgrade_in_two_waves() {
     Flow::Upgrade.through_every_write(&scene, &mut runner, MOST - 1).await;
 }
 
+#[tokio::test]
+async fn crash_after_every_write_of_a_run_with_an_approval_and_a_supersede() {
+    let scene = Scene::begin().await;
+    // What is past the limit is deleted: those are writes, too.
+    scene.policy("crash", 2, ", gates: {after: [{name: look, approval: {}}]}").await;
+    scene.release("crash", &version(0), &stack()).await;
+    let mut runner = Runner::start(&scene, "crash", ALONE);
+    for name in names("two", 2) {
+        scene.tenant(&name, "crash", &version(0)).await;
+    }
+    scene.until_run(&names("two", 2), &version(0)).await;
+    Flow::Supersede.through_every_write(&scene, &mut runner, MOST * 3).await;
+}
+
 /// All of one length, so that none is part of another.
 fn version(run: usize) -> String {
     format!("1.0.{}", 100 + run)
@@ -78,14 +95,17 @@ fn stack() -> String {
 }
 
 /// Which writes are struck: the first of them and the step to the next. All with `LEASEHOLD_FAULTS=all`, and always all of
-/// an onboarding; else a third, another one from run to run, so that the tests of a change take minutes.
+/// an onboarding; else a part, another one from run to run, so that the tests of a change take minutes.
 fn sample(flow: Flow) -> (usize, usize) {
     let all = std::env::var("LEASEHOLD_FAULTS").is_ok_and(|given| given == "all");
-    if all || matches!(flow, Flow::Onboard) {
-        return (1, 1);
-    }
-    let second = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs() % 3);
-    (1 + usize::try_from(second).unwrap_or(0), 3)
+    let step = match flow {
+        Flow::Onboard => 1,
+        _ if all => 1,
+        Flow::Upgrade | Flow::Offboard => 3,
+        Flow::Supersede => 6,
+    };
+    let second = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    (1 + usize::try_from(second).unwrap_or(0) % step, step)
 }
 
 impl Flow {
@@ -94,8 +114,13 @@ impl Flow {
     async fn through_every_write(self, scene: &Scene, runner: &mut Runner<'_>, most: usize) -> usize {
         let (first, step) = sample(self);
         println!("{self:?}: write {first} and every {step}. after it");
-        let undisturbed = self.once(scene, runner, 0, None).await;
         let mut run = 0;
+        if self == Self::Supersede {
+            // The first leaves what the second deletes, and so on.
+            self.once(scene, runner, run, None).await;
+            run += 1;
+        }
+        let undisturbed = self.once(scene, runner, run, None).await;
         for after in [true, false] {
             let mut killed = 0;
             for nth in (first..).step_by(step) {
@@ -118,8 +143,10 @@ impl Flow {
     }
 
     async fn once(self, scene: &Scene, runner: &mut Runner<'_>, run: usize, kill: Option<(usize, bool)>) -> End {
-        if let Self::Upgrade = self {
-            scene.release("crash", &self.target(run), &stack()).await;
+        if let Self::Upgrade | Self::Supersede = self {
+            for version in self.targets(run) {
+                scene.release("crash", &version, &stack()).await;
+            }
         }
         runner.until_at_rest().await;
         let proxy = runner.proxy.clone();
@@ -128,33 +155,36 @@ impl Flow {
             let matching = Match::work().nth(nth);
             proxy.add(if after { matching.after(Fault::Kill) } else { matching.before(Fault::Kill) })
         });
-        self.begin(scene, run).await;
-        let what = format!("run {run} is over, or the process killed");
-        let killed = eventually(&what, SOON, async || {
-            let dead = runner.process.status().is_some();
-            (dead || self.over(scene, run).await).then_some(dead)
-        });
-        let mut killed = killed.await;
-        if !killed {
-            // The last writes come after what makes a run be over.
-            tokio::select! {
-                () = runner.until_at_rest() => {}
-                _ = runner.process.wait(SOON) => killed = true,
-            }
+        let mut killed = false;
+        for act in 0..self.acts() {
+            self.act(scene, run, act).await;
+            let what = format!("what follows act {act} of run {run}");
+            eventually(&what, SOON, async || {
+                killed |= runner.restart_if_dead();
+                self.came(scene, run, act).await
+            })
+            .await;
+        }
+        // The last writes come after what makes a run be over.
+        tokio::select! {
+            () = runner.until_at_rest() => {}
+            _ = runner.process.wait(SOON) => {}
+        }
+        if runner.restart_if_dead() {
+            killed = true;
+            runner.until_at_rest().await;
         }
         if let Some(rule) = rule {
             proxy.remove(rule);
-        }
-        if killed {
-            runner.restart();
-            eventually(&what, SOON, async || self.over(scene, run).await).await;
-            runner.until_at_rest().await;
         }
         let log = proxy.log_from(began);
         deletes_carry_the_uid(&log);
         claims_come_first(&proxy.log());
         the_inventory_comes_first(&proxy.log());
-        let state = state::of(&scene.client(), &self.tenants(run), &self.target(run), &self.words(run)).await;
+        let state = state::of(&scene.client(), &self.tenants(run), &self.targets(run), &self.words(run)).await;
+        if self == Self::Supersede {
+            scene.forget_approvals().await;
+        }
         End { killed, state, tally: tally(&log) }
     }
 
@@ -162,61 +192,91 @@ impl Flow {
         match self {
             Self::Onboard | Self::Offboard => vec![format!("on-{}", 100 + run)],
             Self::Upgrade => names("up", 3),
+            Self::Supersede => names("two", 2),
         }
     }
 
-    fn target(self, run: usize) -> String {
+    /// What the tenants go to, in this order.
+    fn targets(self, run: usize) -> Vec<String> {
         match self {
-            Self::Onboard | Self::Offboard => version(0),
-            Self::Upgrade => version(run + 1),
+            Self::Onboard | Self::Offboard => vec![version(0)],
+            Self::Upgrade => vec![version(run + 1)],
+            Self::Supersede => vec![version(2 * run + 1), version(2 * run + 2)],
         }
     }
 
     fn words(self, run: usize) -> Words {
+        let rollout = |version: &str, n: usize| (format!("crash-{version}-{n}"), format!("\"sequence\":{n},"));
         match self {
             Self::Onboard | Self::Offboard => vec![(format!("on-{}", 100 + run), "TENANT")],
             Self::Upgrade => {
                 let (old, new) = (version(run), version(run + 1));
-                let (name, sequence) = (format!("crash-{new}-{}", run + 1), format!("\"sequence\":{},", run + 1));
+                let (name, sequence) = rollout(&new, run + 1);
                 vec![(name, "ROLLOUT"), (sequence, "SEQUENCE"), (new, "NEW"), (old, "OLD")]
+            }
+            Self::Supersede => {
+                let [old, first, second] = [2 * run, 2 * run + 1, 2 * run + 2].map(version);
+                let (one, two) = (rollout(&first, 2 * run + 1), rollout(&second, 2 * run + 2));
+                let names = [(one.0, "FIRST-ROLLOUT"), (two.0, "SECOND-ROLLOUT"), (one.1, "ONE"), (two.1, "TWO")];
+                names.into_iter().chain([(first, "NEW"), (second, "NEWER"), (old, "OLD")]).collect()
             }
         }
     }
 
-    async fn begin(self, scene: &Scene, run: usize) {
-        let tenants = self.tenants(run);
+    /// How often somebody does something in it.
+    fn acts(self) -> usize {
+        if self == Self::Supersede { 3 } else { 1 }
+    }
+
+    async fn act(self, scene: &Scene, run: usize, act: usize) {
+        let (tenants, targets) = (self.tenants(run), self.targets(run));
         match self {
-            Self::Onboard => scene.tenant(&tenants[0], "crash", &self.target(run)).await,
-            Self::Upgrade => scene.bump(&tenants, &self.target(run)).await,
+            Self::Onboard => scene.tenant(&tenants[0], "crash", &targets[0]).await,
+            Self::Supersede if act == 2 => {
+                let rollout = scene.rollout("crash", &targets[1], |_| true).await.expect("it waits for this");
+                scene.approve(&rollout, "canary", "look").await;
+            }
+            Self::Upgrade | Self::Supersede => scene.bump(&tenants, &targets[act]).await,
             Self::Offboard => {
                 scene.tenants().delete(&tenants[0], &DeleteParams::default()).await.unwrap();
             }
         }
     }
 
-    async fn over(self, scene: &Scene, run: usize) -> bool {
-        let (tenants, target) = (self.tenants(run), self.target(run));
-        match self {
-            Self::Onboard => scene.run(&tenants, &target).await,
-            Self::Upgrade => {
-                scene.run(&tenants, &target).await
-                    && scene.succeeded("crash", &target).await.is_some()
-                    && settled_pods(scene).await
+    /// Whether what follows from it is there.
+    async fn came(self, scene: &Scene, run: usize, act: usize) -> bool {
+        let (tenants, targets) = (self.tenants(run), self.targets(run));
+        let asks = |rollout: &Rollout| {
+            rollout.status.as_ref().is_some_and(|status| status.message.contains("waits for a RolloutApproval"))
+        };
+        let superseded = |rollout: &Rollout| phase(rollout) == Some(Phase::Superseded);
+        match (self, act) {
+            (Self::Onboard, _) => scene.run(&tenants, &targets[0]).await,
+            (Self::Supersede, 0) => scene.rollout("crash", &targets[0], asks).await.is_some(),
+            (Self::Supersede, 1) => {
+                scene.rollout("crash", &targets[0], superseded).await.is_some()
+                    && scene.rollout("crash", &targets[1], asks).await.is_some()
             }
-            Self::Offboard => scene.tenants().get_opt(&tenants[0]).await.is_ok_and(|tenant| tenant.is_none()),
+            (Self::Upgrade | Self::Supersede, _) => {
+                let last = targets.last().expect("at least one");
+                scene.run(&tenants, last).await
+                    && scene.succeeded("crash", last).await.is_some()
+                    && settled_pods(scene, &tenants).await
+            }
+            (Self::Offboard, _) => scene.tenants().get_opt(&tenants[0]).await.is_ok_and(|tenant| tenant.is_none()),
         }
     }
 }
 
 /// Two pods a tenant, none going, none marked.
-async fn settled_pods(scene: &Scene) -> bool {
+async fn settled_pods(scene: &Scene, tenants: &[String]) -> bool {
     let pods: Api<DynamicObject> = Api::all_with(scene.client(), &Source::Pods.api_resource());
-    let params = ListParams::default().labels("leasehold.dev/tenant in (up-a,up-b,up-c)");
+    let params = ListParams::default().labels(&format!("leasehold.dev/tenant in ({})", tenants.join(",")));
     let Ok(pods) = pods.list(&params).await else { return false };
     let settled = |pod: &DynamicObject| {
         let marked = pod.metadata.annotations.as_ref();
         let marked = marked.is_some_and(|a| a.contains_key("controller.kubernetes.io/pod-deletion-cost"));
         pod.metadata.deletion_timestamp.is_none() && !marked
     };
-    pods.items.len() == 6 && pods.items.iter().all(settled)
+    pods.items.len() == 2 * tenants.len() && pods.items.iter().all(settled)
 }

@@ -62,6 +62,15 @@ impl<'a> Runner<'a> {
         *self = Self::behind(self.scene, proxy, &self.namespace, self.kubeconfig.clone(), self.args);
     }
 
+    /// Another process in the place of one that was killed; whether it was.
+    pub fn restart_if_dead(&mut self) -> bool {
+        let dead = self.process.status().is_some();
+        if dead {
+            self.restart();
+        }
+        dead
+    }
+
     /// Waits until every watch is open.
     pub async fn until_warm(&self) {
         let watches = |log: &[Request]| -> BTreeSet<String> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
-use leasehold::api::{OperatorRelease, Rollout, RolloutPolicy, Tenant};
+use leasehold::api::{OperatorRelease, Phase, Rollout, RolloutApproval, RolloutPolicy, Tenant};
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -82,12 +82,21 @@ impl Scene {
             }
         }
         releases.delete_collection(&now, &ours).await?;
+        Api::<RolloutApproval>::all(self.client()).delete_collection(&now, &ours).await?;
         Api::<RolloutPolicy>::all(self.client()).delete_collection(&now, &ours).await?;
         Ok(tenants.is_empty().then_some(()))
     }
 
     /// A release for each version, and a policy of two waves named like the operator.
     pub async fn operator(&self, operator: &str, versions: &[String]) {
+        self.policy(operator, 100, "").await;
+        for version in versions {
+            self.release(operator, version, "").await;
+        }
+    }
+
+    /// That policy, with how many finished runs it keeps, and more of the first wave.
+    pub async fn policy(&self, operator: &str, keeps: u32, more: &str) {
         let policy = format!(
             "apiVersion: leasehold.dev/v1alpha1
 kind: RolloutPolicy
@@ -95,17 +104,14 @@ metadata: {{name: {operator}, labels: {{test.leasehold.dev/faults: 'true'}}}}
 spec:
   coalesce: {{quietPeriod: 1s, maxWait: 10s}}
   order: Name
-  revisionHistoryLimit: 100
+  revisionHistoryLimit: {keeps}
   limits: {{maxConcurrency: 10, maxFailures: 0}}
   waves:
-  - {{name: canary, take: 1, soak: {{duration: 0s}}}}
+  - {{name: canary, take: 1, soak: {{duration: 0s}}{more}}}
   - {{name: everyone, soak: {{duration: 0s}}}}
 "
         );
         self.cluster.apply_yaml(&policy).await;
-        for version in versions {
-            self.release(operator, version, "").await;
-        }
     }
 
     /// A release with more lines of its spec.
@@ -165,13 +171,40 @@ spec: {{operator: {operator}, version: {version}, rolloutPolicy: {operator}, rep
 
     /// The run to that version, once it is over and every member is proven.
     pub async fn succeeded(&self, operator: &str, version: &str) -> Option<Rollout> {
-        let all = Api::<Rollout>::all(self.client()).list(&ListParams::default()).await.ok()?;
-        let over = |rollout: &Rollout| {
-            let done = rollout.status.as_ref().is_some_and(|s| s.phase == leasehold::api::Phase::Succeeded);
-            rollout.spec.operator == operator && rollout.spec.target.version == version && done
-        };
-        all.items.into_iter().find(over)
+        self.rollout(operator, version, |rollout| phase(rollout) == Some(Phase::Succeeded)).await
     }
+
+    /// The run to that version, once it is as wanted.
+    pub async fn rollout(&self, operator: &str, version: &str, wanted: impl Fn(&Rollout) -> bool) -> Option<Rollout> {
+        let all = Api::<Rollout>::all(self.client()).list(&ListParams::default()).await.ok()?;
+        let is = |rollout: &Rollout| {
+            rollout.spec.operator == operator && rollout.spec.target.version == version && wanted(rollout)
+        };
+        all.items.into_iter().find(is)
+    }
+
+    /// A person's yes to a gate of that very plan, named after the run.
+    pub async fn approve(&self, rollout: &Rollout, wave: &str, gate: &str) {
+        let (name, hash) = (rollout.name_any(), &rollout.spec.plan_hash);
+        let approval = format!(
+            "apiVersion: leasehold.dev/v1alpha1
+kind: RolloutApproval
+metadata: {{name: {name}-{gate}, labels: {{test.leasehold.dev/faults: 'true'}}}}
+spec: {{rollout: {name}, wave: {wave}, gate: {gate}, planHash: '{hash}', decision: Approve, approver: ann}}
+"
+        );
+        self.cluster.apply_yaml(&approval).await;
+    }
+
+    /// Takes all of them away.
+    pub async fn forget_approvals(&self) {
+        let (ours, now) = (ListParams::default().labels(OURS), DeleteParams::default());
+        Api::<RolloutApproval>::all(self.client()).delete_collection(&now, &ours).await.unwrap();
+    }
+}
+
+pub fn phase(rollout: &Rollout) -> Option<Phase> {
+    rollout.status.as_ref().map(|status| status.phase)
 }
 
 /// `a`, `b`, `c` with a prefix: as many names as wanted.

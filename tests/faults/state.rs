@@ -16,21 +16,26 @@ pub type State = BTreeMap<String, String>;
 /// What differs from one run of a flow to the next, and what it stands for.
 pub type Words = Vec<(String, &'static str)>;
 
-/// The tenants' Tenants, stacks and pods, and the Rollouts to `version`.
-pub async fn of(client: &Client, tenants: &[String], version: &str, words: &Words) -> State {
+/// The tenants' Tenants, stacks and pods, and the Rollouts to those versions with what people said about them.
+pub async fn of(client: &Client, tenants: &[String], versions: &[String], words: &Words) -> State {
     let mut state = State::new();
     let stacks = STACK_KINDS.iter().map(Source::Stack);
-    for source in [Source::Tenants, Source::Rollouts, Source::Pods].into_iter().chain(stacks) {
+    let to = |object: &DynamicObject| {
+        let version = object.data.pointer("/spec/target/version").and_then(Value::as_str);
+        version.is_some_and(|version| versions.iter().any(|wanted| wanted == version))
+    };
+    let own = [Source::Tenants, Source::Rollouts, Source::Approvals, Source::Pods];
+    for source in own.into_iter().chain(stacks) {
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &source.api_resource());
         let params = match source {
-            Source::Tenants | Source::Rollouts => ListParams::default(),
+            Source::Tenants | Source::Rollouts | Source::Approvals => ListParams::default(),
             _ => ListParams::default().labels(&format!("leasehold.dev/tenant in ({})", tenants.join(","))),
         };
         for (n, object) in api.list(&params).await.unwrap().items.into_iter().enumerate() {
             let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
             let (key, value) = match source {
                 Source::Tenants if !tenants.contains(&name) => continue,
-                Source::Rollouts if object.data.pointer("/spec/target/version") != Some(&json!(version)) => continue,
+                Source::Rollouts if !to(&object) => continue,
                 // Their names are the ReplicaSet's, and so are their specs.
                 Source::Pods => (format!("pods/{namespace}/{n}"), pod(&object)),
                 _ => (format!("{}/{namespace}/{name}", source.name()), value(&object)),
@@ -76,7 +81,7 @@ fn value(object: &DynamicObject) -> Value {
     }
     let status = value["status"].take();
     value["status"] = match value["kind"].as_str() {
-        Some("Tenant" | "Rollout") => said(status, &generation),
+        Some("Tenant" | "Rollout" | "RolloutApproval") => said(status, &generation),
         Some("Deployment") => {
             json!([status["replicas"], status["updatedReplicas"], status["availableReplicas"], status["readyReplicas"]])
         }
@@ -96,8 +101,17 @@ fn said(mut status: Value, generation: &Value) -> Value {
             }
         }
     }
+    // Of those who turn to another version at once one is seen first: who counts as left out then is a matter of luck, and
+    // the words say it, too.
+    let superseded = status["phase"] == "Superseded";
+    for count in ["skipped", "message"].into_iter().filter(|_| superseded) {
+        status[count] = Value::Null;
+    }
     for wave in status["waves"].as_array_mut().into_iter().flatten() {
         wave["soakedMilliseconds"] = Value::Null;
+        if superseded {
+            wave["skipped"] = Value::Null;
+        }
     }
     let current = |value: &mut Value| {
         if let Some(observed) = value.get_mut("observedGeneration") {
@@ -105,7 +119,12 @@ fn said(mut status: Value, generation: &Value) -> Value {
         }
     };
     current(&mut status);
-    status["conditions"].as_array_mut().into_iter().flatten().for_each(current);
+    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+        current(condition);
+        if superseded {
+            condition["message"] = Value::Null;
+        }
+    }
     status
 }
 

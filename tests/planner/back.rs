@@ -81,6 +81,21 @@ fn another_version_and_a_cleared_memory_are_free_to_go() {
     assert_eq!(cluster.version("a"), "1.1.0", "a person cleared it");
 }
 
+/// A grant whose answer is not here yet counts as given, and what the tenant is to remember was in that very write: between
+/// the two a run was made to what had just been taken back.
+#[test]
+fn a_tenant_that_does_not_remember_yet_is_not_planned_for_what_it_was_taken_back_from() {
+    let mut cluster = begun(OnFailure::Rollback);
+    cluster.prove("a");
+    cluster.settle();
+    cluster.fail("b");
+    cluster.settle();
+    cluster.member("b").rejected.clear();
+    cluster.after(60);
+    assert_eq!(cluster.fleet.rollouts.len(), 2, "{:?}", cluster.fleet.rollouts.keys());
+    assert_eq!(cluster.phase(BACK), Phase::Running);
+}
+
 #[test]
 fn a_way_back_that_is_no_legal_one_is_refused_and_the_run_halts() {
     let mut cluster = begun(OnFailure::Rollback);

@@ -60,28 +60,27 @@ impl Case {
     pub fn shrunk(self, why: String) -> (Self, String) {
         let rule = rule(&why).to_owned();
         let (mut best, mut told, mut tries) = (self, why, 0);
+        let names: Vec<String> = Schedule::new(best.seed).cluster.fleet.members.into_keys().collect();
         let mut smaller = |best: &mut Self, told: &mut String, change: &dyn Fn(&mut Self)| {
             let mut case = best.clone();
             change(&mut case);
-            tries += 1;
-            if case == *best || tries > TRIES {
+            if case == *best || tries == TRIES {
                 return;
             }
+            tries += 1;
             if let Err(why) = case.run(false)
                 && crate::case::rule(&why) == rule
             {
                 (*best, *told) = (case, why);
             }
         };
-        for size in [16, 8, 4, 2, 1] {
+        for size in [64, 16, 8, 4, 2, 1] {
             for from in (0..45).step_by(size) {
                 let part = from..from + u32::try_from(size).unwrap();
                 smaller(&mut best, &mut told, &|case| case.skip.extend(part.clone()));
             }
-            for from in (0..60).step_by(size) {
-                let part = from..from + size;
-                let names: Vec<String> = part.map(|n| format!("t{n:02}")).collect();
-                smaller(&mut best, &mut told, &|case| case.without.extend(names.clone()));
+            for part in names.chunks(size) {
+                smaller(&mut best, &mut told, &|case| case.without.extend(part.iter().cloned()));
             }
         }
         (best, told)

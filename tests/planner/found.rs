@@ -1,7 +1,7 @@
 //! What random schedules have found, told as stories.
 use leasehold::{
     api::{OnFailure, Phase},
-    domain::report::WaitingOn,
+    domain::{fleet::Standing, report::WaitingOn},
 };
 
 use crate::cluster::{Cluster, member, policy, wave};
@@ -83,4 +83,18 @@ fn an_aborted_run_is_kept_for_an_hour_whoever_asks_for_what() {
     assert!(cluster.fleet.rollouts.contains_key(FIRST));
     cluster.after(3600);
     assert!(!cluster.fleet.rollouts.contains_key(FIRST), "{:?}", cluster.fleet.rollouts.keys());
+}
+
+/// Everybody waited for a slot of the fleet that a tenant kept whom a person had paused, in a run that was not theirs, and
+/// nobody was told.
+#[test]
+fn who_is_paused_on_the_way_and_keeps_the_last_slot_is_named() {
+    let mut cluster = begun(OnFailure::Halt);
+    cluster.fleet.max_concurrency = 1;
+    cluster.member("a").standing = Standing::Paused;
+    cluster.fleet.rollouts.remove(FIRST);
+    let decisions = cluster.after(3600);
+    let (wait, note) = &decisions.waits["b"];
+    assert_eq!((wait.on, cluster.moving()), (WaitingOn::Concurrency, vec!["a"]));
+    assert!(note.contains("a is paused on its way and keeps its slot"), "{note}");
 }

@@ -73,6 +73,11 @@ fn wave(rng: &mut Rng, index: usize) -> Wave {
     }
 }
 
+/// 1 to 8, mostly few.
+fn waves(rng: &mut Rng) -> u32 {
+    if rng.percent(85) { rng.u32(1, 5) } else { rng.u32(6, 8) }
+}
+
 pub fn policy(rng: &mut Rng) -> PolicySpec {
     let unmatched = if rng.percent(70) {
         Unmatched::LastWave
@@ -89,11 +94,11 @@ pub fn policy(rng: &mut Rng) -> PolicySpec {
         limits: Limits { max_concurrency: amount(rng, 1, 8), max_failures: amount(rng, 0, 3) },
         on_failure: if rng.percent(40) { OnFailure::Rollback } else { OnFailure::Halt },
         revision_history_limit: rng.u32(1, 3),
-        waves: (0..rng.u32(1, 5) as usize).map(|index| wave(rng, index)).collect(),
+        waves: (0..waves(rng) as usize).map(|index| wave(rng, index)).collect(),
     }
 }
 
-/// A fleet of 1 to 60 tenants, most of them small: what goes wrong goes wrong among few.
+/// A fleet of 1 to 200 tenants, most of them small: what goes wrong goes wrong among few.
 pub fn fleet(rng: &mut Rng, now: jiff::Timestamp) -> (Fleet, World) {
     let mut fleet = Fleet { max_concurrency: rng.u32(1, 12), ..Fleet::default() };
     let mut world = World::new();
@@ -109,7 +114,8 @@ pub fn fleet(rng: &mut Rng, now: jiff::Timestamp) -> (Fleet, World) {
     let size = match rng.below(100) {
         0..75 => rng.u32(1, 8),
         75..95 => rng.u32(9, 24),
-        _ => rng.u32(25, 60),
+        95..99 => rng.u32(25, 60),
+        _ => rng.u32(61, 200),
     };
     let redis = if rng.percent(30) { 40 } else { 0 };
     for n in 0..size {

@@ -19,7 +19,7 @@ impl Schedule {
     pub fn come_to_rest(&mut self) -> Result<(), String> {
         self.no_more_clocks();
         for _ in 0..LOOKS {
-            let decisions = self.look(None, false)?;
+            let decisions = self.look(None, false, false)?;
             if !writes(&decisions).is_empty() {
                 continue;
             }
@@ -78,6 +78,11 @@ impl Schedule {
                 }
                 _ => false,
             };
+            let kept =
+                rules::unfinished(fleet, &member.operator).all(|(_, rollout)| !stopped_by_itself(fleet, rollout));
+            if wait.on == WaitingOn::Concurrency && kept && !note.contains("is paused on its way and keeps its slot") {
+                return Err(format!("liveness: {tenant} waits for a slot, and is not told who keeps it: {note}"));
+            }
             if !named {
                 return Err(format!("liveness: {tenant} waits for ever on {}: {note}", wait.on));
             }
@@ -143,9 +148,16 @@ impl Schedule {
     }
 }
 
+/// Waits for a person, be it that one who paused a tenant on its way keeps its slot, also of the fleet's.
+fn stopped(fleet: &Fleet, rollout: &Rollout) -> bool {
+    let full = rules::moving(fleet, None, None) >= fleet.max_concurrency as usize;
+    let kept = || fleet.members.values().any(|m| m.standing == Standing::Paused && rules::on_the_way(m));
+    stopped_by_itself(fleet, rollout) || (full && kept())
+}
+
 /// Waits for a person: to resume it, to make its release ready, to go on with a tenant that was paused on its way, or to
 /// mend or skip a wave's only tenants.
-fn stopped(fleet: &Fleet, rollout: &Rollout) -> bool {
+fn stopped_by_itself(fleet: &Fleet, rollout: &Rollout) -> bool {
     let (spec, name) = (&rollout.spec, rollout.metadata.name.as_deref().unwrap_or_default());
     let shut = |tenant: &String| {
         // Only brakes are left, and they are on at any time.

@@ -9,9 +9,10 @@ use leasehold::{
 };
 
 use crate::{
-    cluster::{Cluster, Write, policy, wave, writes},
+    cluster::{Cluster, policy, wave, writes},
     generate,
     oracle::{Look, Oracle},
+    races,
     rng::Rng,
     rules::{self, World},
     trace,
@@ -152,12 +153,15 @@ impl Schedule {
     /// One look of the engine: at the fleet as it is or as it was, with all, some or none of its writes done.
     pub fn tick(&mut self) -> Result<Decisions, String> {
         let stale = self.old.is_some() && self.rng.percent(15);
-        let view = if stale { self.old.take().map(|old| overlaid(old, &self.cluster.fleet)) } else { None };
+        let view = if stale { self.old.take().map(|old| races::overlaid(old, &self.cluster.fleet)) } else { None };
         let crash = self.rng.percent(8);
-        self.look(view.as_ref(), crash)
+        let two = self.rng.percent(4);
+        self.look(view.as_ref(), crash, two)
     }
 
-    pub fn look(&mut self, stale: Option<&Fleet>, crash: bool) -> Result<Decisions, String> {
+    /// `stale`: what is shown instead of what is; `crash`: only some of the writes are done; `two`: another leader does the
+    /// same at the same time.
+    pub fn look(&mut self, stale: Option<&Fleet>, crash: bool, two: bool) -> Result<Decisions, String> {
         self.ticks += 1;
         let now = self.cluster.now;
         let fleet = std::mem::take(&mut self.cluster.fleet);
@@ -169,6 +173,10 @@ impl Schedule {
         if crash {
             self.rng.shuffle(&mut list);
             list.truncate(usize::try_from(self.rng.below(list.len() as u64 + 1)).unwrap());
+        }
+        if two {
+            list = races::interleaved(&mut self.rng, list);
+            *self.seen.entry("TwoLeaders".into()).or_default() += 1;
         }
         if self.told {
             trace::print(&look, &list, stale.is_some());
@@ -184,12 +192,17 @@ impl Schedule {
         self.oracle.written(&look, &list, !crash);
         self.count(&decisions);
         self.forward = 0;
-        let seen = stale.cloned();
+        let seen = if two { Some(view.clone()) } else { stale.cloned() };
         self.cluster.fleet = fleet;
+        let before = two.then(|| self.cluster.fleet.clone());
         for write in list {
-            if !overtaken(&write, seen.as_ref(), &self.cluster.fleet) {
+            let refused = |seen: &Fleet| races::overtaken(&write, seen, &self.cluster.fleet, two);
+            if !seen.as_ref().is_some_and(refused) {
                 self.cluster.apply(write);
             }
+        }
+        if let Some(before) = before {
+            races::kept_together(&before, &self.cluster.fleet)?;
         }
         if crash && stale.is_none() {
             self.same_again(&decisions, now)?;
@@ -255,44 +268,5 @@ fn draw(rng: &mut Rng) -> Fate {
         80..86 => Fate::Stuck,
         86..92 => Fate::Crashes,
         _ => Fate::Wobbles,
-    }
-}
-
-/// An old look at the fleet: what users and tenants did since is not seen. What the engine itself wrote is: the shell
-/// does not decide on a snapshot that is older than its own last write.
-fn overlaid(mut old: Fleet, now: &Fleet) -> Fleet {
-    for (name, member) in &mut old.members {
-        let Some(current) = now.members.get(name).filter(|current| current.uid == member.uid) else { continue };
-        let ours = matches!(&current.health, Health::Failed { reason, .. } if reason == "DeadlineExceeded");
-        if current.health == Health::Moving || current.granted != member.granted || ours {
-            member.health = current.health.clone();
-        }
-        if member.granted != current.granted {
-            // What it is taken back from is remembered in the write that takes it back.
-            member.rejected.clone_from(&current.rejected);
-        }
-        member.granted.clone_from(&current.granted);
-    }
-    old.rollouts.retain(|name, _| now.rollouts.contains_key(name));
-    for (name, rollout) in &now.rollouts {
-        let seen = old.rollouts.entry(name.clone()).or_insert_with(|| rollout.clone());
-        if seen.spec.waves == rollout.spec.waves {
-            seen.status.clone_from(&rollout.status);
-        } else {
-            // Another one of the same name, made since.
-            seen.clone_from(rollout);
-        }
-    }
-    old
-}
-
-/// A write to a tenant that changed since it was looked at is refused by the API server.
-fn overtaken(write: &Write, seen: Option<&Fleet>, now: &Fleet) -> bool {
-    let Some(seen) = seen else { return false };
-    match write {
-        Write::Grant(order) => seen.members.get(&order.tenant) != now.members.get(&order.tenant),
-        Write::Fail(name, _) => seen.members.get(name) != now.members.get(name),
-        Write::Delete(name) => seen.rollouts.get(name) != now.rollouts.get(name),
-        Write::Create(_) | Write::Status(..) => false,
     }
 }

@@ -9,6 +9,8 @@ use super::Cluster;
 /// One request as the API server saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audited {
+    /// The same as in the answer's header `Audit-Id`, and so in a proxy's log.
+    pub id: String,
     /// `admin`, `system:serviceaccount:<namespace>:<name>`; of the impersonated user when there is one.
     pub user: String,
     pub user_agent: String,
@@ -49,6 +51,7 @@ impl From<Event> for Audited {
         let text = |of: &Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();
         let user = if event.impersonated_user.is_object() { &event.impersonated_user } else { &event.user };
         Self {
+            id: event.audit_id,
             user: text(user, "username"),
             user_agent: event.user_agent,
             verb: event.verb,

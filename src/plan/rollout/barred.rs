@@ -53,10 +53,11 @@ fn meant(wish: &Wish, rollout: &Rollout) -> bool {
 /// second the word holds.
 fn moved_since(fleet: &Fleet, wish: &Wish, (name, rollout): (&str, &Rollout)) -> bool {
     let Some(granted) = &wish.member.granted else { return false };
-    // Who was taken back from it remembers that himself.
     let by_run = granted.rollout.as_ref().and_then(|by| fleet.rollouts.get(by));
-    if by_run.is_some_and(|by| by.spec.rollback_of.as_deref() == Some(name)) {
-        return true;
+    if let Some(by) = by_run.filter(|by| by.spec.rollback_of.as_deref() == Some(name)) {
+        // Who was taken back remembers that himself. A grant whose answer is not here yet counts as given, and what was
+        // written with it is not seen: until all are back the run speaks for him.
+        return phase(by).ended() || wish.member.rejected.contains(&rollout.spec.target.digest);
     }
     let ended = rollout.status.as_ref().and_then(|status| status.ended_at);
     let since = ended.is_none_or(|ended| granted.at >= clock::after(ended.0, Span::secs(1)));

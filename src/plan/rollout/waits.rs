@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     api::WavePhase,
-    domain::report::{Wait, WaitingOn},
+    domain::{
+        fleet::{Fleet, Member, Standing},
+        report::{Wait, WaitingOn},
+    },
 };
 
 type Waits = BTreeMap<String, (Wait, String)>;
@@ -25,6 +28,7 @@ type Waits = BTreeMap<String, (Wait, String)>;
 pub fn waits(pass: &Pass, outcomes: &[Outcome], creation: &Creation, granted: &[GrantOrder]) -> Waits {
     let going: HashSet<&str> = granted.iter().map(|order| &*order.tenant).collect();
     let grouped = by_tenant(creation);
+    let slots = slots(pass.known.fleet);
     let mut waits = Waits::new();
     for (name, wish) in &pass.known.wishes {
         if wish.member.in_flight() || going.contains(name) {
@@ -34,7 +38,7 @@ pub fn waits(pass: &Pass, outcomes: &[Outcome], creation: &Creation, granted: &[
             pass.places.get(name).and_then(|place| Some((place, pass.runs.get(place.run)?, outcomes.get(place.run)?)));
         let (on, since, until, note) = match (&wish.refusal, place) {
             (Some(refusal), _) if !wish.shut() => (refusal.on, None, refusal.until, refusal.note.clone()),
-            (_, Some((place, run, outcome))) => in_run(*place, run, outcome, wish, pass.known.fleet.max_concurrency),
+            (_, Some((place, run, outcome))) => in_run(*place, run, outcome, wish, &slots),
             (_, None) => outside(pass, name, wish, grouped.get(name).copied()),
         };
         // Where only a slot is missing it is the window that is missing.
@@ -49,6 +53,16 @@ pub fn waits(pass: &Pass, outcomes: &[Outcome], creation: &Creation, granted: &[
         waits.insert((*name).to_owned(), (Wait { on, since, until }, note));
     }
     waits
+}
+
+/// What the whole fleet moves at once, and who keeps a slot of it until a person acts.
+fn slots(fleet: &Fleet) -> String {
+    let ceiling = format!("the fleet {}", fleet.max_concurrency);
+    let paused = |(_, member): &(&String, &Member)| member.in_flight() && member.standing == Standing::Paused;
+    match fleet.members.iter().find(paused) {
+        Some((name, _)) => format!("{ceiling}; {name} is paused on its way and keeps its slot"),
+        None => ceiling,
+    }
 }
 
 /// Says where a step leads that is not what the tenant asks for.
@@ -70,7 +84,7 @@ fn by_tenant<'c>(creation: &'c Creation) -> BTreeMap<&'c str, &'c Delay> {
 type Told = (WaitingOn, Option<Timestamp>, Option<Timestamp>, String);
 
 /// A tenant that an unfinished run will take there.
-fn in_run(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32) -> Told {
+fn in_run(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, slots: &str) -> Told {
     let (name, status) = (run.name, &outcome.status);
     let plain = |on, note: String| (on, status.started_at.map(|at| at.0), None, note);
     if place.there {
@@ -100,10 +114,10 @@ fn in_run(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32)
             format!("rollout {name} waits for another one of {} to end", run.spec.operator),
         );
     }
-    in_wave(place, run, outcome, wish, ceiling)
+    in_wave(place, run, outcome, wish, slots)
 }
 
-fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32) -> Told {
+fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, slots: &str) -> Told {
     let (name, status) = (run.name, &outcome.status);
     let started = status.started_at.map(|at| at.0);
     let current = run.waves.iter().position(|wave| Some(&wave.plan.name) == status.current_wave.as_ref());
@@ -128,9 +142,7 @@ fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32
         let begun = open.is_some_and(|(view, _)| view.stored.phase != WavePhase::Pending);
         return if begun {
             let (wave, all) = (own.plan.max_concurrency, run.spec.max_concurrency);
-            let note = format!(
-                "for a free slot: wave {own_name} moves {wave} at once, rollout {name} {all}, the fleet {ceiling}"
-            );
+            let note = format!("for a free slot: wave {own_name} moves {wave} at once, rollout {name} {all}, {slots}");
             (WaitingOn::Concurrency, started, None, note)
         } else {
             (WaitingOn::PriorWave, started, None, format!("its wave {own_name} of rollout {name} is about to start"))

@@ -111,6 +111,8 @@ impl Upstream {
         }
         self.open(|link| link != Link::RequestsHeld).await;
         let (parts, upstream) = self.send(&passage).await?.into_parts();
+        let audit_id = parts.headers.get("audit-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+        self.shared.note(place, |request| request.audit_id = audit_id);
         let body = if watching && parts.status.is_success() {
             self.note_watch(&passage, parts.status.as_u16(), &faults.of_watch);
             let link = self.shared.link.subscribe();

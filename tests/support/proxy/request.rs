@@ -37,6 +37,8 @@ pub struct Request {
     pub code: Option<u16>,
     /// `metadata.resourceVersion` of the answer.
     pub resource_version_out: Option<String>,
+    /// By which the API server's own audit log knows it.
+    pub audit_id: Option<String>,
     /// What was done to it, in words.
     pub faults: Vec<String>,
 }
@@ -60,6 +62,7 @@ impl Request {
             body: if matches!(target.verb.as_str(), "get" | "list" | "watch") { Bytes::new() } else { body.clone() },
             code: None,
             resource_version_out: None,
+            audit_id: None,
             faults: Vec::new(),
             target,
         }

@@ -20,12 +20,13 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// What must happen now and then in that many schedules, or they prove nothing.
-const MUST_HAPPEN: [&str; 30] = [
+const MUST_HAPPEN: [&str; 31] = [
     "Grant",
     "GrantToBroken",
     "GrantBack",
     "GrantHop",
     "DeadlineExceeded",
+    "TwoLeaders",
     "RolloutStarted",
     "WaveStarted",
     "WaveSoakRestarted",
