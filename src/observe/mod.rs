@@ -1,10 +1,13 @@
 //! Watches in, [`World`](crate::domain::world::World) out. Reads only: nothing here writes, and nothing here decides.
 mod allowance;
+mod answers;
 mod apis;
 mod as_applied;
+pub mod documents;
 mod index;
 mod lease;
 mod note;
+mod prometheus;
 mod record;
 mod reduce;
 mod watch;
@@ -13,5 +16,6 @@ pub use self::{
     apis::served,
     index::{Index, WentBack},
     lease::{Sample, Sampler},
+    prometheus::Prometheus,
     watch::{Change, Source, Step, start},
 };

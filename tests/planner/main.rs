@@ -5,6 +5,7 @@
 //! made smaller.
 mod acts;
 mod aim;
+mod asked;
 mod back;
 mod bounds;
 mod case;

@@ -20,7 +20,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// What must happen now and then in that many schedules, or they prove nothing.
-const MUST_HAPPEN: [&str; 30] = [
+const MUST_HAPPEN: [&str; 34] = [
     "Grant",
     "GrantToBroken",
     "GrantBack",
@@ -51,6 +51,10 @@ const MUST_HAPPEN: [&str; 30] = [
     "WaitingOnCoalescing",
     "WaitingOnQueued",
     "WaitingOnPaused",
+    "GatePassed",
+    "GateFailed",
+    "GateInconclusive",
+    "GateHalted",
 ];
 
 #[test]

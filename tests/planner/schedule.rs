@@ -9,6 +9,7 @@ use leasehold::{
 };
 
 use crate::{
+    asked::{self, Out},
     cluster::{Cluster, Write, policy, wave, writes},
     generate,
     oracle::{Look, Oracle},
@@ -55,6 +56,8 @@ pub struct Schedule {
     due: BTreeMap<String, Due>,
     fates: BTreeMap<(String, String), Fate>,
     old: Option<Fleet>,
+    /// Questions that were put and are not answered yet.
+    pub out: Vec<Out>,
 }
 
 impl Schedule {
@@ -76,6 +79,7 @@ impl Schedule {
             due: BTreeMap::new(),
             fates: BTreeMap::new(),
             old: None,
+            out: Vec::new(),
         }
     }
 
@@ -88,6 +92,7 @@ impl Schedule {
             }
         }
         self.health();
+        self.answer();
     }
 
     /// Lets tenants fare as it is their fate.
@@ -146,7 +151,8 @@ impl Schedule {
             };
             more.then_some(due.at)
         };
-        self.due.iter().filter_map(waiting).filter(|at| *at > self.real).min()
+        let answers = self.out.iter().map(|out| out.at);
+        self.due.iter().filter_map(waiting).chain(answers).filter(|at| *at > self.real).min()
     }
 
     /// One look of the engine: at the fleet as it is or as it was, with all, some or none of its writes done.
@@ -183,15 +189,20 @@ impl Schedule {
         }
         self.oracle.written(&look, &list, !crash);
         self.count(&decisions);
+        self.put(&decisions, crash);
         self.forward = 0;
         let seen = stale.cloned();
         self.cluster.fleet = fleet;
+        if crash {
+            // What was answered was in the memory of the process that died.
+            self.cluster.fleet.analyses.clear();
+        }
         for write in list {
             if !overtaken(&write, seen.as_ref(), &self.cluster.fleet) {
                 self.cluster.apply(write);
             }
         }
-        if crash && stale.is_none() {
+        if crash && stale.is_none() && decisions.asks.is_empty() && !asked::any(&self.cluster.fleet) {
             self.same_again(&decisions, now)?;
         }
         Ok(decisions)
@@ -204,7 +215,13 @@ impl Schedule {
         let back = decisions.grants.iter().filter(|order| order.reject.is_some()).map(|_| "GrantBack".to_owned());
         let hops = decisions.grants.iter().filter(|order| order.towards.is_some()).map(|_| "GrantHop".to_owned());
         let waits = decisions.waits.values().map(|(wait, _)| format!("WaitingOn{}", wait.on));
-        for word in told.chain(grants.chain(failures).map(str::to_owned)).chain(waits).chain(back).chain(hops) {
+        let gates = decisions.status.values().flat_map(|status| &status.waves).flat_map(|wave| &wave.gates);
+        let gates: Vec<String> = gates.map(|gate| format!("Gate{:?}", gate.verdict)).collect();
+        let halted = |status: &&leasehold::api::RolloutStatus| {
+            status.halted.as_ref().is_some_and(|halt| halt.reason.starts_with("gate asked"))
+        };
+        let halts = decisions.status.values().filter(halted).map(|_| "GateHalted".to_owned());
+        for word in told.chain(gates).chain(halts).chain(grants.chain(failures).map(str::to_owned)).chain(waits).chain(back).chain(hops) {
             *self.seen.entry(word).or_default() += 1;
         }
     }
@@ -273,6 +290,8 @@ fn overlaid(mut old: Fleet, now: &Fleet) -> Fleet {
         }
         member.granted.clone_from(&current.granted);
     }
+    // Answers are in our own memory.
+    old.analyses.clone_from(&now.analyses);
     old.rollouts.retain(|name, _| now.rollouts.contains_key(name));
     for (name, rollout) in &now.rollouts {
         let seen = old.rollouts.entry(name.clone()).or_insert_with(|| rollout.clone());

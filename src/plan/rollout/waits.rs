@@ -117,12 +117,12 @@ fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32
     }
     let open = run.waves.get(current).zip(status.waves.get(current));
     if let Some(gates) = gate::waiting(run, status, current).filter(|_| place.wave >= current) {
-        return (
-            WaitingOn::Approval,
-            started,
-            None,
-            format!("wave {} of rollout {name} {gates}", wave_name(run, current)),
-        );
+        let note = format!("wave {} of rollout {name} {}", wave_name(run, current), gates.note);
+        return (gates.on, gates.since.or(started), gates.until, note);
+    }
+    if wish.broken() && place.wave != current && !run.opened_before(place.wave) {
+        let note = format!("the gates before its wave {own_name} of rollout {name} are asked when that comes");
+        return (WaitingOn::PriorWave, started, None, note);
     }
     if place.wave == current || wish.broken() {
         let begun = open.is_some_and(|(view, _)| view.stored.phase != WavePhase::Pending);
