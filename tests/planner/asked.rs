@@ -154,3 +154,23 @@ fn count_is_kept(name: &str, rollout: &Rollout, next: &RolloutStatus) -> Finding
     }
     Ok(())
 }
+
+/// Whether a gate of the run failed too often, or kept it waiting too long.
+pub fn gave_up(look: &Look, name: &str, rollout: &Rollout) -> bool {
+    let next = look.decisions.status.get(name);
+    let stored = rollout.status.iter();
+    stored.chain(next).any(|status| {
+        rollout.spec.waves.iter().zip(&status.waves).any(|(plan, wave)| {
+            plan.gates.all().any(|(when, gate)| {
+                let Some(pace) = gate.pace() else { return false };
+                let told = wave.gates.iter().find(|told| told.name == gate.name && told.when == when);
+                told.is_some_and(|told| {
+                    let deadline = i64::try_from(pace.deadline.get().as_millis()).unwrap();
+                    let late = |since: i64| look.now.as_millisecond() - since >= deadline;
+                    told.failed > pace.failure_limit + rollout.spec.additional_failures
+                        || told.since.is_some_and(|since| late(since.0.as_millisecond()))
+                })
+            })
+        })
+    })
+}

@@ -25,16 +25,15 @@ const AT_ONCE: usize = 16;
 /// Length that the kind allows for a message, and for a value.
 const LONGEST: (usize, usize) = (256, 64);
 
-/// The analysed gates of the wave under way.
+/// The gates of a run that are asked, of the waves that are not done.
 #[derive(Default)]
 pub struct Analysis<'a> {
-    /// That wave; the others are not asked about.
-    pub wave: usize,
     pub looks: Vec<Look<'a>>,
 }
 
 /// One gate after one look.
 pub struct Look<'a> {
+    pub wave: usize,
     pub gate: &'a Gate,
     pub pace: Pace,
     pub when: When,
@@ -51,48 +50,39 @@ pub struct Look<'a> {
     pub wake: Option<Timestamp>,
 }
 
-/// Looks at the gates of the first wave that is not done. `known` tells how much room the fleet has.
+/// Looks at the gates of every wave that is not done: fully at those of the first, at those of later ones for the broken.
 pub fn look<'a>(run: &Run<'a>, known: &Known) -> Analysis<'a> {
-    let Some(index) = run.waves.iter().position(|wave| wave.stored.phase != WavePhase::Done) else {
-        return Analysis::default();
-    };
-    let Some(wave) = run.waves.get(index) else { return Analysis::default() };
-    let gates = wave.plan.gates.all().filter_map(|(when, gate)| Some((when, gate, *gate.pace()?)));
-    let looks = gates.map(|(when, gate, pace)| {
-        let live = match when {
-            When::Before => wanted_before(run, index, wave, known),
-            When::After => wanted_after(run, wave),
+    let open = run.waves.iter().enumerate().filter(|(_, wave)| wave.stored.phase != WavePhase::Done);
+    let current = open.clone().next().map(|(index, _)| index);
+    let gates = open.flat_map(|(index, wave)| wave.plan.gates.all().map(move |gate| (index, wave, gate)));
+    let looks = gates.filter_map(|(index, wave, (when, gate))| {
+        let mut asking = Asking {
+            run,
+            wave,
+            index,
+            current: current == Some(index) && run.active,
+            when,
+            gate,
+            pace: *gate.pace()?,
+            live: false,
+            now: known.now,
         };
-        Asking { run, wave, when, gate, pace, live, now: known.now }.look(known)
+        asking.live = match when {
+            When::Before => asking.wanted_before(known),
+            When::After => asking.wanted_after(),
+        };
+        Some(asking.look(known))
     });
-    Analysis { wave: index, looks: looks.collect() }
-}
-
-/// Whether a pass would let somebody of the wave go now: else nobody is asked.
-fn wanted_before(run: &Run, index: usize, wave: &WaveView, known: &Known) -> bool {
-    let approved = run.gates.get(index).is_none_or(|gates| gates.before.is_empty());
-    let somebody = !wave.ready.is_empty() || !wave.broken.is_empty();
-    let room = wave.taken() < wave.plan.max_concurrency as usize
-        && run.taken() < run.spec.max_concurrency as usize
-        && known.in_flight < known.fleet.max_concurrency as usize;
-    at_work(run) && approved && somebody && room && run.not_ready.is_none()
-}
-
-fn wanted_after(run: &Run, wave: &WaveView) -> bool {
-    at_work(run) && wave.stored.phase == WavePhase::Soaking && wave.proven_throughout()
-}
-
-/// Whether the run may make progress, as far as its record and people's words go.
-fn at_work(run: &Run) -> bool {
-    let spec = run.spec;
-    let stopped = spec.suspend || spec.abort || spec.undo || run.stored.halted.is_some();
-    (run.active || run.stake.waiting == 0) && !stopped && run.stake.newer == 0
+    Analysis { looks: looks.collect() }
 }
 
 /// What one look at one gate needs.
 struct Asking<'r, 'a> {
     run: &'r Run<'a>,
     wave: &'r WaveView<'a>,
+    index: usize,
+    /// The wave whose turn it is.
+    current: bool,
     when: When,
     gate: &'a Gate,
     pace: Pace,
@@ -101,12 +91,34 @@ struct Asking<'r, 'a> {
 }
 
 impl<'a> Asking<'_, 'a> {
+    /// Whether a pass would let somebody of the wave go now: else nobody is asked.
+    fn wanted_before(&self, known: &Known) -> bool {
+        let (run, wave) = (self.run, self.wave);
+        let approved = run.gates.get(self.index).is_none_or(|gates| gates.before.is_empty());
+        let room = wave.taken() < wave.plan.max_concurrency as usize
+            && run.taken() < run.spec.max_concurrency as usize
+            && known.in_flight < known.fleet.max_concurrency as usize;
+        at_work(run) && approved && room && run.not_ready.is_none() && self.candidates().next().is_some()
+    }
+
+    fn wanted_after(&self) -> bool {
+        let turn = self.run.active || self.run.stake.waiting == 0;
+        turn && at_work(self.run) && self.wave.stored.phase == WavePhase::Soaking && self.wave.proven_throughout()
+    }
+
+    /// Who would be granted next: in turn, and, broken, also out of turn.
+    fn candidates(&self) -> impl Iterator<Item = &'a str> {
+        let ready = self.wave.ready.iter().filter(|_| self.current);
+        ready.chain(&self.wave.broken).copied()
+    }
+
     fn look(&self, known: &Known) -> Look<'a> {
         let fresh = GateStatus { name: self.gate.name.clone(), when: self.when, ..GateStatus::default() };
         let stored = self.wave.stored.gates.iter().find(|s| s.name == self.gate.name && s.when == self.when);
         let stored = stored.cloned().unwrap_or(fresh);
         let passed = verdict::counts(&stored, self.pace, self.newest(), self.now);
         let mut look = Look {
+            wave: self.index,
             gate: self.gate,
             pace: self.pace,
             when: self.when,
@@ -120,6 +132,10 @@ impl<'a> Asking<'_, 'a> {
         if !self.live {
             look.next = at_rest(stored, self.when, self.wave.stored.phase);
             return look;
+        }
+        if [stored.asked_at, stored.at].into_iter().flatten().any(|at| at.0 > self.now) {
+            // The clock went back: a verdict from the future must not begin to count when that comes.
+            verdict::forget(&mut look.next);
         }
         let under_way = stored.round_at.filter(|at| self.valid(*at));
         match under_way.filter(|at| at.0 <= self.now) {
@@ -156,11 +172,10 @@ impl<'a> Asking<'_, 'a> {
         if self.gate.scope() == Scope::Wave {
             return vec![None];
         }
-        let names: Vec<&&str> = match self.when {
-            When::Before => self.wave.ready.iter().chain(&self.wave.broken).collect(),
-            When::After => self.wave.well.iter().collect(),
-        };
-        names.into_iter().map(|name| Some((**name).to_owned())).collect()
+        match self.when {
+            When::Before => self.candidates().map(|name| Some(name.to_owned())).collect(),
+            When::After => self.wave.well.iter().map(|name| Some((*name).to_owned())).collect(),
+        }
     }
 
     /// Asks what is not answered yet, or records what the round came to.
@@ -263,12 +278,25 @@ impl Look<'_> {
 }
 
 impl Analysis<'_> {
-    /// The gates of that wave as they are recorded from now on; those of others stay as they are.
-    pub fn write(&self, index: usize, status: &mut WaveStatus, going: bool, resumed: bool) {
-        if index == self.wave && !self.looks.is_empty() {
-            let phase = status.phase;
-            let going = going && phase != WavePhase::Done;
-            status.gates = self.looks.iter().map(|look| look.recorded(going, resumed, phase)).collect();
+    /// The gates of that wave as they are recorded from now on. One that is done keeps what it was told.
+    pub fn write(&self, index: usize, status: &mut WaveStatus, asking: bool, resumed: bool) {
+        let phase = status.phase;
+        let going = asking && phase != WavePhase::Done;
+        let mut looks = self.looks.iter().filter(|look| look.wave == index).peekable();
+        if looks.peek().is_some() {
+            status.gates = looks.map(|look| look.recorded(going, resumed, phase)).filter(told).collect();
         }
     }
+}
+
+/// A gate that was never asked has no record.
+fn told(status: &GateStatus) -> bool {
+    status.round > 0
+}
+
+/// Whether the run may grant or go on, as far as its record and people's words go.
+fn at_work(run: &Run) -> bool {
+    let spec = run.spec;
+    let stopped = spec.suspend || spec.abort || spec.undo || run.stored.halted.is_some();
+    !stopped && run.stake.newer == 0
 }

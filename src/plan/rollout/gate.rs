@@ -54,7 +54,7 @@ pub struct Waiting {
     pub note: String,
 }
 
-/// What the wave under way waits for at its gates; people's first.
+/// What a wave waits for at its gates; people's first.
 pub fn waiting(run: &Run, status: &RolloutStatus, current: usize) -> Option<Waiting> {
     let (shut, wave, view) = (run.gates.get(current)?, status.waves.get(current)?, run.waves.get(current)?);
     let soaked = wave.phase == WavePhase::Soaking
@@ -69,8 +69,9 @@ pub fn waiting(run: &Run, status: &RolloutStatus, current: usize) -> Option<Wait
         let note = format!("waits for a RolloutApproval of {gates}: spec.rollout {name}, wave {wave}, planHash {hash}");
         return Some(Waiting { on: WaitingOn::Approval, since: None, until: None, note });
     }
-    let asked = |look: &&Look| look.when == when && look.live && !look.open;
-    let look = run.analysis.looks.iter().filter(|_| run.analysis.wave == current).find(asked)?;
+    // A wave that has just been proven is asked about from the next look on.
+    let asked = |look: &&Look| look.when == when && !look.open && (look.live || when == When::After);
+    let look = run.analysis.looks.iter().filter(|look| look.wave == current).find(asked)?;
     Some(answered(look, run.now))
 }
 
@@ -103,13 +104,9 @@ impl Run<'_> {
         self.gates.get(wave).is_none_or(|gates| gates.after.is_empty()) && self.answered(wave, When::After)
     }
 
-    /// Whether every gate of that wave that is asked is open. Of a wave that is not under way none is.
+    /// Whether every gate of that wave that is asked is open.
     fn answered(&self, wave: usize, when: When) -> bool {
-        if self.analysis.wave == wave {
-            return self.analysis.looks.iter().filter(|look| look.when == when).all(|look| look.open);
-        }
-        let asked = |(moment, gate): (When, &Gate)| moment == when && gate.pace().is_some();
-        !self.spec.waves.get(wave).is_some_and(|wave| wave.gates.all().any(asked))
+        self.analysis.looks.iter().filter(|look| look.wave == wave && look.when == when).all(|look| look.open)
     }
 
     /// A no at a gate of a wave that is not done.

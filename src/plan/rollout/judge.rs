@@ -6,7 +6,7 @@ use super::{
     pass::Known,
     run::{Run, WaveView},
     soak,
-    waves::{self, Progress},
+    waves::{self, Leave, Progress},
 };
 use crate::{
     api::{Halt, Phase, RolloutStatus, Time, WaveStatus},
@@ -52,9 +52,9 @@ pub fn judge(run: &Run, active: &str, known: &Known) -> Outcome {
     }
     // A queued run goes on only to end: when its members were granted out of turn and nobody waits for more.
     let turn = run.active || stake.waiting == 0;
-    let going = turn && halted.is_none() && !suspended && !retiring;
+    let asking = halted.is_none() && !suspended && !retiring;
     let resumed = run.stored.halted.is_some() && halted.is_none();
-    let mut progress = waves::progress(run, now, going, resumed);
+    let mut progress = waves::progress(run, now, Leave { going: turn && asking, asking, resumed });
     if halted.is_some() {
         waves::halt(&mut progress);
     }
@@ -69,7 +69,7 @@ pub fn judge(run: &Run, active: &str, known: &Known) -> Outcome {
         (None, false, false) => Phase::Queued,
     };
     let wake = run.waves.get(current).zip(waves.get(current)).and_then(|(wave, status)| wake(wave, status, now));
-    let looks = run.analysis.looks.iter().filter(|look| going && look.live);
+    let looks = run.analysis.looks.iter().filter(|look| asking && look.live);
     let asks = looks.clone().flat_map(|look| look.asks.iter().cloned()).collect();
     let wake = looks.map(|look| look.wake).fold(wake, clock::earlier);
     let mut status = counted(run, waves);

@@ -12,9 +12,14 @@ use crate::{
 pub fn at_rest(mut status: GateStatus, when: When, phase: WavePhase) -> GateStatus {
     (status.round_at, status.since) = (None, None);
     if when == When::After && matches!(phase, WavePhase::Pending | WavePhase::Running) {
-        (status.verdict, status.asked_at, status.at) = (GateVerdict::Pending, None, None);
+        forget(&mut status);
     }
     status
+}
+
+/// Takes a verdict back; what was counted stays.
+pub fn forget(status: &mut GateStatus) {
+    (status.verdict, status.asked_at, status.at) = (GateVerdict::Pending, None, None);
 }
 
 /// Whether what is recorded opens the gate at this moment.

@@ -15,9 +15,20 @@ pub struct Progress {
     pub current: Option<usize>,
 }
 
-/// Carries every wave as far as it goes. `going`: the run may make progress (not suspended, halted or winding down);
-/// `resumed`: a person has just let it go on after a halt.
-pub fn progress(run: &Run, now: Timestamp, going: bool, resumed: bool) -> Progress {
+/// What the run may do.
+#[derive(Clone, Copy)]
+pub struct Leave {
+    /// Make progress: it is not suspended, halted or winding down, and it is its turn.
+    pub going: bool,
+    /// Ask its gates: the same, whosever turn it is.
+    pub asking: bool,
+    /// A person has just let it go on after a halt.
+    pub resumed: bool,
+}
+
+/// Carries every wave as far as it goes.
+pub fn progress(run: &Run, now: Timestamp, leave: Leave) -> Progress {
+    let Leave { going, asking, resumed } = leave;
     let mut progress = Progress { waves: Vec::with_capacity(run.waves.len()), current: None };
     for (index, wave) in run.waves.iter().enumerate() {
         let mut status = counted(wave, now);
@@ -27,7 +38,7 @@ pub fn progress(run: &Run, now: Timestamp, going: bool, resumed: bool) -> Progre
             advance(&mut status, run, (index, wave), now, going);
             progress.current = (status.phase != WavePhase::Done).then_some(index);
         }
-        run.analysis.write(index, &mut status, going, resumed);
+        run.analysis.write(index, &mut status, asking, resumed);
         progress.waves.push(status);
     }
     progress
