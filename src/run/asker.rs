@@ -9,7 +9,9 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::{
+    act::Writer,
     domain::analysis::{Answer, Asked, Reply},
+    election::Term,
     observe::{Prometheus, documents},
     plan::analysis::{Ask, Evaluated, Question},
 };
@@ -24,6 +26,7 @@ const THOUGHT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Sources {
     pub client: Client,
+    pub writer: Writer,
     /// `None`: this machine trusts no certificate that can be read.
     pub prometheus: Option<Prometheus>,
 }
@@ -42,7 +45,7 @@ impl Asker {
     }
 
     /// Puts those questions that are not out yet, as far as there is room.
-    pub fn ask(&mut self, questions: Vec<Question>, now: Timestamp) {
+    pub fn ask(&mut self, term: &Term, questions: Vec<Question>, now: Timestamp) {
         for Question { asked, ask } in questions {
             if self.out.len() >= AT_ONCE {
                 return;
@@ -50,7 +53,7 @@ impl Asker {
             if self.out.values().any(|out| *out == asked) {
                 continue;
             }
-            let reply = AssertUnwindSafe(reply(self.sources.clone(), ask)).catch_unwind();
+            let reply = AssertUnwindSafe(reply(self.sources.clone(), term.clone(), asked.round.at, ask)).catch_unwind();
             let task = self.tasks.spawn(async move {
                 (now, reply.await.unwrap_or_else(|_| Reply::inconclusive("asking panicked: please report this")))
             });
@@ -78,7 +81,7 @@ impl Asker {
     }
 }
 
-async fn reply(sources: Sources, ask: Ask) -> Reply {
+async fn reply(sources: Sources, term: Term, since: Timestamp, ask: Ask) -> Reply {
     match ask {
         Ask::Nobody(reply) => reply,
         Ask::Prometheus(ask) => match &sources.prometheus {
@@ -87,6 +90,10 @@ async fn reply(sources: Sources, ask: Ask) -> Reply {
             }
             None => Reply::inconclusive("no certificate of this machine can be read, so no https can be spoken"),
         },
+        Ask::Job(job) => {
+            let told = sources.writer.job(&term, &job, since).await;
+            told.unwrap_or_else(|failure| Reply::inconclusive(failure.to_string()))
+        }
         Ask::Cel(ask) => evaluate(&sources.client, *ask).await.unwrap_or_else(Reply::inconclusive),
     }
 }

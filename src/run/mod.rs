@@ -213,7 +213,7 @@ async fn assemble(
         notices: Notices::new(writing.clone(), options.pod_name.clone()),
     };
     let prometheus = Prometheus::new().inspect_err(|error| tracing::warn!(%error, "no Prometheus can be asked")).ok();
-    let asker = Asker::new(asker::Sources { client: reading, prometheus });
+    let asker = Asker::new(asker::Sources { client: reading, writer: tasks.writer.clone(), prometheus });
     Ok(FleetLoop::new(writing, observed, sampled, sources, index, sampler, asker, tasks, metrics, pulse))
 }
 

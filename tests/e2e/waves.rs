@@ -45,7 +45,7 @@ pub async fn all_run(fleet: &Fleet, version: &str) -> Vec<Tenant> {
 }
 
 /// The rollouts of this operator, in the order in which they were made.
-async fn rollouts(fleet: &Fleet) -> Vec<Rollout> {
+pub async fn rollouts(fleet: &Fleet) -> Vec<Rollout> {
     let all = fleet.rollouts().list(&ListParams::default()).await.expect("rollouts can be listed");
     let mut ours: Vec<Rollout> = all.items.into_iter().filter(|run| run.spec.operator == fleet.operator).collect();
     ours.sort_by_key(|run| run.spec.sequence);

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use leasehold::{
     api::Rollout,
     domain::fleet::{Fleet, Granted, Health, OwnEdit, Standing},
-    plan::rollout::{Decisions, decide, invariants},
+    plan::rollout::{Decisions, GrantOrder, decide, invariants},
 };
 
 use crate::{
@@ -232,7 +232,13 @@ impl Schedule {
         // Where the fleet's ceiling is reached, a run that has just begun may have got the slot.
         let taken = rules::moving(&self.cluster.fleet, None, None) + again.grants.len();
         let room = taken < self.cluster.fleet.max_concurrency as usize;
-        for order in before.grants.iter().filter(|_| room) {
+        // Who got its fix from another run counts among those who want something newer from now on, and that ends this one.
+        let left = |order: &GrantOrder| {
+            let plan = self.cluster.fleet.rollouts.get(&order.rollout).map(|rollout| &rollout.spec.waves);
+            let here = |tenant: &String| plan.is_some_and(|waves| waves.iter().any(|w| w.members.contains(tenant)));
+            before.grants.iter().any(|other| other.rollout != order.rollout && here(&other.tenant))
+        };
+        for order in before.grants.iter().filter(|order| room && !left(order)) {
             let member = &self.cluster.fleet.members[&order.tenant];
             let done = member.granted.as_ref().is_some_and(|granted| granted.rollout.as_ref() == Some(&order.rollout));
             if !done && !again.grants.contains(order) {

@@ -1,6 +1,10 @@
 //! What gates are asked in full: the wave engine says which gate, about whom; here it becomes a query, an expression with
 //! what it is about, or a Job. Pure: nothing is asked here. A question that cannot be put is answered by that.
+mod job;
+
 use serde_json::{Value, json};
+
+use super::choke_point::AdmittedJob;
 
 use crate::{
     api::{CelGate, CustomResources, Gate, PolicySpec, PrometheusGate, Rollout, Scope, Tenant, Wave},
@@ -27,6 +31,7 @@ pub enum Ask {
     Nobody(Reply),
     Prometheus(Sampled),
     Cel(Box<Evaluated>),
+    Job(AdmittedJob),
 }
 
 /// An expression, and what it is about.
@@ -74,6 +79,10 @@ fn ask(asked: &Asked, world: &World) -> Result<Ask, String> {
     }
     if let Some(cel) = &gate.cel {
         return evaluated(cel, asked, world).map(|ask| Ask::Cel(Box::new(ask)));
+    }
+    if let Some(gate) = &gate.job {
+        let name = asked.subject.as_deref().ok_or("a Job runs for a tenant")?;
+        return job::job(gate, asked, rollout, tenant(name, world)?.1, &world.fleet).map(Ask::Job);
     }
     Err("this Leasehold does not know how to ask this gate".into())
 }
