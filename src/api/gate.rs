@@ -78,7 +78,7 @@ pub struct ApprovalGate {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Pace {
-    /// How long after one round of questions the next begins. An answer older than twice this opens nothing.
+    /// How long after a round of questions is answered the next one begins. A verdict older than twice this opens nothing.
     pub interval: Span,
     /// How long the gate alone may keep the wave waiting; then the rollout is halted. It never lets a wave pass.
     pub deadline: Span,

@@ -146,7 +146,7 @@ async fn gate_job() {
         fleet.release(version).await;
     }
     // The operator's own program: it explains itself and ends well, or does not know what it was told.
-    let job = |argument: &str| json!({"template": {"image": IMAGE, "args": [argument], "timeout": "2m"}, "interval": "1s", "deadline": "5m"});
+    let job = |argument: &str| json!({"template": {"image": IMAGE, "args": [argument], "timeout": "2m"}, "interval": "20s", "deadline": "5m"});
     let policy = |argument: &str| {
         waves(&json!({"before": [{"name": "smoke", "job": job(argument)}]}), &json!({}))
     };

@@ -40,7 +40,7 @@ impl Prometheus {
         let mut command = Command::new(program);
         command.arg(format!("--config.file={}", dir.join("prometheus.yml").display()));
         command.arg(format!("--storage.tsdb.path={}", dir.join("data").display()));
-        command.args(["--web.listen-address=127.0.0.1:0", "--storage.tsdb.no-lockfile"]);
+        command.arg("--web.listen-address=127.0.0.1:0");
         let process = cluster.spawn("prometheus", command);
         let line = process.log_line("its address", START, |line| line.contains("Listening on")).await;
         let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());

@@ -226,7 +226,7 @@ impl<'a> Asking<'_, 'a> {
         *counter = counter.saturating_add(1);
         (next.verdict, next.value, next.message) = (verdict, verdict::cut(value, LONGEST.1), verdict::cut(message, LONGEST.0));
         (next.asked_at, next.at) = (Some(at), Some(Time::millis(self.now)));
-        next.round_at = Some(Time::millis(clock::after(at.0, self.pace.interval).max(self.now)));
+        next.round_at = Some(Time::millis(clock::after(self.now, self.pace.interval)));
     }
 
     /// Since when the gate alone is waited for, whether that is too long, and when to look again.
