@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
-use leasehold::api::Tenant;
+use leasehold::api::{RolloutPolicy, Tenant};
 use leasehold::domain::kinds::{OPTIONAL_KINDS, STACK_KINDS};
 use leasehold::plan::render;
 use serde_json::{Value, json};
@@ -16,9 +16,10 @@ use crate::support::{Cluster, Leasehold, Node, chart, eventually};
 
 const SOON: Duration = Duration::from_mins(2);
 const HOME: &str = "leasehold-rights";
-const SETTINGS: [&str; 3] = [
+const SETTINGS: [&str; 4] = [
     "--set=features.secrets=true",
     "--set-json=customResources=[{\"apiGroups\":[\"rights.example.com\"],\"resources\":[\"caches\"]}]",
+    "--set-json=gates={\"read\":[{\"apiGroups\":[\"rights.example.com\"],\"resources\":[\"caches\"]}],\"jobs\":{\"enabled\":true}}",
     "--set=leaderElection.leaseDuration=6s,leaderElection.renewDeadline=4s,leaderElection.retryPeriod=1s",
 ];
 
@@ -131,6 +132,11 @@ spec:
   waves: [{name: everyone, soak: {duration: 0s}}]
 ";
 
+const GATES: &str = "before:
+- {name: caches, cel: {expression: 'size(resources) == 0', resources: [{apiVersion: rights.example.com/v1, kind: Cache}]}}
+- {name: smoke, job: {template: {image: example.com/smoke:1}}}
+";
+
 async fn runs(client: &Client, name: &str, version: &str) {
     let tenants: Api<Tenant> = Api::all(client.clone());
     let proven = async || -> bool {
@@ -162,6 +168,18 @@ async fn a_life(cluster: &Cluster, proxy: &Proxy) {
         tenants.patch("rights-a", &PatchParams::default(), &Patch::Merge(&bump)).await.unwrap();
         runs(&client, "rights-a", version).await;
     }
+    // Gates that list custom resources and run Jobs; the hollow node's never end, so nobody waits for them.
+    let gates: Value = serde_saphyr::from_str(GATES).unwrap();
+    let gated = json!({"spec": {"waves": [{"name": "everyone", "soak": {"duration": "0s"}, "gates": gates}]}});
+    let policies: Api<RolloutPolicy> = Api::all(client.clone());
+    policies.patch("rights", &PatchParams::default(), &Patch::Merge(&gated)).await.unwrap();
+    cluster.apply_yaml(&release("1.3.0").to_string()).await;
+    let bump = json!({"spec": {"version": "1.3.0"}});
+    tenants.patch("rights-a", &PatchParams::default(), &Patch::Merge(&bump)).await.unwrap();
+    asked(proxy, "custom resources are listed", |r| r.verb == "list" && r.resource == "caches").await;
+    asked(proxy, "a gate's Job is made", |r| r.verb == "create" && r.resource == "jobs").await;
+    asked(proxy, "a gate's Job is looked at", |r| r.verb == "get" && r.resource == "jobs").await;
+
     asked(proxy, "the older run is deleted", |r| r.verb == "delete" && r.resource == "rollouts").await;
 
     let hold = json!({"holds": [{"name": "a", "reason": "b", "until": "9999-12-31T23:59:59Z"}]});

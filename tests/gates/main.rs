@@ -8,6 +8,7 @@ mod after;
 mod before;
 mod expressions;
 mod freshness;
+mod jobs;
 mod policies;
 mod queries;
 mod replies;

@@ -4,6 +4,7 @@
 //! `LEASEHOLD_SCHEDULES` sets how many schedules are run; `LEASEHOLD_SEED` runs one and prints it, `LEASEHOLD_CASE` one that was
 //! made smaller.
 mod acts;
+mod again;
 mod aim;
 mod asked;
 mod back;

@@ -1,20 +1,20 @@
 //! One random schedule: a fleet, things that happen to it, and an engine that is shown it now and then.
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use leasehold::{
-    api::Rollout,
     domain::fleet::{Fleet, Granted, Health, OwnEdit, Standing},
-    plan::rollout::{Decisions, GrantOrder, decide, invariants},
+    plan::rollout::{Decisions, decide, invariants},
 };
 
 use crate::{
+    again::{overlaid, overtaken},
     asked::{self, Out},
-    cluster::{Cluster, Write, policy, wave, writes},
+    cluster::{Cluster, policy, wave, writes},
     generate,
     oracle::{Look, Oracle},
     rng::Rng,
-    rules::{self, World},
+    rules::World,
     trace,
 };
 
@@ -226,47 +226,6 @@ impl Schedule {
         }
     }
 
-    /// After a crash at any point what was left undone is decided again.
-    fn same_again(&self, before: &Decisions, now: Timestamp) -> Result<(), String> {
-        let again = decide(&self.cluster.fleet, now);
-        // Where the fleet's ceiling is reached, a run that has just begun may have got the slot.
-        let taken = rules::moving(&self.cluster.fleet, None, None) + again.grants.len();
-        let room = taken < self.cluster.fleet.max_concurrency as usize;
-        // Who got its fix from another run counts among those who want something newer from now on, and that ends this one.
-        let left = |order: &GrantOrder| {
-            let plan = self.cluster.fleet.rollouts.get(&order.rollout).map(|rollout| &rollout.spec.waves);
-            let here = |tenant: &String| plan.is_some_and(|waves| waves.iter().any(|w| w.members.contains(tenant)));
-            before.grants.iter().any(|other| other.rollout != order.rollout && here(&other.tenant))
-        };
-        for order in before.grants.iter().filter(|order| room && !left(order)) {
-            let member = &self.cluster.fleet.members[&order.tenant];
-            let done = member.granted.as_ref().is_some_and(|granted| granted.rollout.as_ref() == Some(&order.rollout));
-            if !done && !again.grants.contains(order) {
-                return Err(format!("invariant 10: after a crash {} is not granted any more", order.tenant));
-            }
-        }
-        // Where a run has ended or was made meanwhile, the next plan may be a bigger one, or its turn has not come.
-        let there = |rollout: &Rollout| {
-            rollout.metadata.name.as_ref().is_some_and(|name| self.cluster.fleet.rollouts.contains_key(name))
-        };
-        let ending = before.status.values().any(|status| status.phase.ended()) || before.create.iter().any(there);
-        for rollout in before.create.iter().filter(|_| !ending) {
-            let name = rollout.metadata.name.as_deref().unwrap_or_default();
-            let members = |r: &Rollout| {
-                let mut members: Vec<String> = r.spec.waves.iter().flat_map(|wave| wave.members.clone()).collect();
-                members.sort();
-                members
-            };
-            // Whose failure was written before the crash may have joined.
-            let all = |other: &Rollout| members(rollout).iter().all(|tenant| members(other).contains(tenant));
-            let again = again.create.iter().any(all);
-            if !again {
-                return Err(format!("invariant 10: after a crash {name} is not made any more"));
-            }
-        }
-        Ok(())
-    }
-
     /// Keeps the fleet of now, to be shown later as if nothing had happened since.
     pub fn remember(&mut self) {
         self.old = Some(self.cluster.fleet.clone());
@@ -280,46 +239,5 @@ fn draw(rng: &mut Rng) -> Fate {
         80..86 => Fate::Stuck,
         86..92 => Fate::Crashes,
         _ => Fate::Wobbles,
-    }
-}
-
-/// An old look at the fleet: what users and tenants did since is not seen. What the engine itself wrote is: the shell
-/// does not decide on a snapshot that is older than its own last write.
-fn overlaid(mut old: Fleet, now: &Fleet) -> Fleet {
-    for (name, member) in &mut old.members {
-        let Some(current) = now.members.get(name).filter(|current| current.uid == member.uid) else { continue };
-        let ours = matches!(&current.health, Health::Failed { reason, .. } if reason == "DeadlineExceeded");
-        if current.health == Health::Moving || current.granted != member.granted || ours {
-            member.health = current.health.clone();
-        }
-        if member.granted != current.granted {
-            // What it is taken back from is remembered in the write that takes it back.
-            member.rejected.clone_from(&current.rejected);
-        }
-        member.granted.clone_from(&current.granted);
-    }
-    // Answers are in our own memory.
-    old.analyses.clone_from(&now.analyses);
-    old.rollouts.retain(|name, _| now.rollouts.contains_key(name));
-    for (name, rollout) in &now.rollouts {
-        let seen = old.rollouts.entry(name.clone()).or_insert_with(|| rollout.clone());
-        if seen.spec.waves == rollout.spec.waves {
-            seen.status.clone_from(&rollout.status);
-        } else {
-            // Another one of the same name, made since.
-            seen.clone_from(rollout);
-        }
-    }
-    old
-}
-
-/// A write to a tenant that changed since it was looked at is refused by the API server.
-fn overtaken(write: &Write, seen: Option<&Fleet>, now: &Fleet) -> bool {
-    let Some(seen) = seen else { return false };
-    match write {
-        Write::Grant(order) => seen.members.get(&order.tenant) != now.members.get(&order.tenant),
-        Write::Fail(name, _) => seen.members.get(name) != now.members.get(name),
-        Write::Delete(name) => seen.rollouts.get(name) != now.rollouts.get(name),
-        Write::Create(_) | Write::Status(..) => false,
     }
 }
