@@ -2,15 +2,9 @@
 //! that was asked for answers nothing.
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
-use kube::{
-    Api, ResourceExt,
-    api::PostParams,
-};
+use kube::{Api, ResourceExt, api::PostParams};
 
-use super::{
-    Failure, Writer,
-    writer::epoch,
-};
+use super::{Failure, Writer, writer::epoch};
 use crate::{
     domain::{
         analysis::{Outcome, Reply},
@@ -72,5 +66,9 @@ fn judged(found: &Job, wanted: &AdmittedJob, since: Timestamp) -> Reply {
         return Reply::inconclusive(format!("Job {name} did not get to run: {}", failed.message.unwrap_or_default()));
     }
     let why = failed.message.unwrap_or_default();
-    Reply::new(Outcome::Failed, reason.clone(), format!("Job {name} failed: {reason}: {why}; wanted is that it succeeds"))
+    Reply::new(
+        Outcome::Failed,
+        reason.clone(),
+        format!("Job {name} failed: {reason}: {why}; wanted is that it succeeds"),
+    )
 }

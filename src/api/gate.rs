@@ -203,9 +203,7 @@ const fn five_minutes() -> Span {
 }
 
 /// When a gate stands in the way.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum When {
     /// Before anybody of the wave is granted.
     #[default]

@@ -20,8 +20,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 
 pub use self::{
-    amount::*, approval::*, condition::*, decimal::*, fleet::*, gate::*, policy::*, release::*, rollout::*, selector::*, status::*,
-    tenant::*, time::*, window::*,
+    amount::*, approval::*, condition::*, decimal::*, fleet::*, gate::*, policy::*, release::*, rollout::*,
+    selector::*, status::*, tenant::*, time::*, window::*,
 };
 
 /// The CustomResourceDefinitions of every kind, as they are written to `crds/`.

@@ -98,10 +98,9 @@ impl Quotes {
                 // Between backquotes nothing is escaped.
                 Some(quote) if quote != '`' && c == '\\' => self.escaped = true,
                 Some(quote) if c == quote => self.open = None,
-                Some(_) => {}
                 None if c == '#' => self.comment = true,
                 None if matches!(c, '"' | '\'' | '`') => self.open = Some(c),
-                None => {}
+                Some(_) | None => {}
             }
         }
     }

@@ -57,7 +57,8 @@ pub async fn resources(client: &Client, namespace: &str, wanted: &[CustomResourc
                 .await
                 .map_err(|error| format!("{kind} of {api_version}: {error}"))?;
             let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
-            let list = api.list(&ListParams::default().limit(MOST)).await.map_err(|error| format!("{kind}: {error}"))?;
+            let list =
+                api.list(&ListParams::default().limit(MOST)).await.map_err(|error| format!("{kind}: {error}"))?;
             if list.metadata.continue_.is_some_and(|more| !more.is_empty()) {
                 return Err(format!("there are more than {MOST} objects of kind {kind}"));
             }

@@ -85,9 +85,7 @@ async fn reply(sources: Sources, term: Term, since: Timestamp, ask: Ask) -> Repl
     match ask {
         Ask::Nobody(reply) => reply,
         Ask::Prometheus(ask) => match &sources.prometheus {
-            Some(prometheus) => {
-                prometheus.ask(&ask.address, &ask.query, ask.min.as_ref(), ask.max.as_ref()).await
-            }
+            Some(prometheus) => prometheus.ask(&ask.address, &ask.query, ask.min.as_ref(), ask.max.as_ref()).await,
             None => Reply::inconclusive("no certificate of this machine can be read, so no https can be spoken"),
         },
         Ask::Job(job) => {

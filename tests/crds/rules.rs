@@ -98,7 +98,10 @@ fn wrong_policies() -> Vec<Wrong> {
         gate(json!({"cel": {"expression": "true", "interval": "2h"}}), "1s <= interval <= deadline"),
         gate(json!({"cel": {"expression": "true", "deadline": "9000h"}}), "a year at most"),
         gate(json!({"cel": {"expression": "true", "failureLimit": -1}}), "failureLimit"),
-        gate(json!({"cel": {"expression": "true", "resources": [{"apiVersion": "v1", "kind": "Secret"}]}}), "apiVersion"),
+        gate(
+            json!({"cel": {"expression": "true", "resources": [{"apiVersion": "v1", "kind": "Secret"}]}}),
+            "apiVersion",
+        ),
         gate(json!({"prometheus": {"address": "http://p:9090", "query": "up"}}), "`min`, `max` or both"),
         gate(json!({"prometheus": {"address": "file:///etc/passwd", "query": "up", "max": "1"}}), "address"),
         gate(json!({"prometheus": {"address": "http://user:pass@p:9090", "query": "up", "max": "1"}}), "address"),

@@ -105,9 +105,7 @@ async fn gate_cel() {
     let ready = "objects.filter(o, o.kind == 'Deployment').all(d, d.status.readyReplicas == tenant.spec.replicas) && \
         tenant.metadata.labels.ring == 'canary'";
     let cel = |expression: &str| json!({"expression": expression, "interval": "1s", "deadline": "2m"});
-    let policy = |expression: &str| {
-        waves(&json!({"after": [{"name": "ready", "cel": cel(expression)}]}), &json!({}))
-    };
+    let policy = |expression: &str| waves(&json!({"after": [{"name": "ready", "cel": cel(expression)}]}), &json!({}));
     fleet.policy(policy(ready)).await;
     bump(&fleet, "1.0.0").await;
     all_run(&fleet, "1.0.0").await;
@@ -147,9 +145,7 @@ async fn gate_job() {
     }
     // The operator's own program: it explains itself and ends well, or does not know what it was told.
     let job = |argument: &str| json!({"template": {"image": IMAGE, "args": [argument], "timeout": "2m"}, "interval": "20s", "deadline": "5m"});
-    let policy = |argument: &str| {
-        waves(&json!({"before": [{"name": "smoke", "job": job(argument)}]}), &json!({}))
-    };
+    let policy = |argument: &str| waves(&json!({"before": [{"name": "smoke", "job": job(argument)}]}), &json!({}));
     fleet.policy(policy("--help")).await;
     bump(&fleet, "1.0.0").await;
     all_run(&fleet, "1.0.0").await;

@@ -137,7 +137,8 @@ fn what_grows_without_bound_is_not_run() {
 
 #[test]
 fn a_stack_of_ordinary_size_is_no_trouble() {
-    let container = json!({"name": "c", "image": "example.com/a:1", "args": ["a", "b"], "env": [{"name": "A", "value": "b"}]});
+    let container =
+        json!({"name": "c", "image": "example.com/a:1", "args": ["a", "b"], "env": [{"name": "A", "value": "b"}]});
     let object = |n: usize| {
         let status = json!({"conditions": [{"type": "Ready", "status": "True"}, {"type": "Synced", "status": "True"}]});
         json!({"kind": "Thing", "metadata": {"name": format!("o{n}"), "labels": {"a": "b"}},

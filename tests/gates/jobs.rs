@@ -73,7 +73,10 @@ fn it_runs_once_restricted_for_a_while_and_without_an_identity() {
     let spec = &object["spec"];
     assert_eq!((&spec["backoffLimit"], &spec["activeDeadlineSeconds"]), (&json!(0), &json!(300)));
     assert!(spec["ttlSecondsAfterFinished"].is_u64());
-    assert!(spec["template"]["metadata"]["labels"].get("leasehold.dev/tenant").is_none(), "its pods are nobody's operator");
+    assert!(
+        spec["template"]["metadata"]["labels"].get("leasehold.dev/tenant").is_none(),
+        "its pods are nobody's operator"
+    );
     let pod = &spec["template"]["spec"];
     assert_eq!(pod["automountServiceAccountToken"], false);
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
@@ -120,7 +123,8 @@ fn whatever_job_comes_by_it_passes_the_one_check() {
     assert_eq!(changed(&format!("{pod}/serviceAccountName"), json!("default")), "service-account");
     assert_eq!(changed(&format!("{pod}/automountServiceAccountToken"), json!(true)), "service-account");
     assert_eq!(changed(&format!("{pod}/containers/0/resources"), json!({})), "resources-missing");
-    for (field, value) in [("hostNetwork", json!(true)), ("volumes", json!([{"name": "a", "hostPath": {"path": "/"}}]))] {
+    for (field, value) in [("hostNetwork", json!(true)), ("volumes", json!([{"name": "a", "hostPath": {"path": "/"}}]))]
+    {
         changed(&format!("{pod}/{field}"), value);
     }
     changed(&format!("{pod}/containers/0/securityContext/privileged"), json!(true));

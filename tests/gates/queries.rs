@@ -15,7 +15,9 @@ fn a_value_takes_the_place_of_its_name() {
 
 #[test]
 fn no_value_leaves_its_literal() {
-    for value in [r#"a"} or up{x=""#, "a'", "a`", "a\\", "a\nb", "a}", "a b", "a\u{0}", "a{{tenant}}", "ä", "*", ".*|x", ""] {
+    for value in
+        [r#"a"} or up{x=""#, "a'", "a`", "a\\", "a\nb", "a}", "a b", "a\u{0}", "a{{tenant}}", "ä", "*", ".*|x", ""]
+    {
         for text in [r#"up{t="{{tenant}}"}"#, "up{t='{{tenant}}'}", "up{t=`{{tenant}}`}"] {
             let refused = filled(text, value).unwrap_err();
             assert!(refused.contains("characters that no query may have"), "{value}: {refused}");

@@ -55,7 +55,10 @@ fn what_is_no_reply_of_a_prometheus_tells_nothing_and_says_so() {
         (r#"{"status":"success"}"#, "could not answer"),
         (r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#, "gives a matrix"),
         (r#"{"status":"success","data":{"resultType":"string","result":[1,"1"]}}"#, "gives a string"),
-        (r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1]}]}}"#, "cannot be read"),
+        (
+            r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1]}]}}"#,
+            "cannot be read",
+        ),
         (r#"{"status":"error","data":{"resultType":"scalar","result":[1,"1"]}}"#, "could not answer"),
     ] {
         let reply = judge(body.as_bytes(), None, Some(&max));

@@ -96,7 +96,8 @@ pub fn open(look: &Look, name: &str, rollout: &Rollout, wave: usize, when: When)
         let found = stored.and_then(|wave| wave.gates.iter().find(|g| g.name == gate.name && g.when == when));
         let found = found.filter(|found| found.verdict == GateVerdict::Passed);
         require(found.is_some(), 2, name, "goes through a gate that was not passed")?;
-        let (at, asked) = found.and_then(|found| Some((found.at?.0, found.asked_at?.0))).ok_or("a verdict without a time")?;
+        let (at, asked) =
+            found.and_then(|found| Some((found.at?.0, found.asked_at?.0))).ok_or("a verdict without a time")?;
         let age = look.now.as_millisecond() - at.as_millisecond();
         let allowed = 2 * i64::try_from(gate.pace().unwrap().interval.get().as_millis()).unwrap();
         require((0..=allowed).contains(&age), 2, name, "goes through a gate on a verdict that is too old")?;
@@ -131,7 +132,12 @@ pub fn honest(look: &Look, name: &str, next: &RolloutStatus) -> Finding {
             let round = known.map(|known| known.round) == Some(answers.round.number) && begun == Some(answers.round.at);
             require(round, 2, name, "records a pass of another round")?;
             let yes = |answer: &Answer| answer.outcome == Outcome::Passed && Some(answer.asked) >= begun;
-            require(!answers.of.is_empty() && answers.of.values().any(yes), 2, name, "records a pass that nobody gave")?;
+            require(
+                !answers.of.is_empty() && answers.of.values().any(yes),
+                2,
+                name,
+                "records a pass that nobody gave",
+            )?;
             let no = answers.of.values().filter(|answer| answer.outcome == Outcome::Failed);
             let tenants = answers.of.keys().all(Option::is_some);
             require(tenants || no.count() == 0, 2, name, "records a pass over a no")?;

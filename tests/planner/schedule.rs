@@ -221,7 +221,14 @@ impl Schedule {
             status.halted.as_ref().is_some_and(|halt| halt.reason.starts_with("gate asked"))
         };
         let halts = decisions.status.values().filter(halted).map(|_| "GateHalted".to_owned());
-        for word in told.chain(gates).chain(halts).chain(grants.chain(failures).map(str::to_owned)).chain(waits).chain(back).chain(hops) {
+        for word in told
+            .chain(gates)
+            .chain(halts)
+            .chain(grants.chain(failures).map(str::to_owned))
+            .chain(waits)
+            .chain(back)
+            .chain(hops)
+        {
             *self.seen.entry(word).or_default() += 1;
         }
     }

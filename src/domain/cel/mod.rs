@@ -12,11 +12,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use cel::{
-    Context, Env, Value as Cel,
-    common::ast::IdedExpr,
-    parser::PrattParser,
-};
+use cel::{Context, Env, Value as Cel, common::ast::IdedExpr, parser::PrattParser};
 use serde_json::Value;
 
 use super::analysis::{Outcome, Reply};
@@ -83,7 +79,9 @@ impl Expression {
                 let kind = other.type_of();
                 Reply::inconclusive(format!("the expression gives a {kind}, and must give a bool"))
             }
-            Err(error) => Reply::inconclusive(format!("the expression cannot be evaluated: {}", short(&error.to_string()))),
+            Err(error) => {
+                Reply::inconclusive(format!("the expression cannot be evaluated: {}", short(&error.to_string())))
+            }
         }
     }
 }
@@ -103,7 +101,8 @@ fn value(document: &Value) -> Cel {
         Value::String(text) => Cel::String(Arc::new(text.clone())),
         Value::Array(items) => Cel::List(Arc::new(items.iter().map(value).collect())),
         Value::Object(entries) => {
-            let entries: HashMap<String, Cel> = entries.iter().map(|(key, entry)| (key.clone(), value(entry))).collect();
+            let entries: HashMap<String, Cel> =
+                entries.iter().map(|(key, entry)| (key.clone(), value(entry))).collect();
             Cel::from(entries)
         }
     }

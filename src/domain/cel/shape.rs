@@ -14,9 +14,39 @@ const RUN: usize = 16;
 
 /// What may be called. Everything else is refused, whether or not the interpreter knows it.
 const FUNCTIONS: [&str; 33] = [
-    "_?_:_", "_&&_", "_||_", "!_", "-_", "_+_", "_-_", "_*_", "_/_", "_%_", "_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_",
-    "_[_]", "@in", "@not_strictly_false", "size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double",
-    "string", "bool", "bytes", "type", "dyn", "has",
+    "_?_:_",
+    "_&&_",
+    "_||_",
+    "!_",
+    "-_",
+    "_+_",
+    "_-_",
+    "_*_",
+    "_/_",
+    "_%_",
+    "_==_",
+    "_!=_",
+    "_<_",
+    "_<=_",
+    "_>_",
+    "_>=_",
+    "_[_]",
+    "@in",
+    "@not_strictly_false",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "matches",
+    "int",
+    "uint",
+    "double",
+    "string",
+    "bool",
+    "bytes",
+    "type",
+    "dyn",
+    "has",
 ];
 /// Names of types, as `type(x) == string` uses them.
 const TYPES: [&str; 9] = ["int", "uint", "double", "string", "bool", "bytes", "list", "map", "null_type"];
@@ -25,7 +55,13 @@ const TYPES: [&str; 9] = ["int", "uint", "double", "string", "bool", "bytes", "l
 pub fn tame(text: &str) -> Result<(), String> {
     let mut run = 0;
     for c in text.chars() {
-        run = if matches!(c, '!' | '-' | '?' | '(' | '[' | '{') { run + 1 } else if c.is_whitespace() { run } else { 0 };
+        run = if matches!(c, '!' | '-' | '?' | '(' | '[' | '{') {
+            run + 1
+        } else if c.is_whitespace() {
+            run
+        } else {
+            0
+        };
         if run > RUN {
             return Err(format!("the expression has more than {RUN} operators or brackets in a row"));
         }
@@ -71,7 +107,9 @@ impl Shape {
             Expr::List(list) => self.all(&list.elements, deeper, loops),
             Expr::Map(map) => {
                 for entry in &map.entries {
-                    let EntryExpr::MapEntry(entry) = &entry.expr else { return Err("a map has keys and values".into()) };
+                    let EntryExpr::MapEntry(entry) = &entry.expr else {
+                        return Err("a map has keys and values".into());
+                    };
                     self.all([&entry.key, &entry.value], deeper, loops)?;
                 }
                 Ok(())

@@ -69,11 +69,8 @@ fn ask(asked: &Asked, world: &World) -> Result<Ask, String> {
     let key = &asked.round.key;
     let rollout = world.rollouts.get(&key.rollout).ok_or("the Rollout is gone")?;
     let wave = rollout.spec.waves.iter().find(|wave| wave.name == key.wave).ok_or("the wave is gone")?;
-    let (_, gate) = wave
-        .gates
-        .all()
-        .find(|(when, gate)| *when == key.when && gate.name == key.gate)
-        .ok_or("the gate is gone")?;
+    let (_, gate) =
+        wave.gates.all().find(|(when, gate)| *when == key.when && gate.name == key.gate).ok_or("the gate is gone")?;
     if let Some(prometheus) = &gate.prometheus {
         return sampled(prometheus, asked, rollout, world).map(Ask::Prometheus);
     }

@@ -74,5 +74,9 @@ fn check(manifest: &Manifest, scope: &Scope, findings: &mut Findings) {
         let field = format!("{}.serviceAccountName", pods::SPEC);
         findings.add(RuleId::ServiceAccount, manifest, field, "gives the Job an identity", "leave it out");
     }
-    pods::contents(pods::Pod { manifest, spec }, &Scope { pod_security: PodSecurity::Restricted, ..scope.clone() }, findings);
+    pods::contents(
+        pods::Pod { manifest, spec },
+        &Scope { pod_security: PodSecurity::Restricted, ..scope.clone() },
+        findings,
+    );
 }

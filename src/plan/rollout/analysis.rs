@@ -14,7 +14,7 @@ use super::{
     verdict::{self, at_rest},
 };
 use crate::{
-    api::{Gate, GateStatus, GateVerdict, Pace, Scope, Span, Time, WavePhase, WaveStatus, When},
+    api::{Gate, GateStatus, GateVerdict, Pace, Scope, Span, Time, WavePhase, When},
     domain::analysis::{Answer, Asked, GateKey, Outcome, Round, Subject},
 };
 
@@ -224,7 +224,8 @@ impl<'a> Asking<'_, 'a> {
             GateVerdict::Inconclusive | GateVerdict::Pending => &mut next.inconclusive,
         };
         *counter = counter.saturating_add(1);
-        (next.verdict, next.value, next.message) = (verdict, verdict::cut(value, LONGEST.1), verdict::cut(message, LONGEST.0));
+        (next.verdict, next.value, next.message) =
+            (verdict, verdict::cut(value, LONGEST.1), verdict::cut(message, LONGEST.0));
         (next.asked_at, next.at) = (Some(at), Some(Time::millis(self.now)));
         next.round_at = Some(Time::millis(clock::after(self.now, self.pace.interval)));
     }
@@ -255,7 +256,10 @@ impl<'a> Asking<'_, 'a> {
 
     fn too_often(&self, status: &GateStatus, allowed: u32) -> String {
         let (gate, wave, failed) = (&self.gate.name, &self.wave.plan.name, status.failed);
-        format!("gate {gate} of wave {wave} failed in {failed} rounds of questions, {allowed} tolerated: {}", status.message)
+        format!(
+            "gate {gate} of wave {wave} failed in {failed} rounds of questions, {allowed} tolerated: {}",
+            status.message
+        )
     }
 
     fn too_long(&self, status: &GateStatus) -> String {
@@ -263,35 +267,6 @@ impl<'a> Asking<'_, 'a> {
         let last = if status.message.is_empty() { "no round was complete" } else { &status.message };
         format!("gate {gate} of wave {wave} was not passed within {deadline}: {last}")
     }
-}
-
-impl Look<'_> {
-    /// What is recorded of it. `going`: the run goes on; `resumed`: a person let it go on after it was halted, so that what
-    /// halted it is asked anew.
-    pub fn recorded(&self, going: bool, resumed: bool, phase: WavePhase) -> GateStatus {
-        if resumed {
-            let (name, round) = (self.next.name.clone(), self.next.round);
-            return GateStatus { name, round, when: self.when, ..GateStatus::default() };
-        }
-        if going && self.live { self.next.clone() } else { at_rest(self.next.clone(), self.when, phase) }
-    }
-}
-
-impl Analysis<'_> {
-    /// The gates of that wave as they are recorded from now on. One that is done keeps what it was told.
-    pub fn write(&self, index: usize, status: &mut WaveStatus, asking: bool, resumed: bool) {
-        let phase = status.phase;
-        let going = asking && phase != WavePhase::Done;
-        let mut looks = self.looks.iter().filter(|look| look.wave == index).peekable();
-        if looks.peek().is_some() {
-            status.gates = looks.map(|look| look.recorded(going, resumed, phase)).filter(told).collect();
-        }
-    }
-}
-
-/// A gate that was never asked has no record.
-fn told(status: &GateStatus) -> bool {
-    status.round > 0
 }
 
 /// Whether the run may grant or go on, as far as its record and people's words go.

@@ -57,8 +57,8 @@ pub struct Waiting {
 /// What a wave waits for at its gates; people's first.
 pub fn waiting(run: &Run, status: &RolloutStatus, current: usize) -> Option<Waiting> {
     let (shut, wave, view) = (run.gates.get(current)?, status.waves.get(current)?, run.waves.get(current)?);
-    let soaked = wave.phase == WavePhase::Soaking
-        && super::soak::over(wave, view.plan.soak).is_some_and(|over| over <= run.now);
+    let soaked =
+        wave.phase == WavePhase::Soaking && super::soak::over(wave, view.plan.soak).is_some_and(|over| over <= run.now);
     let (gates, when) = match wave.phase {
         WavePhase::Pending | WavePhase::Running => (&shut.before, When::Before),
         _ if soaked => (&shut.after, When::After),
@@ -86,8 +86,7 @@ fn answered(look: &Look, now: Timestamp) -> Waiting {
     let next = next.map_or("it is asked now".to_owned(), |at| format!("asked again at {}", clock::shown(at.0)));
     let until = status.since.map(|since| clock::after(since.0, look.pace.deadline));
     let end = until.map_or(String::new(), |until| format!(", given up at {}", clock::shown(until)));
-    let on =
-        if status.verdict == GateVerdict::Inconclusive { WaitingOn::Inconclusive } else { WaitingOn::Evidence };
+    let on = if status.verdict == GateVerdict::Inconclusive { WaitingOn::Inconclusive } else { WaitingOn::Evidence };
     let until = until.and_then(|until| clock::to_come(until, now));
     let note = format!("waits for gate {name}: {last}; {next}{end}");
     Waiting { on, since: status.since.map(|since| since.0), until, note }

@@ -1,9 +1,12 @@
-//! What answers come to, and for how long that counts.
+//! What answers come to, for how long that counts, and what is recorded of it.
 use jiff::Timestamp;
 
-use super::clock;
+use super::{
+    analysis::{Analysis, Look},
+    clock,
+};
 use crate::{
-    api::{GateStatus, GateVerdict, Pace, Span, Time, WavePhase, When},
+    api::{GateStatus, GateVerdict, Pace, Span, Time, WavePhase, WaveStatus, When},
     domain::analysis::{Answer, Answers, Outcome, Round, Subject},
 };
 
@@ -40,7 +43,12 @@ pub fn stale(at: Time, pace: Pace) -> Timestamp {
 }
 
 /// The answer to this round's question, if its question was put after the round began and not in the future.
-pub fn answer_of<'f>(answers: Option<&'f Answers>, subject: &Subject, round: &Round, now: Timestamp) -> Option<&'f Answer> {
+pub fn answer_of<'f>(
+    answers: Option<&'f Answers>,
+    subject: &Subject,
+    round: &Round,
+    now: Timestamp,
+) -> Option<&'f Answer> {
     answers?.of.get(subject).filter(|answer| answer.asked >= round.at && answer.at <= now)
 }
 
@@ -72,4 +80,33 @@ pub fn cut(mut text: String, longest: usize) -> String {
         text.truncate(end);
     }
     text
+}
+
+impl Look<'_> {
+    /// What is recorded of it. `going`: the run goes on; `resumed`: a person let it go on after it was halted, so that what
+    /// halted it is asked anew.
+    pub fn recorded(&self, going: bool, resumed: bool, phase: WavePhase) -> GateStatus {
+        if resumed {
+            let (name, round) = (self.next.name.clone(), self.next.round);
+            return GateStatus { name, round, when: self.when, ..GateStatus::default() };
+        }
+        if going && self.live { self.next.clone() } else { at_rest(self.next.clone(), self.when, phase) }
+    }
+}
+
+impl Analysis<'_> {
+    /// The gates of that wave as they are recorded from now on. One that is done keeps what it was told.
+    pub fn write(&self, index: usize, status: &mut WaveStatus, asking: bool, resumed: bool) {
+        let phase = status.phase;
+        let going = asking && phase != WavePhase::Done;
+        let mut looks = self.looks.iter().filter(|look| look.wave == index).peekable();
+        if looks.peek().is_some() {
+            status.gates = looks.map(|look| look.recorded(going, resumed, phase)).filter(told).collect();
+        }
+    }
+}
+
+/// A gate that was never asked has no record.
+fn told(status: &GateStatus) -> bool {
+    status.round > 0
 }
