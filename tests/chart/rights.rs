@@ -132,6 +132,17 @@ spec:
   waves: [{name: everyone, soak: {duration: 0s}}]
 ";
 
+const OTHERS: &str = "apiVersion: leasehold.dev/v1alpha1
+kind: ChangeWindow
+metadata: {name: rights}
+spec: {action: Deny, operators: [nobody]}
+---
+apiVersion: leasehold.dev/v1alpha1
+kind: RolloutApproval
+metadata: {name: rights}
+spec: {rollout: a, wave: a, gate: a, planHash: 0123456789abcdef, decision: Approve, approver: '$ME'}
+";
+
 const GATES: &str = "before:
 - {name: caches, cel: {expression: 'size(resources) == 0', resources: [{apiVersion: rights.example.com/v1, kind: Cache}]}}
 - {name: smoke, job: {template: {image: example.com/smoke:1}}}
@@ -185,6 +196,14 @@ async fn a_life(cluster: &Cluster, proxy: &Proxy) {
     let hold = json!({"holds": [{"name": "a", "reason": "b", "until": "9999-12-31T23:59:59Z"}]});
     cluster.apply_yaml(&tenant("rights-odd", "1.0.0", &hold).to_string()).await;
     asked(proxy, "what cannot be read is said", |r| r.verb == "patch" && r.subresource == "status").await;
+
+    // A window and a decision that concern nobody: each is told what became of it.
+    let me = cluster.kubectl(&["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"]);
+    cluster.apply_yaml(&OTHERS.replace("$ME", me.trim())).await;
+    for resource in ["changewindows", "rolloutapprovals"] {
+        let said = |r: &Request| r.verb == "update" && r.resource == resource && r.subresource == "status";
+        asked(proxy, "its status is written", said).await;
+    }
 
     let cache = "{apiVersion: rights.example.com/v1, kind: Cache, metadata: {name: a, namespace: tenant-rights-a}}";
     cluster.apply_yaml(cache).await;

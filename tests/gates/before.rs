@@ -163,3 +163,16 @@ fn a_large_wave_is_asked_about_a_few_at_a_time() {
     let size = serde_json::to_string(cluster.status(RUN)).unwrap().len();
     assert!(size < 4096, "the record does not grow with the fleet: {size}");
 }
+
+/// Found by the simulator: what was decided of a run that winds down was decided again, and written again, for ever.
+#[test]
+fn a_run_that_nobody_is_interested_in_any_more_asks_nobody_and_comes_to_rest() {
+    let mut cluster = begun(crate::after(query("errors")));
+    cluster.prove("a");
+    cluster.settle();
+    cluster.edit(RUN, |spec| spec.skip = vec!["b".into()]);
+    cluster.settle();
+    cluster.ask(&["a", "b", "c"], "1.0.0");
+    cluster.settle();
+    assert!(asked(&cluster).is_empty());
+}

@@ -37,6 +37,8 @@ pub struct Look<'a> {
     pub gate: &'a Gate,
     pub pace: Pace,
     pub when: When,
+    /// What is recorded.
+    pub stored: GateStatus,
     /// What is recorded from now on, if the run goes on.
     pub next: GateStatus,
     /// Recorded as passed, on evidence that counts now.
@@ -122,6 +124,7 @@ impl<'a> Asking<'_, 'a> {
             gate: self.gate,
             pace: self.pace,
             when: self.when,
+            stored: stored.clone(),
             next: stored.clone(),
             open: passed,
             live: self.live,

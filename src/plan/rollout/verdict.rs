@@ -90,7 +90,12 @@ impl Look<'_> {
             let (name, round) = (self.next.name.clone(), self.next.round);
             return GateStatus { name, round, when: self.when, ..GateStatus::default() };
         }
-        if going && self.live { self.next.clone() } else { at_rest(self.next.clone(), self.when, phase) }
+        if going && self.live {
+            return self.next.clone();
+        }
+        // What halts the run is told; else it is as if nobody had looked, at this look as at any other.
+        let told = if self.breach.is_some() { &self.next } else { &self.stored };
+        at_rest(told.clone(), self.when, phase)
     }
 }
 
