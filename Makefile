@@ -10,10 +10,11 @@ help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 .PHONY: tools
-tools: ## What tests and demo need beside the crate: the test cluster, its sandbox image, helm
+tools: ## What tests and demo need beside the crate: the test cluster, its sandbox image, helm, Prometheus
 	@bash e2e/install.sh
 	@bash e2e/cluster/build.sh $(BIN)
 	@HELM_BIN_DIR=$(BIN) sh e2e/helm.sh >/dev/null
+	@sh e2e/prometheus.sh $(BIN)
 
 .PHONY: build
 build: ## The binaries that tests and demo start

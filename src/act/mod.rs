@@ -3,6 +3,7 @@
 //! bounded in time, so that it cannot land after the Lease may have gone to somebody else.
 mod customs;
 mod failure;
+mod jobs;
 mod notices;
 mod outcome;
 mod recall;

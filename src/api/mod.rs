@@ -3,7 +3,9 @@
 mod amount;
 mod approval;
 mod condition;
+mod decimal;
 mod fleet;
+mod gate;
 mod policy;
 mod release;
 mod rollout;
@@ -18,8 +20,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 
 pub use self::{
-    amount::*, approval::*, condition::*, fleet::*, policy::*, release::*, rollout::*, selector::*, status::*,
-    tenant::*, time::*, window::*,
+    amount::*, approval::*, condition::*, decimal::*, fleet::*, gate::*, policy::*, release::*, rollout::*,
+    selector::*, status::*, tenant::*, time::*, window::*,
 };
 
 /// The CustomResourceDefinitions of every kind, as they are written to `crds/`.

@@ -3,7 +3,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Amount, Selector, Span, schema::DNS_LABEL};
+use super::{Amount, Gates, Selector, Span, schema::DNS_LABEL};
 
 /// Waves, budgets and soaks.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -158,44 +158,6 @@ pub struct Wave {
     #[serde(default, skip_serializing_if = "Gates::is_empty")]
     pub gates: Gates,
 }
-
-/// What a wave waits for beside its tenants.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Gates {
-    /// All must be passed before anybody of the wave is granted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
-    pub before: Vec<Gate>,
-    /// All must be passed, once the soak is over, before the wave is done.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
-    pub after: Vec<Gate>,
-}
-
-impl Gates {
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.before.is_empty() && self.after.is_empty()
-    }
-}
-
-/// One gate: a name, and what opens it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.approval)").message("a gate needs to say what opens it: approval"))]
-pub struct Gate {
-    /// Name of the gate, unique in the wave's list; approvals name it.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
-    pub name: String,
-    /// A person's RolloutApproval opens it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approval: Option<ApprovalGate>,
-}
-
-/// A gate that a person opens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ApprovalGate {}
 
 /// How long a proven wave is watched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -3,7 +3,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Gates, OnFailure, Order, Span, Time};
+use super::{Condition, GateStatus, Gates, OnFailure, Order, Span, Time};
 
 /// One run: who moves, to what, in which waves, within which budgets.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -277,6 +277,10 @@ pub struct WaveStatus {
     /// When the wave was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
+    /// What the wave's gates were told that are asked: counters and the last answer, not one entry a tenant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["when", "name"]))]
+    pub gates: Vec<GateStatus>,
 }
 
 /// Where a wave is.

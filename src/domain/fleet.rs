@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::window::Window;
+use super::{analysis::Analyses, window::Window};
 use crate::api::{ApprovalSpec, PolicySpec, Rollout, RolloutTarget};
 
 /// The fleet as the wave engine sees it.
@@ -17,6 +17,8 @@ pub struct Fleet {
     pub windows: BTreeMap<String, Window>,
     /// Decisions of people, by the names of their objects.
     pub approvals: BTreeMap<String, ApprovalSpec>,
+    /// What gates were answered that are asked.
+    pub analyses: Analyses,
     /// Releases by operator and version.
     pub releases: BTreeMap<(String, String), ReleaseFacts>,
     /// Grants in flight over all rollouts: the FleetPolicy's ceiling.

@@ -1,4 +1,6 @@
 //! Parsed values that cannot be invalid, and the World they make up. Pure: no runtime, no client, no clock.
+pub mod analysis;
+pub mod cel;
 pub mod crd;
 pub mod digest;
 pub mod epoch;
@@ -6,6 +8,7 @@ pub mod fleet;
 pub mod kinds;
 pub mod marks;
 pub mod object;
+pub mod promql;
 pub mod report;
 pub mod window;
 pub mod world;

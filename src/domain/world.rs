@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
+    analysis::Analyses,
     kinds::StackKind,
     object::{CrdSeen, LeaseSeen, ObjectKey, Objects, PodSeen},
 };
@@ -20,6 +21,8 @@ pub struct World {
     pub rollouts: BTreeMap<String, Rollout>,
     pub windows: BTreeMap<String, Arc<ChangeWindow>>,
     pub approvals: BTreeMap<String, Arc<RolloutApproval>>,
+    /// What gates were answered that are asked.
+    pub analyses: Analyses,
     /// The FleetPolicy, or what applies without one. Leasehold's own namespace is always protected.
     pub fleet: FleetSpec,
     /// Why the FleetPolicy cannot be read, when there is one and this process has read none: then `fleet` says nothing.

@@ -1,11 +1,14 @@
 //! Watches in, [`World`](crate::domain::world::World) out. Reads only: nothing here writes, and nothing here decides.
 mod allowance;
+mod answers;
 mod apis;
 mod as_applied;
+pub mod documents;
 mod index;
 mod lease;
 mod note;
 mod pool;
+mod prometheus;
 mod record;
 mod reduce;
 mod watch;
@@ -15,5 +18,6 @@ pub use self::{
     index::{Index, WentBack},
     lease::{Sample, Sampler},
     pool::Pool,
+    prometheus::Prometheus,
     watch::{Change, Source, Step, start},
 };

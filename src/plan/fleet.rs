@@ -10,6 +10,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    analysis::{self, Question},
     catalog::{Catalog, Release},
     joined::joined,
     notes::{self, NoteStep},
@@ -39,6 +40,8 @@ pub struct Plan {
     pub samples: BTreeMap<String, (String, String)>,
     /// Tenants that cannot be decoded and whose status does not say so yet.
     pub undecodable: Vec<(String, Undecodable)>,
+    /// What gates are to be asked now.
+    pub questions: Vec<Question>,
     /// When time alone changes the plan.
     pub wake: Option<Timestamp>,
 }
@@ -107,7 +110,9 @@ impl Planner {
         let undecodable = unsaid.map(|((_, name), found)| (name.clone(), found.clone())).collect();
         let (notes, next) = notes::steps(&self.fleet, world, now);
         let wake = [wake, next].into_iter().flatten().min();
-        Plan { releases: releases::steps(&self.catalog, world, now), notes, rollouts, samples, undecodable, wake }
+        let questions = analysis::questions(&rollouts.asks, world);
+        let releases = releases::steps(&self.catalog, world, now);
+        Plan { rollouts, releases, notes, samples, undecodable, questions, wake }
     }
 
     /// The wave engine's decisions, checked against the invariants before anybody acts on them. A violation is a bug of ours:
@@ -220,6 +225,7 @@ impl Planner {
             }
         }
         self.fleet.max_concurrency = world.fleet.max_concurrency;
+        self.fleet.analyses.clone_from(&world.analyses);
         notes::calendar(&mut self.fleet, world);
     }
 

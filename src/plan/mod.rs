@@ -1,5 +1,6 @@
 //! World and time in, Plan out. Pure and total: no client, no clock, no randomness; bad input becomes a report, never an
 //! error and never a panic. What is decided here is data; `act` makes no choices.
+pub mod analysis;
 pub mod catalog;
 pub mod choke_point;
 mod fleet;

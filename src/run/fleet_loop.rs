@@ -12,6 +12,7 @@ use kube::Client;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
+    asker::Asker,
     catch_up::catch_up,
     lanes::Lanes,
     metrics::Metrics,
@@ -46,6 +47,7 @@ pub struct FleetLoop {
     pub index: Index,
     pub planner: Planner,
     pub sampler: Sampler,
+    pub asker: Asker,
     pub tasks: Tasks,
     pub metrics: Arc<Metrics>,
     pub status: tokio::sync::watch::Sender<Pulse>,
@@ -87,6 +89,7 @@ impl FleetLoop {
         sources: Vec<Source>,
         index: Index,
         sampler: Sampler,
+        asker: Asker,
         tasks: Tasks,
         metrics: Arc<Metrics>,
         status: tokio::sync::watch::Sender<Pulse>,
@@ -99,6 +102,7 @@ impl FleetLoop {
             index,
             planner: Planner::default(),
             sampler,
+            asker,
             tasks,
             metrics,
             status,
@@ -166,6 +170,7 @@ impl FleetLoop {
             Some(change) = self.changes.recv() => self.index.apply(change, Timestamp::now())?,
             Some(sample) = self.samples.recv() => self.sampled(sample),
             Some(done) = self.under_way.join_next() => self.finish(done),
+            Some((asked, answer)) = self.asker.answer() => self.index.answered(&asked, answer),
             () = tokio::time::sleep(pause) => return Ok(Turn::Observed),
         }
         self.gather().await?;
@@ -196,6 +201,7 @@ impl FleetLoop {
                 Some(change) = self.changes.recv() => self.index.apply(change, Timestamp::now())?,
                 Some(sample) = self.samples.recv() => self.sampled(sample),
                 Some(done) = self.under_way.join_next() => self.finish(done),
+                Some((asked, answer)) = self.asker.answer() => self.index.answered(&asked, answer),
                 () = tokio::time::sleep_until(deadline) => return Ok(()),
             }
         }

@@ -1,4 +1,5 @@
 //! Wiring: clients, watches, the loop, the elector, HTTP, signals. No decisions.
+mod asker;
 mod catch_up;
 mod fleet_loop;
 mod http;
@@ -21,6 +22,7 @@ use kube::{Client, Config};
 use tokio::sync::{mpsc, watch};
 
 use self::{
+    asker::Asker,
     fleet_loop::{FleetLoop, Pulse},
     metrics::Metrics,
     tasks::Tasks,
@@ -30,7 +32,7 @@ use crate::{
     api::Span,
     domain::world::Apis,
     election::{self, Elector, ElectorConfig, Outcome, Term, Timings, config::identity_of},
-    observe::{self, Index, Pool, Sampler, Source},
+    observe::{self, Index, Pool, Prometheus, Sampler, Source},
 };
 
 /// Settings of `leasehold run`.
@@ -199,6 +201,7 @@ async fn assemble(
     let (changes, observed) = mpsc::channel(1024);
     observe::start(&watching, &sources, &changes);
     let (samples, sampled) = mpsc::channel(256);
+    let reading = multiplexed::client(config)?.unwrap_or_else(|| watching.clone());
     let sampler = Sampler::new(connections(config, watching)?, samples);
     let mut index = Index::default();
     index.set_apis(apis);
@@ -209,7 +212,9 @@ async fn assemble(
         writer: Writer::new(writing.clone(), bound),
         notices: Notices::new(writing.clone(), options.pod_name.clone()),
     };
-    Ok(FleetLoop::new(writing, observed, sampled, sources, index, sampler, tasks, metrics, pulse))
+    let prometheus = Prometheus::new().inspect_err(|error| tracing::warn!(%error, "no Prometheus can be asked")).ok();
+    let asker = Asker::new(asker::Sources { client: reading, writer: tasks.writer.clone(), prometheus });
+    Ok(FleetLoop::new(writing, observed, sampled, sources, index, sampler, asker, tasks, metrics, pulse))
 }
 
 /// Connections that watches of tenants' Leases share; without HTTP/2 each opens its own.

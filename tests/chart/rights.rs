@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
-use leasehold::api::Tenant;
+use leasehold::api::{RolloutPolicy, Tenant};
 use leasehold::domain::kinds::{OPTIONAL_KINDS, STACK_KINDS};
 use leasehold::plan::render;
 use serde_json::{Value, json};
@@ -16,9 +16,10 @@ use crate::support::{Cluster, Leasehold, Node, chart, eventually};
 
 const SOON: Duration = Duration::from_mins(2);
 const HOME: &str = "leasehold-rights";
-const SETTINGS: [&str; 3] = [
+const SETTINGS: [&str; 4] = [
     "--set=features.secrets=true",
     "--set-json=customResources=[{\"apiGroups\":[\"rights.example.com\"],\"resources\":[\"caches\"]}]",
+    "--set-json=gates={\"read\":[{\"apiGroups\":[\"rights.example.com\"],\"resources\":[\"caches\"]}],\"jobs\":{\"enabled\":true}}",
     "--set=leaderElection.leaseDuration=6s,leaderElection.renewDeadline=4s,leaderElection.retryPeriod=1s",
 ];
 
@@ -132,15 +133,20 @@ spec:
 ";
 
 /// What people say beside: a freeze of some other operator, and a decision about a run that is not there.
-const WORDS: &str = "apiVersion: leasehold.dev/v1alpha1
+const OTHERS: &str = "apiVersion: leasehold.dev/v1alpha1
 kind: ChangeWindow
 metadata: {name: rights}
-spec: {action: Deny, operators: [other]}
+spec: {action: Deny, operators: [nobody]}
 ---
 apiVersion: leasehold.dev/v1alpha1
 kind: RolloutApproval
 metadata: {name: rights}
-spec: {rollout: none, wave: canary, gate: go, planHash: \"0123456789abcdef\", decision: Approve, approver: admin}
+spec: {rollout: a, wave: a, gate: a, planHash: 0123456789abcdef, decision: Approve, approver: '$ME'}
+";
+
+const GATES: &str = "before:
+- {name: caches, cel: {expression: 'size(resources) == 0', resources: [{apiVersion: rights.example.com/v1, kind: Cache}]}}
+- {name: smoke, job: {template: {image: example.com/smoke:1}}}
 ";
 
 async fn runs(client: &Client, name: &str, version: &str) {
@@ -174,15 +180,31 @@ async fn a_life(cluster: &Cluster, proxy: &Proxy) {
         tenants.patch("rights-a", &PatchParams::default(), &Patch::Merge(&bump)).await.unwrap();
         runs(&client, "rights-a", version).await;
     }
-    asked(proxy, "the older run is deleted", |r| r.verb == "delete" && r.resource == "rollouts").await;
+    // Gates that list custom resources and run Jobs; the hollow node's never end, so nobody waits for them.
+    let gates: Value = serde_saphyr::from_str(GATES).unwrap();
+    let gated = json!({"spec": {"waves": [{"name": "everyone", "soak": {"duration": "0s"}, "gates": gates}]}});
+    let policies: Api<RolloutPolicy> = Api::all(client.clone());
+    policies.patch("rights", &PatchParams::default(), &Patch::Merge(&gated)).await.unwrap();
+    cluster.apply_yaml(&release("1.3.0").to_string()).await;
+    let bump = json!({"spec": {"version": "1.3.0"}});
+    tenants.patch("rights-a", &PatchParams::default(), &Patch::Merge(&bump)).await.unwrap();
+    asked(proxy, "custom resources are listed", |r| r.verb == "list" && r.resource == "caches").await;
+    asked(proxy, "a gate's Job is made", |r| r.verb == "create" && r.resource == "jobs").await;
+    asked(proxy, "a gate's Job is looked at", |r| r.verb == "get" && r.resource == "jobs").await;
 
-    cluster.apply_yaml(WORDS).await;
-    asked(proxy, "what is said of a window", |r| r.verb == "update" && r.resource == "changewindows").await;
-    asked(proxy, "what is said of a decision", |r| r.verb == "update" && r.resource == "rolloutapprovals").await;
+    asked(proxy, "the older run is deleted", |r| r.verb == "delete" && r.resource == "rollouts").await;
 
     let hold = json!({"holds": [{"name": "a", "reason": "b", "until": "9999-12-31T23:59:59Z"}]});
     cluster.apply_yaml(&tenant("rights-odd", "1.0.0", &hold).to_string()).await;
     asked(proxy, "what cannot be read is said", |r| r.verb == "patch" && r.subresource == "status").await;
+
+    // A window and a decision that concern nobody: each is told what became of it.
+    let me = cluster.kubectl(&["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"]);
+    cluster.apply_yaml(&OTHERS.replace("$ME", me.trim())).await;
+    for resource in ["changewindows", "rolloutapprovals"] {
+        let said = |r: &Request| r.verb == "update" && r.resource == resource && r.subresource == "status";
+        asked(proxy, "its status is written", said).await;
+    }
 
     let cache = "{apiVersion: rights.example.com/v1, kind: Cache, metadata: {name: a, namespace: tenant-rights-a}}";
     cluster.apply_yaml(cache).await;

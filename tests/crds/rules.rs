@@ -72,6 +72,10 @@ fn wrong_releases() -> Vec<Wrong> {
 fn wrong_policies() -> Vec<Wrong> {
     let wrong = |spec: Value, says| ("RolloutPolicy", "a", changed(policy(), &spec), says);
     let wave = |wave: Value, says| wrong(json!({"waves": [wave]}), says);
+    let gate = |opens: Value, says| {
+        let gate = changed(json!({"name": "g"}), &opens);
+        wave(json!({"name": "a", "gates": {"after": [gate]}}), says)
+    };
     let selector = |operator: &str, values: Value| {
         let expression = json!({"key": "ring", "operator": operator, "values": values});
         let wrong = json!({"name": "a", "selector": {"matchExpressions": [expression]}});
@@ -87,6 +91,24 @@ fn wrong_policies() -> Vec<Wrong> {
         wave(json!({"name": "a", "maxFailures": -1}), "maxFailures"),
         wave(json!({"name": "a", "soak": {"duration": "9000h"}}), "longer than a year"),
         wave(json!({"name": "a", "gates": {"before": [{"name": "g"}]}}), "what opens it"),
+        gate(json!({"approval": {}, "cel": {"expression": "true"}}), "only one thing"),
+        gate(json!({"cel": {"expression": ""}}), "expression"),
+        gate(json!({"cel": {"expression": "a".repeat(1025)}}), "expression"),
+        gate(json!({"cel": {"expression": "true", "interval": "500ms"}}), "1s <= interval <= deadline"),
+        gate(json!({"cel": {"expression": "true", "interval": "2h"}}), "1s <= interval <= deadline"),
+        gate(json!({"cel": {"expression": "true", "deadline": "9000h"}}), "a year at most"),
+        gate(json!({"cel": {"expression": "true", "failureLimit": -1}}), "failureLimit"),
+        gate(
+            json!({"cel": {"expression": "true", "resources": [{"apiVersion": "v1", "kind": "Secret"}]}}),
+            "apiVersion",
+        ),
+        gate(json!({"prometheus": {"address": "http://p:9090", "query": "up"}}), "`min`, `max` or both"),
+        gate(json!({"prometheus": {"address": "file:///etc/passwd", "query": "up", "max": "1"}}), "address"),
+        gate(json!({"prometheus": {"address": "http://user:pass@p:9090", "query": "up", "max": "1"}}), "address"),
+        gate(json!({"prometheus": {"address": "http://p:9090", "query": "up", "max": "NaN"}}), "max"),
+        gate(json!({"prometheus": {"address": "http://p:9090", "query": "up", "max": "1", "scope": "Fleet"}}), "scope"),
+        gate(json!({"job": {"template": {"image": "a", "timeout": "0s"}}}), "between 1s and 24h"),
+        gate(json!({"job": {"template": {"image": ""}}}), "image"),
         wave(
             json!({"name": "a", "gates": {"after": [{"name": "g", "approval": {}}, {"name": "g", "approval": {}}]}}),
             "duplicate entries",

@@ -14,6 +14,7 @@ mod adopt;
 mod bad_input;
 mod counts;
 mod drift;
+mod gates;
 mod handover;
 mod offboard;
 mod onboard;

@@ -4,15 +4,19 @@ use leasehold::{
     domain::window::Window,
 };
 
-use crate::{generate::RINGS, rng::Rng, schedule::Schedule as Story};
+use crate::{asked, generate::RINGS, rng::Rng, schedule::Schedule as Story};
 
-/// The gates of a wave: mostly none.
+/// The gates of a wave: mostly none; some are opened by people, some are asked.
 pub fn gates(rng: &mut Rng) -> Gates {
-    let mut some = |chance| {
-        let gate = Gate { name: format!("g{}", rng.below(2)), approval: Some(ApprovalGate {}) };
-        if rng.percent(chance) { vec![gate] } else { Vec::new() }
+    let mut some = |chance, asked_chance| {
+        let gate = Gate { name: format!("g{}", rng.below(2)), approval: Some(ApprovalGate {}), ..Gate::default() };
+        let mut gates = if rng.percent(chance) { vec![gate] } else { Vec::new() };
+        if rng.percent(asked_chance) {
+            gates.push(asked::gate(rng));
+        }
+        gates
     };
-    Gates { before: some(8), after: some(6) }
+    Gates { before: some(8, 10), after: some(6, 10) }
 }
 
 impl Story {
@@ -51,7 +55,7 @@ impl Story {
         let Some(run) = self.rng.pick(&names).cloned() else { return };
         let spec = self.cluster.fleet.rollouts[&run].spec.clone();
         for wave in &spec.waves {
-            for gate in wave.gates.before.iter().chain(&wave.gates.after) {
+            for gate in wave.gates.before.iter().chain(&wave.gates.after).filter(|gate| gate.pace().is_none()) {
                 let key = format!("{run}-{}-{}-{}", wave.name, gate.name, self.rng.below(2));
                 let roll = self.rng.below(10);
                 if roll == 0 {

@@ -10,7 +10,7 @@ use crate::cluster::{Cluster, policy, wave};
 const RUN: &str = "memcached-1.1.0-1";
 
 fn gate(name: &str) -> Vec<Gate> {
-    vec![Gate { name: name.into(), approval: Some(ApprovalGate {}) }]
+    vec![Gate { name: name.into(), approval: Some(ApprovalGate {}), ..Gate::default() }]
 }
 
 /// The canary may go when `start` is opened, the others when `look` is.

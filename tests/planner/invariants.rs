@@ -20,7 +20,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// What must happen now and then in that many schedules, or they prove nothing.
-const MUST_HAPPEN: [&str; 31] = [
+const MUST_HAPPEN: [&str; 35] = [
     "Grant",
     "GrantToBroken",
     "GrantBack",
@@ -52,6 +52,10 @@ const MUST_HAPPEN: [&str; 31] = [
     "WaitingOnCoalescing",
     "WaitingOnQueued",
     "WaitingOnPaused",
+    "GatePassed",
+    "GateFailed",
+    "GateInconclusive",
+    "GateHalted",
 ];
 
 #[test]

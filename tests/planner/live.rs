@@ -171,7 +171,9 @@ fn stopped_by_itself(fleet: &Fleet, rollout: &Rollout) -> bool {
                 && (m.health == Health::Moving || m.health == Health::Regressed)
         })
     };
-    matches!(rules::phase(rollout), Phase::Halted | Phase::Suspended)
+    // At rest whoever is on the way is paused, and holds a place of the fleet.
+    let full = rules::moving(fleet, None, None) >= fleet.max_concurrency as usize;
+    full || matches!(rules::phase(rollout), Phase::Halted | Phase::Suspended)
         || spec.waves.iter().any(|wave| wave.members.iter().any(|tenant| paused(tenant) || shut(tenant)))
         || people::gated(fleet, name, spec)
         || (0..spec.waves.len()).any(|wave| rules::says_nothing(fleet, spec, wave))

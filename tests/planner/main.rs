@@ -4,7 +4,9 @@
 //! `LEASEHOLD_SCHEDULES` sets how many schedules are run; `LEASEHOLD_SEED` runs one and prints it, `LEASEHOLD_CASE` one that was
 //! made smaller.
 mod acts;
+mod again;
 mod aim;
+mod asked;
 mod back;
 mod bounds;
 mod case;

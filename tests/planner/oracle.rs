@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use leasehold::{
-    api::{Phase, Rollout, RolloutTarget},
+    api::{Phase, Rollout, RolloutTarget, When},
     domain::fleet::{Fleet, Health, Member, Standing},
     plan::rollout::{Decisions, GrantOrder},
 };
 
 use crate::{
-    aim, bounds,
+    aim, asked, bounds,
     cluster::Write,
     people,
     rules::{self, World},
@@ -73,6 +73,7 @@ impl Oracle {
         self.halts(look)?;
         for (name, status) in &look.decisions.status {
             self.status(look, name, status)?;
+            asked::honest(look, name, status)?;
         }
         self.plans(look)?;
         bounds::waits(look)?;
@@ -155,6 +156,7 @@ impl Oracle {
         let at = spec.waves.iter().position(|wave| wave.name == order.wave).unwrap_or(0);
         let opened = people::opened(view, run, spec, at, &spec.waves[at].gates.before);
         require(opened, 8, tenant, "granted through a gate that nobody opened")?;
+        asked::open(look, run, rollout, at, When::Before)?;
         require(!spec.undo, 8, run, "grants although it is undone")?;
         require(!spec.suspend && !spec.abort && !spec.skip.contains(&order.tenant), 8, run, "a person said no")?;
         let from = &member.granted.as_ref().ok_or("invariant 13: a tenant without a stack in a wave")?.target;

@@ -28,7 +28,7 @@ pub fn opened(fleet: &Fleet, run: &str, spec: &RolloutSpec, wave: usize, gates: 
     let yes = |gate: &Gate| {
         decisions(fleet, run, spec, wave, gate).iter().any(|approval| approval.decision == Decision::Approve)
     };
-    gates.iter().all(yes)
+    gates.iter().filter(|gate| gate.pace().is_none()).all(yes)
 }
 
 /// Whether a person said no at any of the run's gates.

@@ -25,6 +25,8 @@ pub fn overlaid(mut old: Fleet, now: &Fleet) -> Fleet {
         }
         member.granted.clone_from(&current.granted);
     }
+    // Answers are in our own memory.
+    old.analyses.clone_from(&now.analyses);
     old.rollouts.retain(|name, _| now.rollouts.contains_key(name));
     for (name, rollout) in &now.rollouts {
         let seen = old.rollouts.entry(name.clone()).or_insert_with(|| rollout.clone());

@@ -7,7 +7,7 @@ use leasehold::{
 };
 
 use crate::{
-    aim,
+    aim, asked,
     oracle::{Finding, Look, Oracle, require},
     people, rules,
 };
@@ -65,6 +65,7 @@ impl Oracle {
                     || (asked
                         && (rules::breached(view, spec)
                             || people::refused(view, name, spec)
+                            || asked::gave_up(look, name, rollout)
                             || self.unresumed(look, name, rollout)));
                 require(why && !spec.abort, 9, name, "is taken back, and nobody asked for it")?;
                 require(busy == 0, 4, name, "is taken back with tenants in flight")

@@ -1,20 +1,20 @@
 //! One random schedule: a fleet, things that happen to it, and an engine that is shown it now and then.
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use leasehold::{
-    api::Rollout,
     domain::fleet::{Fleet, Granted, Health, OwnEdit, Standing},
     plan::rollout::{Decisions, decide, invariants},
 };
 
 use crate::{
+    asked::{self, Out},
     cluster::{Cluster, policy, wave, writes},
     generate,
     oracle::{Look, Oracle},
     races,
     rng::Rng,
-    rules::{self, World},
+    rules::World,
     trace,
 };
 
@@ -56,6 +56,8 @@ pub struct Schedule {
     due: BTreeMap<String, Due>,
     fates: BTreeMap<(String, String), Fate>,
     old: Option<Fleet>,
+    /// Questions that were put and are not answered yet.
+    pub out: Vec<Out>,
 }
 
 impl Schedule {
@@ -77,6 +79,7 @@ impl Schedule {
             due: BTreeMap::new(),
             fates: BTreeMap::new(),
             old: None,
+            out: Vec::new(),
         }
     }
 
@@ -89,6 +92,7 @@ impl Schedule {
             }
         }
         self.health();
+        self.answer();
     }
 
     /// Lets tenants fare as it is their fate.
@@ -147,7 +151,8 @@ impl Schedule {
             };
             more.then_some(due.at)
         };
-        self.due.iter().filter_map(waiting).filter(|at| *at > self.real).min()
+        let answers = self.out.iter().map(|out| out.at);
+        self.due.iter().filter_map(waiting).chain(answers).filter(|at| *at > self.real).min()
     }
 
     /// One look of the engine: at the fleet as it is or as it was, with all, some or none of its writes done.
@@ -191,9 +196,14 @@ impl Schedule {
         }
         self.oracle.written(&look, &list, !crash);
         self.count(&decisions);
+        self.put(&decisions, crash);
         self.forward = 0;
         let seen = if two { Some(view.clone()) } else { stale.cloned() };
         self.cluster.fleet = fleet;
+        if crash {
+            // What was answered was in the memory of the process that died.
+            self.cluster.fleet.analyses.clear();
+        }
         let before = two.then(|| self.cluster.fleet.clone());
         for write in list {
             let refused = |seen: &Fleet| races::overtaken(&write, seen, &self.cluster.fleet, two);
@@ -204,7 +214,7 @@ impl Schedule {
         if let Some(before) = before {
             races::kept_together(&before, &self.cluster.fleet)?;
         }
-        if crash && stale.is_none() {
+        if crash && stale.is_none() && decisions.asks.is_empty() && !asked::any(&self.cluster.fleet) {
             self.same_again(&decisions, now)?;
         }
         Ok(decisions)
@@ -217,42 +227,22 @@ impl Schedule {
         let back = decisions.grants.iter().filter(|order| order.reject.is_some()).map(|_| "GrantBack".to_owned());
         let hops = decisions.grants.iter().filter(|order| order.towards.is_some()).map(|_| "GrantHop".to_owned());
         let waits = decisions.waits.values().map(|(wait, _)| format!("WaitingOn{}", wait.on));
-        for word in told.chain(grants.chain(failures).map(str::to_owned)).chain(waits).chain(back).chain(hops) {
+        let gates = decisions.status.values().flat_map(|status| &status.waves).flat_map(|wave| &wave.gates);
+        let gates: Vec<String> = gates.map(|gate| format!("Gate{:?}", gate.verdict)).collect();
+        let halted = |status: &&leasehold::api::RolloutStatus| {
+            status.halted.as_ref().is_some_and(|halt| halt.reason.starts_with("gate asked"))
+        };
+        let halts = decisions.status.values().filter(halted).map(|_| "GateHalted".to_owned());
+        for word in told
+            .chain(gates)
+            .chain(halts)
+            .chain(grants.chain(failures).map(str::to_owned))
+            .chain(waits)
+            .chain(back)
+            .chain(hops)
+        {
             *self.seen.entry(word).or_default() += 1;
         }
-    }
-
-    /// After a crash at any point what was left undone is decided again.
-    fn same_again(&self, before: &Decisions, now: Timestamp) -> Result<(), String> {
-        let again = decide(&self.cluster.fleet, now);
-        // Where the fleet's ceiling is reached, a run that has just begun may have got the slot.
-        let taken = rules::moving(&self.cluster.fleet, None, None) + again.grants.len();
-        let room = taken < self.cluster.fleet.max_concurrency as usize;
-        for order in before.grants.iter().filter(|_| room) {
-            let member = &self.cluster.fleet.members[&order.tenant];
-            let done = member.granted.as_ref().is_some_and(|granted| granted.rollout.as_ref() == Some(&order.rollout));
-            if !done && !again.grants.contains(order) {
-                return Err(format!("invariant 10: after a crash {} is not granted any more", order.tenant));
-            }
-        }
-        // Where a run has ended or was made meanwhile, the next plan may be a bigger one, or its turn has not come.
-        let there = |rollout: &Rollout| {
-            rollout.metadata.name.as_ref().is_some_and(|name| self.cluster.fleet.rollouts.contains_key(name))
-        };
-        let ending = before.status.values().any(|status| status.phase.ended()) || before.create.iter().any(there);
-        for rollout in before.create.iter().filter(|_| !ending) {
-            let name = rollout.metadata.name.as_deref().unwrap_or_default();
-            let members = |r: &Rollout| {
-                let mut members: Vec<String> = r.spec.waves.iter().flat_map(|wave| wave.members.clone()).collect();
-                members.sort();
-                members
-            };
-            let again = again.create.iter().any(|other| members(other) == members(rollout));
-            if !again {
-                return Err(format!("invariant 10: after a crash {name} is not made any more"));
-            }
-        }
-        Ok(())
     }
 
     /// Keeps the fleet of now, to be shown later as if nothing had happened since.

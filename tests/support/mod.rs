@@ -15,6 +15,7 @@ mod chart;
 mod cluster;
 mod guardian;
 mod process;
+mod prometheus;
 pub mod proxy;
 mod wait;
 
@@ -24,4 +25,5 @@ pub use chart::chart;
 pub use cluster::{CRASH_IMAGE, Cluster, FAIL_IMAGE, NEVER_READY_IMAGE, Node, USER_AGENT, beside_cluster_program};
 pub use guardian::Guardian;
 pub use process::{Launch, Leasehold, Process, hollow_binary, leasehold_binary};
+pub use prometheus::Prometheus;
 pub use wait::{eventually, watch_until};

@@ -79,7 +79,7 @@ fn workload(value: &mut Value, scope: &Scope, marks: Marks<'_>) -> Option<String
     Some(revision)
 }
 
-fn mark<'m>(value: &mut Value, map: &str, entries: impl IntoIterator<Item = (&'m str, &'m str)>) {
+pub(super) fn mark<'m>(value: &mut Value, map: &str, entries: impl IntoIterator<Item = (&'m str, &'m str)>) {
     let metadata = value.as_object_mut().and_then(|object| map_in(object, "metadata"));
     if let Some(place) = metadata.and_then(|metadata| map_in(metadata, map)) {
         place.extend(entries.into_iter().map(|(key, text)| (key.to_owned(), text.into())));

@@ -1,7 +1,8 @@
 //! The one check that every rendered object passes before it can become a write, whatever path it came by.
 //!
 //! In: a whole rendered stack, and the [`Scope`] of its tenant. Out: [`Admitted`] objects, which only this module can make and
-//! which are the only ones that [`Apply`](super::tenant::Apply), and with it `act`, takes; or findings. Never: a look at the cluster, at the author, or at how an object
+//! which are the only ones that [`Apply`](super::tenant::Apply), and with it `act`, takes; or findings.
+//! A gate's Job goes the same way, alone: [`AdmittedJob`]. Never: a look at the cluster, at the author, or at how an object
 //! came to be. A rule about one object may look at the others (a quota must hold the pods of all of them).
 //!
 //! Checked is what a template rendered; marked is what was checked. Marks are computed here and nowhere else.
@@ -9,6 +10,7 @@
 mod admitted;
 mod finding;
 mod glob;
+mod job;
 mod kinds;
 mod names;
 mod network;
@@ -21,6 +23,7 @@ pub use admitted::{Admitted, Marks, Object};
 use finding::Findings;
 pub use finding::{Finding, RuleId};
 pub use glob::matches as glob;
+pub use job::{AdmittedJob, admit_job};
 
 use super::render::Manifest;
 use crate::{

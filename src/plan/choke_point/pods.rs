@@ -70,22 +70,29 @@ pub(super) fn check(manifests: &[Manifest], scope: &Scope, findings: &mut Findin
     let own = |m: &&Manifest| m.kind() == "ServiceAccount" && m.namespace() == Some(scope.namespace.as_str());
     let accounts: BTreeSet<&str> = manifests.iter().filter(own).map(Manifest::name).collect();
     for pod in of(manifests) {
-        if !pod.is_readable(findings) {
-            continue;
+        if pod.spec.is_object() {
+            identity(pod, &accounts, findings);
         }
-        identity(pod, &accounts, findings);
-        priority(pod, findings);
-        for (at, container) in pod.containers(&CONTAINERS) {
-            image(pod, format!("{at}.image"), container.get("image"), scope, findings);
-        }
-        for (at, volume) in pod.image_volumes() {
-            image(pod, format!("{at}.image.reference"), volume.get("reference"), scope, findings);
-        }
-        for (at, container) in pod.containers(&["initContainers", "containers"]) {
-            resources(pod, &at, container, findings);
-        }
-        pod_security::check(pod, scope.pod_security, findings);
+        contents(pod, scope, findings);
     }
+}
+
+/// What every pod is held to, whoever it runs as.
+pub(super) fn contents(pod: Pod<'_>, scope: &Scope, findings: &mut Findings) {
+    if !pod.is_readable(findings) {
+        return;
+    }
+    priority(pod, findings);
+    for (at, container) in pod.containers(&CONTAINERS) {
+        image(pod, format!("{at}.image"), container.get("image"), scope, findings);
+    }
+    for (at, volume) in pod.image_volumes() {
+        image(pod, format!("{at}.image.reference"), volume.get("reference"), scope, findings);
+    }
+    for (at, container) in pod.containers(&["initContainers", "containers"]) {
+        resources(pod, &at, container, findings);
+    }
+    pod_security::check(pod, scope.pod_security, findings);
 }
 
 fn identity(pod: Pod<'_>, accounts: &BTreeSet<&str>, findings: &mut Findings) {

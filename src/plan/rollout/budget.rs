@@ -11,9 +11,11 @@ use crate::{
 const NAMED: usize = 3;
 
 /// Which budget is breached, by whom: of the waves first, then of the whole run. Waves that are done count too: a canary
-/// that crashes an hour later is what it is there for. A person's no at a gate is a breach of its own. `n` tolerated failures are breached by `n + 1`.
+/// that crashes an hour later is what it is there for. A person's no at a gate is a breach of its own, and so is a gate
+/// that failed too often or kept the run waiting too long. `n` tolerated failures are breached by `n + 1`.
 pub fn breach(run: &Run, fleet: &Fleet) -> Option<String> {
-    failures(run, fleet).or_else(|| run.refused())
+    let asked = || run.analysis.looks.iter().find_map(|look| look.breach.clone());
+    failures(run, fleet).or_else(|| run.refused()).or_else(asked)
 }
 
 fn failures(run: &Run, fleet: &Fleet) -> Option<String> {

@@ -9,7 +9,10 @@ use super::{
     group::{self, Group},
     pass::Pass,
 };
-use crate::api::{Phase, PolicySpec, Rollout, Unmatched};
+use crate::{
+    api::{Phase, PolicySpec, Rollout, Unmatched},
+    plan::analysis,
+};
 
 /// The runs to create, and what the tenants without a run wait for.
 pub struct Creation<'a> {
@@ -42,6 +45,10 @@ pub fn creation<'a>(pass: &Pass<'a>) -> Creation<'a> {
         if let Some(until) = group.coalesces_until(&policy.coalesce, pass.known.now) {
             creation.wake = clock::earlier(creation.wake, Some(until));
             creation.waits.push((group, Delay::Coalescing(until)));
+            continue;
+        }
+        if let Some(why) = analysis::unusable(policy) {
+            creation.waits.push((group.clone(), Delay::Unmatched(unusable(&group, &why))));
             continue;
         }
         match obstacle(pass, &creation.create, &group) {
@@ -118,6 +125,11 @@ impl<'a> Creation<'a> {
         }
         self.waits.push((unmatched, Delay::Unmatched(note)));
     }
+}
+
+/// A gate that can never be asked would stop the run halfway: it does not start.
+fn unusable(group: &Group, why: &str) -> String {
+    format!("RolloutPolicy {}: {why}; correct the policy, and the rollout starts", group.policy)
 }
 
 fn note(unmatched: &Group, rule: Unmatched) -> String {

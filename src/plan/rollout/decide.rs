@@ -36,7 +36,8 @@ pub fn decide(fleet: &Fleet, now: Timestamp) -> Decisions {
         wake: clock::earlier(wake, creation.wake),
         ..Decisions::default()
     };
-    for (run, outcome) in pass.runs.iter().zip(outcomes) {
+    for (run, mut outcome) in pass.runs.iter().zip(outcomes) {
+        decisions.asks.append(&mut outcome.asks);
         if *run.stored != outcome.status {
             decisions.events.extend(event::between(run, &outcome.status));
             decisions.status.insert(run.name.to_owned(), outcome.status);

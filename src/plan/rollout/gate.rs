@@ -1,12 +1,14 @@
-//! Gates of a wave: opened by people, each by a decision that names the rollout, the wave, the gate, and the hash of the
+//! Gates of a wave, opened by people or asked. A person's decision names the rollout, the wave, the gate, and the hash of the
 //! very plan. Read again at each grant: a decision that is taken away closes its gate. A no outranks a yes.
-use super::run::Run;
+use jiff::Timestamp;
+
+use super::{analysis::Look, clock, run::Run};
 use crate::{
-    api::{ApprovalSpec, Decision, Gate, PlannedWave, RolloutSpec, RolloutStatus, WavePhase},
-    domain::fleet::Fleet,
+    api::{ApprovalSpec, Decision, Gate, GateVerdict, PlannedWave, RolloutSpec, RolloutStatus, WavePhase, When},
+    domain::{fleet::Fleet, report::WaitingOn},
 };
 
-/// The gates of one wave that are not open.
+/// The gates of one wave that people have not opened.
 #[derive(Default)]
 pub struct Shut<'a> {
     pub before: Vec<&'a str>,
@@ -25,7 +27,8 @@ pub fn shut<'a>(name: &str, spec: &RolloutSpec, wave: &'a PlannedWave, fleet: &F
         fleet.approvals.values().filter(of).collect::<Vec<_>>()
     };
     let yes = |gate: &&Gate| !decided(gate).iter().any(|approval| approval.decision == Decision::Approve);
-    let closed = |gates: &'a [Gate]| gates.iter().filter(yes).map(|gate| &*gate.name).collect();
+    let people = |gate: &&Gate| gate.pace().is_none();
+    let closed = |gates: &'a [Gate]| gates.iter().filter(people).filter(yes).map(|gate| &*gate.name).collect();
     let all = wave.gates.before.iter().chain(&wave.gates.after);
     let refused = all.flat_map(decided).find(|approval| approval.decision == Decision::Reject);
     let refused = refused.map(|approval| {
@@ -43,35 +46,66 @@ fn bound(approval: &ApprovalSpec, name: &str, spec: &RolloutSpec, wave: &str) ->
         && approval.plan_hash == spec.plan_hash
 }
 
-/// What the wave under way waits for at its gates, in words.
-pub fn waiting(run: &Run, status: &RolloutStatus, current: usize) -> Option<String> {
+/// What a wave waits for at its gates.
+pub struct Waiting {
+    pub on: WaitingOn,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub note: String,
+}
+
+/// What a wave waits for at its gates; people's first.
+pub fn waiting(run: &Run, status: &RolloutStatus, current: usize) -> Option<Waiting> {
     let (shut, wave, view) = (run.gates.get(current)?, status.waves.get(current)?, run.waves.get(current)?);
-    let soaked = wave.phase == WavePhase::Soaking
-        && super::soak::over(wave, view.plan.soak).is_some_and(|over| over <= run.now)
-        && !shut.after.is_empty();
-    let gates = match wave.phase {
-        WavePhase::Pending | WavePhase::Running if !shut.before.is_empty() => &shut.before,
-        _ if soaked => &shut.after,
+    let soaked =
+        wave.phase == WavePhase::Soaking && super::soak::over(wave, view.plan.soak).is_some_and(|over| over <= run.now);
+    let (gates, when) = match wave.phase {
+        WavePhase::Pending | WavePhase::Running => (&shut.before, When::Before),
+        _ if soaked => (&shut.after, When::After),
         _ => return None,
     };
-    Some(format!(
-        "waits for a RolloutApproval of {}: spec.rollout {}, wave {}, planHash {}",
-        gates.join(", "),
-        run.name,
-        view.plan.name,
-        run.spec.plan_hash
-    ))
+    if !gates.is_empty() {
+        let (gates, name, wave, hash) = (gates.join(", "), run.name, &view.plan.name, &run.spec.plan_hash);
+        let note = format!("waits for a RolloutApproval of {gates}: spec.rollout {name}, wave {wave}, planHash {hash}");
+        return Some(Waiting { on: WaitingOn::Approval, since: None, until: None, note });
+    }
+    // A wave that has just been proven is asked about from the next look on.
+    let asked = |look: &&Look| look.when == when && !look.open && (look.live || when == When::After);
+    let look = run.analysis.looks.iter().filter(|look| look.wave == current).find(asked)?;
+    Some(answered(look, run.now))
+}
+
+/// What an asked gate was told last, when it is asked again, and when it is given up.
+fn answered(look: &Look, now: Timestamp) -> Waiting {
+    let (name, status) = (&look.gate.name, &look.next);
+    let last = match status.at {
+        None => "no round of questions is complete yet".to_owned(),
+        Some(at) => format!("{:?} at {}: {}", status.verdict, clock::shown(at.0), status.message),
+    };
+    let next = status.round_at.filter(|at| at.0 > now);
+    let next = next.map_or("it is asked now".to_owned(), |at| format!("asked again at {}", clock::shown(at.0)));
+    let until = status.since.map(|since| clock::after(since.0, look.pace.deadline));
+    let end = until.map_or(String::new(), |until| format!(", given up at {}", clock::shown(until)));
+    let on = if status.verdict == GateVerdict::Inconclusive { WaitingOn::Inconclusive } else { WaitingOn::Evidence };
+    let until = until.and_then(|until| clock::to_come(until, now));
+    let note = format!("waits for gate {name}: {last}; {next}{end}");
+    Waiting { on, since: status.since.map(|since| since.0), until, note }
 }
 
 impl Run<'_> {
     /// Whether anybody of that wave may be granted, as far as its gates go.
     pub fn opened_before(&self, wave: usize) -> bool {
-        self.gates.get(wave).is_none_or(|gates| gates.before.is_empty())
+        self.gates.get(wave).is_none_or(|gates| gates.before.is_empty()) && self.answered(wave, When::Before)
     }
 
     /// Whether that wave may be done once its soak is over.
     pub fn opened_after(&self, wave: usize) -> bool {
-        self.gates.get(wave).is_none_or(|gates| gates.after.is_empty())
+        self.gates.get(wave).is_none_or(|gates| gates.after.is_empty()) && self.answered(wave, When::After)
+    }
+
+    /// Whether every gate of that wave that is asked is open.
+    fn answered(&self, wave: usize, when: When) -> bool {
+        self.analysis.looks.iter().filter(|look| look.wave == wave && look.when == when).all(|look| look.open)
     }
 
     /// A no at a gate of a wave that is not done.

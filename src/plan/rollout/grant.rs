@@ -23,7 +23,7 @@ struct Claim<'p, 'a> {
 pub fn grants(pass: &Pass, outcomes: &[Outcome], failures: &[(String, FailureOrder)]) -> Vec<GrantOrder> {
     let overdue: HashSet<&str> = failures.iter().map(|(tenant, _)| &**tenant).collect();
     let ceiling = pass.known.fleet.max_concurrency as usize;
-    let taken = pass.known.fleet.members.values().filter(|member| member.in_flight()).count();
+    let taken = pass.known.in_flight;
     let sound = |run: &Run| {
         let on_the_way = run.waves.iter().flat_map(|wave| wave.in_flight.iter().chain(&wave.regressed));
         overdue.is_empty() || !on_the_way.into_iter().any(|tenant| overdue.contains(tenant))

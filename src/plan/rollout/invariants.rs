@@ -1,5 +1,8 @@
 //! A second look at decisions before they are acted on: are they within the rules, whoever made them? Written from the
 //! rules and not from the engine, so that one mistake does not hide in both. The shell refuses decisions that violate.
+mod facts;
+mod gates;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -7,10 +10,11 @@ use std::{
 
 use jiff::Timestamp;
 
+use self::facts::{asks, begun, moving, over_budget};
 use super::{Decisions, GrantOrder, path::Releases};
 use crate::{
-    api::{Phase, Rollout, RolloutSpec, RolloutStatus, RolloutTarget, WavePhase},
-    domain::fleet::{Fleet, Health, Member, OwnEdit, Standing},
+    api::{Phase, Rollout, RolloutStatus, WavePhase, When},
+    domain::fleet::{Fleet, Health, Member, Standing},
 };
 
 /// A rule that the decisions would break.
@@ -125,6 +129,7 @@ impl Check<'_> {
         else {
             return self.report(4, &order.tenant, "is not in the plan of this wave");
         };
+        self.gates(&order.tenant, rollout, index, When::Before);
         let broken = matches!(member.health, Health::Failed { .. });
         self.require(
             order.broken_before || !broken,
@@ -188,11 +193,15 @@ impl Check<'_> {
             "has breached its budget and does not halt",
         );
         self.require(!stored.phase.ended() || next.phase == stored.phase, 6, name, "comes back to life");
-        for (wave, after) in rollout.spec.waves.iter().zip(&next.waves) {
+        for (index, (wave, after)) in rollout.spec.waves.iter().zip(&next.waves).enumerate() {
             let before = stored.waves.iter().find(|before| before.name == wave.name).map(|before| before.phase);
             let closes = after.phase == WavePhase::Done && before != Some(WavePhase::Done);
             let busy = moving(self.fleet, name, Some(&wave.name)) > 0;
             self.require(!(closes && busy), 2, name, "closes a wave with tenants in flight");
+            // Where nobody was moved there is nothing to ask about.
+            if closes && after.proven + after.failed > 0 {
+                self.gates(name, rollout, index, When::After);
+            }
         }
     }
 
@@ -245,56 +254,4 @@ impl Check<'_> {
             self.require(awake, 5, tenant, "fails by its deadline while it is paused");
         }
     }
-}
-
-/// Whether the target is what the tenant asks for, lies on the way there, or is what it had before the run that is undone.
-fn asks(fleet: &Fleet, member: &Member, target: &RolloutTarget, back: Option<&str>) -> bool {
-    let Some(granted) = &member.granted else { return false };
-    if let Some(run) = back {
-        let undone = fleet.rollouts.get(run).is_some_and(|rollout| {
-            let phase = rollout.status.as_ref().map_or(Phase::Queued, |status| status.phase);
-            phase == Phase::RolledBack || (phase.ended() && rollout.spec.undo)
-        });
-        return undone && granted.rollout.as_deref() == Some(run) && granted.from.as_ref() == Some(target);
-    }
-    let Some(desired) = &member.desired else { return false };
-    let between = || {
-        let parse = |target: &RolloutTarget| semver::Version::parse(&target.version).ok();
-        let (from, over, to) = (parse(&granted.target), parse(target), parse(desired));
-        from < over && over < to && from.is_some() && !member.asks_for_rejected()
-    };
-    desired == target || between()
-}
-
-fn moving(fleet: &Fleet, rollout: &str, wave: Option<&str>) -> usize {
-    let here = |member: &&Member| {
-        let granted = member.granted.as_ref();
-        granted.is_some_and(|granted| {
-            granted.rollout.as_deref() == Some(rollout) && (wave.is_none() || granted.wave.as_deref() == wave)
-        })
-    };
-    fleet.members.values().filter(|member| member.in_flight()).filter(here).count()
-}
-
-fn over_budget(fleet: &Fleet, spec: &RolloutSpec) -> bool {
-    let charged = |tenant: &&String| {
-        let Some(member) = fleet.members.get(*tenant) else { return false };
-        let answers = member.granted.as_ref().is_some_and(|granted| {
-            granted.target == spec.target && !granted.broken_before && granted.own_edit == OwnEdit::No
-        });
-        let here = member.operator == spec.operator && member.standing != Standing::Deleting;
-        here && answers && matches!(member.health, Health::Failed { .. }) && !spec.skip.contains(tenant)
-    };
-    let over = |failed: usize, budget: u32| failed > budget.saturating_add(spec.additional_failures) as usize;
-    let failed: Vec<usize> = spec.waves.iter().map(|wave| wave.members.iter().filter(charged).count()).collect();
-    over(failed.iter().sum(), spec.max_failures)
-        || spec.waves.iter().zip(&failed).any(|(wave, failed)| over(*failed, wave.max_failures))
-}
-
-/// Whether that is another unfinished run of the operator that has begun.
-fn begun(run: &Rollout, spec: &RolloutSpec) -> bool {
-    let phase = run.status.as_ref().map(|status| status.phase);
-    run.spec.operator == spec.operator
-        && run.spec.sequence < spec.sequence
-        && matches!(phase, Some(Phase::Running | Phase::Halted | Phase::Suspended))
 }

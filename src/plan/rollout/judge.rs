@@ -6,9 +6,12 @@ use super::{
     pass::Known,
     run::{Run, WaveView},
     soak,
-    waves::{self, Progress},
+    waves::{self, Leave, Progress},
 };
-use crate::api::{Halt, Phase, RolloutStatus, Time, WaveStatus};
+use crate::{
+    api::{Halt, Phase, RolloutStatus, Time, WaveStatus},
+    domain::analysis::Asked,
+};
 
 /// The verdict on one run.
 pub struct Outcome {
@@ -17,6 +20,8 @@ pub struct Outcome {
     pub retiring: bool,
     /// When its soak will be over.
     pub wake: Option<Timestamp>,
+    /// What its gates are to be asked now.
+    pub asks: Vec<Asked>,
 }
 
 /// How a run comes to its end before it is done.
@@ -47,8 +52,9 @@ pub fn judge(run: &Run, active: &str, known: &Known) -> Outcome {
     }
     // A queued run goes on only to end: when its members were granted out of turn and nobody waits for more.
     let turn = run.active || stake.waiting == 0;
-    let going = turn && halted.is_none() && !suspended && !retiring;
-    let mut progress = waves::progress(run, now, going);
+    let asking = halted.is_none() && !suspended && !retiring;
+    let resumed = run.stored.halted.is_some() && halted.is_none();
+    let mut progress = waves::progress(run, now, Leave { going: turn && asking, asking, resumed });
     if halted.is_some() {
         waves::halt(&mut progress);
     }
@@ -63,13 +69,16 @@ pub fn judge(run: &Run, active: &str, known: &Known) -> Outcome {
         (None, false, false) => Phase::Queued,
     };
     let wake = run.waves.get(current).zip(waves.get(current)).and_then(|(wave, status)| wake(wave, status, now));
+    let looks = run.analysis.looks.iter().filter(|look| asking && look.live);
+    let asks = looks.clone().flat_map(|look| look.asks.iter().cloned()).collect();
+    let wake = looks.map(|look| look.wake).fold(wake, clock::earlier);
     let mut status = counted(run, waves);
     (status.phase, status.halted) = (phase, halted);
     status.current_wave = run.waves.get(current).map(|wave| wave.plan.name.clone());
     let refused = back.and_then(Result::err);
     status.message = message::of(run, &status, active, current, &Winding { undone, superseded, refused });
     status.conditions = conditions::of(run.stored, &status, now);
-    Outcome { status, retiring, wake }
+    Outcome { status, retiring, wake, asks }
 }
 
 /// When the soak will be over; or, when the clock went back, when it reaches a failure that it then takes for a new one.
@@ -95,7 +104,7 @@ fn end_with(run: &Run, phase: Phase, waves: Vec<WaveStatus>, halted: Option<Halt
     (status.current_wave, status.ended_at) = (None, Some(Time::seconds(now)));
     status.message = message::ended(&status);
     status.conditions = conditions::of(run.stored, &status, now);
-    Outcome { status, retiring: false, wake: None }
+    Outcome { status, retiring: false, wake: None, asks: Vec::new() }
 }
 
 fn counted(run: &Run, waves: Vec<WaveStatus>) -> RolloutStatus {

@@ -55,7 +55,7 @@ fn under_way(run: &Run, status: &RolloutStatus, current: usize) -> String {
     };
     let title = format!("wave {} ({} of {})", wave.name, current + 1, status.waves.len());
     if let Some(gates) = gate::waiting(run, status, current) {
-        return format!("{title} {gates}");
+        return format!("{title} {}", gates.note);
     }
     if wave.phase == WavePhase::Soaking {
         return match soak::over(wave, view.plan.soak) {

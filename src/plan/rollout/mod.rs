@@ -8,6 +8,7 @@
 //! Must never: keep anything between two calls, read a clock, draw a random number, fail, or panic on odd input.
 //! `now` should come from a clock that does not jump while the process lives (the wall clock at its start plus
 //! monotonic time); a step back only makes soaks longer, a step forward cannot be told from time that passed.
+mod analysis;
 mod back;
 mod barred;
 mod budget;
@@ -32,6 +33,7 @@ mod path;
 mod run;
 mod seat;
 mod soak;
+mod verdict;
 mod waits;
 mod waves;
 mod wish;
@@ -46,7 +48,7 @@ pub use self::{
 };
 use crate::{
     api::{Rollout, RolloutStatus, RolloutTarget},
-    domain::report::Wait,
+    domain::{analysis::Asked, report::Wait},
 };
 
 /// What follows from one look at the fleet. Every part can be written on its own, in any order, or not at all: the
@@ -65,6 +67,8 @@ pub struct Decisions {
     pub delete: Vec<String>,
     /// What each tenant waits for that wants to move and is not in flight, with a note for a person.
     pub waits: BTreeMap<String, (Wait, String)>,
+    /// What gates are to be asked now, in rounds that are recorded as begun. A bounded number; the rest follows the answers.
+    pub asks: Vec<Asked>,
     /// What changed in a run, for people.
     pub events: Vec<RolloutEvent>,
     /// When time alone will change the decision.

@@ -30,6 +30,8 @@ pub struct Known<'a> {
     pub wishes: BTreeMap<&'a str, Wish<'a>>,
     /// Tenants that a person stopped from moving to what they want, with the run in which that was said.
     pub barred: HashMap<&'a str, &'a str>,
+    /// Tenants on their way, over all runs.
+    pub in_flight: usize,
 }
 
 /// One look at the fleet.
@@ -50,7 +52,8 @@ impl<'a> Known<'a> {
             |name: &'a str, member: &'a Member| Wish::of(&mut steps, &calendar, back.of(name, member), member);
         let wishes = fleet.members.iter().filter_map(|(name, member)| Some((&**name, wish(name, member)?))).collect();
         let barred = barred::barred(fleet, &wishes);
-        Self { fleet, now, releases, wishes, barred }
+        let in_flight = fleet.members.values().filter(|member| member.in_flight()).count();
+        Self { fleet, now, releases, wishes, barred, in_flight }
     }
 
     /// The policy of that name; `default` is built in.

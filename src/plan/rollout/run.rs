@@ -4,6 +4,7 @@ use std::{collections::HashSet, sync::LazyLock};
 use jiff::Timestamp;
 
 use super::{
+    analysis::{self, Analysis},
     gate::{self, Shut},
     pass::Known,
     path,
@@ -31,6 +32,8 @@ pub struct Run<'a> {
     pub stake: Stake,
     /// Of each wave, the gates that nobody has opened.
     pub gates: Vec<Shut<'a>>,
+    /// The gates that are asked, of the wave under way.
+    pub analysis: Analysis<'a>,
     /// Why nobody can be granted the target at all, if so.
     pub not_ready: Option<String>,
 }
@@ -56,11 +59,14 @@ pub struct WaveView<'a> {
     /// Failures that it does not answer for: of tenants that were broken before, or changed themselves on the way.
     pub excused: Vec<&'a str>,
     pub proven: u32,
+    /// Those that are proven.
+    pub well: Vec<&'a str>,
     /// All failures, those that are not charged included.
     pub failed: u32,
     /// Skipped, gone, refused, or with another wish.
     pub out: u32,
     pub first_grant: Option<Timestamp>,
+    pub last_grant: Option<Timestamp>,
     pub last_failure: Option<Timestamp>,
 }
 
@@ -101,6 +107,7 @@ impl<'a> Run<'a> {
             waves: Vec::new(),
             stake: Stake::default(),
             gates: Vec::new(),
+            analysis: Analysis::default(),
             not_ready: None,
         })
     }
@@ -132,6 +139,7 @@ impl<'a> Run<'a> {
         self.now = known.now;
         self.gates = spec.waves.iter().map(|wave| gate::shut(self.name, spec, wave, known.fleet)).collect();
         self.not_ready = known.releases.not_ready(&spec.operator, &spec.target);
+        self.analysis = analysis::look(self, known);
     }
 
     /// Tenants that are on their way or fell back, over all waves.
@@ -159,9 +167,11 @@ impl<'a> WaveView<'a> {
             charged: Vec::new(),
             excused: Vec::new(),
             proven: 0,
+            well: Vec::new(),
             failed: 0,
             out: 0,
             first_grant: None,
+            last_grant: None,
             last_failure: None,
         }
     }
@@ -176,7 +186,10 @@ impl<'a> WaveView<'a> {
             Seat::Ready => self.ready.push(name),
             Seat::InFlight => self.in_flight.push(name),
             Seat::Regressed => self.regressed.push(name),
-            Seat::Proven => self.proven += 1,
+            Seat::Proven => {
+                self.proven += 1;
+                self.well.push(name);
+            }
             Seat::Refused | Seat::Out => self.out += 1,
             Seat::Failed { charged } => {
                 self.failed += 1;
@@ -190,6 +203,7 @@ impl<'a> WaveView<'a> {
         let moved = matches!(seat, Seat::InFlight | Seat::Proven | Seat::Regressed | Seat::Failed { .. });
         if let Some(granted) = member.granted.as_ref().filter(|granted| moved && granted.rollout.is_some()) {
             self.first_grant = Some(self.first_grant.map_or(granted.at, |first| first.min(granted.at)));
+            self.last_grant = self.last_grant.max(Some(granted.at));
         }
     }
 

@@ -130,17 +130,16 @@ fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, slots: &str)
         return (WaitingOn::Queued, started, None, note);
     }
     let open = run.waves.get(current).zip(status.waves.get(current));
-    if let Some(gates) = gate::waiting(run, status, current).filter(|_| place.wave >= current) {
-        return (
-            WaitingOn::Approval,
-            started,
-            None,
-            format!("wave {} of rollout {name} {gates}", wave_name(run, current)),
-        );
+    // Who is broken does not wait for earlier waves.
+    let next = if wish.broken() { place.wave } else { current };
+    if let Some(gates) = gate::waiting(run, status, next) {
+        let note = format!("wave {} of rollout {name} {}", wave_name(run, next), gates.note);
+        return (gates.on, gates.since.or(started), gates.until, note);
     }
     if place.wave == current || wish.broken() {
         let begun = open.is_some_and(|(view, _)| view.stored.phase != WavePhase::Pending);
-        return if begun {
+        // A gate is asked when a place is free for whom it would let go.
+        return if begun || !run.opened_before(place.wave) {
             let (wave, all) = (own.plan.max_concurrency, run.spec.max_concurrency);
             let note = format!("for a free slot: wave {own_name} moves {wave} at once, rollout {name} {all}, {slots}");
             (WaitingOn::Concurrency, started, None, note)

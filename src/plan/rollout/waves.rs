@@ -15,8 +15,20 @@ pub struct Progress {
     pub current: Option<usize>,
 }
 
-/// Carries every wave as far as it goes. `going`: the run may make progress (not suspended, halted or winding down).
-pub fn progress(run: &Run, now: Timestamp, going: bool) -> Progress {
+/// What the run may do.
+#[derive(Clone, Copy)]
+pub struct Leave {
+    /// Make progress: it is not suspended, halted or winding down, and it is its turn.
+    pub going: bool,
+    /// Ask its gates: the same, whosever turn it is.
+    pub asking: bool,
+    /// A person has just let it go on after a halt.
+    pub resumed: bool,
+}
+
+/// Carries every wave as far as it goes.
+pub fn progress(run: &Run, now: Timestamp, leave: Leave) -> Progress {
+    let Leave { going, asking, resumed } = leave;
     let mut progress = Progress { waves: Vec::with_capacity(run.waves.len()), current: None };
     for (index, wave) in run.waves.iter().enumerate() {
         let mut status = counted(wave, now);
@@ -26,6 +38,7 @@ pub fn progress(run: &Run, now: Timestamp, going: bool) -> Progress {
             advance(&mut status, run, (index, wave), now, going);
             progress.current = (status.phase != WavePhase::Done).then_some(index);
         }
+        run.analysis.write(index, &mut status, asking, resumed);
         progress.waves.push(status);
     }
     progress
@@ -41,8 +54,12 @@ pub fn halt(progress: &mut Progress) {
 
 /// The waves of a run that ends: counted once more, their soaks stopped.
 pub fn stopped(run: &Run, now: Timestamp) -> Vec<WaveStatus> {
-    let stop = |wave: &WaveView| WaveStatus { soaking_since: None, regressed_since: None, ..counted(wave, now) };
-    run.waves.iter().map(stop).collect()
+    let stop = |(index, wave): (usize, &WaveView)| {
+        let mut status = WaveStatus { soaking_since: None, regressed_since: None, ..counted(wave, now) };
+        run.analysis.write(index, &mut status, false, false);
+        status
+    };
+    run.waves.iter().enumerate().map(stop).collect()
 }
 
 fn counted(wave: &WaveView, now: Timestamp) -> WaveStatus {

@@ -14,6 +14,8 @@ use crate::{
 impl FleetLoop {
     pub(super) fn act(&mut self, term: &Term, plan: Plan) {
         let now = Timestamp::now();
+        self.index.forget_answers();
+        self.asker.ask(term, plan.questions, now);
         let world = self.index.world();
         let rested = |subject: &Subject| {
             let key = subject.whose().map(|whose| (whose, subject.name().to_owned()));
