@@ -92,7 +92,10 @@ fn in_run(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32)
         return plain(WaitingOn::Queued, format!("rollout {name} ends without this tenant; the next one takes it"));
     }
     if run.spec.suspend {
-        return plain(WaitingOn::Suspended, format!("rollout {name} is suspended by a person"));
+        return plain(
+            WaitingOn::Suspended,
+            format!("rollout {name} is suspended by a person; set `suspend: false` to let it go on"),
+        );
     }
     if !run.active && !wish.broken() {
         return plain(
@@ -131,7 +134,8 @@ fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, ceiling: u32
             let note = format!(
                 "for a free slot: wave {own_name} moves {wave} at once, rollout {name} {all}, the fleet {ceiling}"
             );
-            (WaitingOn::Concurrency, started, None, note)
+            let since = own.stored.started_at.map(|at| at.0).or(started);
+            (WaitingOn::Concurrency, since, None, note)
         } else {
             (WaitingOn::PriorWave, started, None, format!("its wave {own_name} of rollout {name} is about to start"))
         };
