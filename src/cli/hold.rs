@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    connect::{Connection, Trouble},
+    connect::{Trouble, listed},
     output,
-    person::Person,
+    person::Saying,
 };
 use crate::api::{ChangeWindow, Hold as TenantHold, Tenant, Time, WindowAction, WindowSpec};
 
@@ -70,7 +70,7 @@ pub struct Hold {
     #[arg(long)]
     until: Option<Timestamp>,
     #[command(flatten)]
-    connection: Connection,
+    saying: Saying,
 }
 
 /// Take a hold off tenants.
@@ -84,7 +84,7 @@ pub struct Release {
     #[arg(long, default_value = "hold")]
     name: String,
     #[command(flatten)]
-    connection: Connection,
+    saying: Saying,
 }
 
 /// Pull the emergency brake: nobody is granted anything.
@@ -95,7 +95,7 @@ pub struct Stop {
     #[arg(long)]
     reason: String,
     #[command(flatten)]
-    connection: Connection,
+    saying: Saying,
 }
 
 /// Let the emergency brake go.
@@ -103,23 +103,18 @@ pub struct Stop {
 #[command(after_help = GO)]
 pub struct Go {
     #[command(flatten)]
-    connection: Connection,
+    saying: Saying,
 }
 
 type Said = Result<ExitCode, Box<dyn std::error::Error>>;
 
-async fn person(connection: &Connection) -> Result<Person, Trouble> {
-    let (client, server) = connection.client().await?;
-    Ok(Person::new(client, server))
-}
-
 impl Hold {
     pub async fn run(self) -> Said {
-        let person = person(&self.connection).await?;
+        let person = self.saying.person().await?;
         let hold = TenantHold { name: self.name, reason: self.reason, until: self.until.map(Time) };
         for name in &self.tenants {
             person.edit::<Tenant>(name, |tenant| Ok(with(&tenant.spec.holds, &hold.name, Some(&hold)))).await?;
-            output::print(&format!("tenant.leasehold.dev/{name} held by {}\n", hold.name))?;
+            output::print(&format!("tenant.leasehold.dev/{name} held by {}{}\n", hold.name, person.truly()))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -127,16 +122,16 @@ impl Hold {
 
 impl Release {
     pub async fn run(self) -> Said {
-        let person = person(&self.connection).await?;
+        let person = self.saying.person().await?;
         for name in &self.tenants {
             let tenant = person.get::<Tenant>(name).await?;
             if tenant.spec.holds.iter().all(|hold| hold.name != self.name) {
                 let known: Vec<&str> = tenant.spec.holds.iter().map(|hold| hold.name.as_str()).collect();
                 let object = format!("hold {} on Tenant {name}", self.name);
-                return Err(Trouble::Absent { object, known: super::connect::listed(&known) }.into());
+                return Err(Trouble::Absent { object, known: listed(&known) }.into());
             }
             person.edit::<Tenant>(name, |tenant| Ok(with(&tenant.spec.holds, &self.name, None))).await?;
-            output::print(&format!("tenant.leasehold.dev/{name} released from {}\n", self.name))?;
+            output::print(&format!("tenant.leasehold.dev/{name} released from {}{}\n", self.name, person.truly()))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -151,7 +146,7 @@ fn with(holds: &[TenantHold], name: &str, hold: Option<&TenantHold>) -> Value {
 
 impl Stop {
     pub async fn run(self) -> Said {
-        let person = person(&self.connection).await?;
+        let person = self.saying.person().await?;
         let spec = WindowSpec {
             action: WindowAction::Deny,
             reason: self.reason,
@@ -162,16 +157,19 @@ impl Stop {
         };
         let pulled = person.create(&ChangeWindow::new(BRAKE, spec)).await?;
         let note = if pulled.is_some() { "pulled: nobody is granted anything" } else { "was pulled before" };
-        output::print(&format!("changewindow.leasehold.dev/{BRAKE} {note}; leasehold go lets it go\n"))?;
+        output::print(&format!(
+            "changewindow.leasehold.dev/{BRAKE} {note}; leasehold go lets it go{}\n",
+            person.truly()
+        ))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Go {
     pub async fn run(self) -> Said {
-        let person = person(&self.connection).await?;
+        let person = self.saying.person().await?;
         person.delete::<ChangeWindow>(BRAKE).await?;
-        output::print(&format!("changewindow.leasehold.dev/{BRAKE} let go\n"))?;
+        output::print(&format!("changewindow.leasehold.dev/{BRAKE} let go{}\n", person.truly()))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -3,6 +3,7 @@
 //! never anything that the operator writes.
 use std::fmt::Debug;
 
+use clap::Args;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::{
     Api, Client, Resource,
@@ -11,7 +12,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::connect::{Trouble, causes};
+use super::connect::{Connection, Trouble, causes};
 
 /// How often an edit is tried again that somebody else's overtook.
 const TRIES: usize = 5;
@@ -31,16 +32,47 @@ impl<K> Word for K where
 {
 }
 
+/// How a word is said.
+#[derive(Args, Clone, Debug)]
+pub struct Saying {
+    /// Change nothing; only ask the API server whether it would
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
 /// Whoever runs this.
 pub struct Person {
-    pub client: Client,
+    client: Client,
     server: String,
+    dry_run: bool,
+}
+
+impl Saying {
+    /// Whoever says it.
+    ///
+    /// # Errors
+    /// No way to the cluster.
+    pub async fn person(&self) -> Result<Person, Trouble> {
+        Ok(Person { dry_run: self.dry_run, ..Person::of(&self.connection).await? })
+    }
 }
 
 impl Person {
+    /// Whoever runs this, to look.
+    ///
+    /// # Errors
+    /// No way to the cluster.
+    pub async fn of(connection: &Connection) -> Result<Self, Trouble> {
+        let (client, server) = connection.client().await?;
+        Ok(Self { client, server, dry_run: false })
+    }
+
+    /// What is said behind a line about something that was written.
     #[must_use]
-    pub const fn new(client: Client, server: String) -> Self {
-        Self { client, server }
+    pub const fn truly(&self) -> &'static str {
+        if self.dry_run { " (dry run: nothing was changed)" } else { "" }
     }
 
     /// The name by which the API server knows this person.
@@ -85,7 +117,7 @@ impl Person {
             let object: K = self.get(name).await?;
             let version = object.meta().resource_version.clone();
             let merge = Patch::Merge(json!({"metadata": {"resourceVersion": version}, "spec": edit(&object)?}));
-            match self.api::<K>().patch(name, &PatchParams::default(), &merge).await {
+            match self.api::<K>().patch(name, &self.patching(), &merge).await {
                 Err(kube::Error::Api(status)) if status.code == 409 && left > 0 => {}
                 answer => return self.answer::<K, _>("patch", name, answer),
             }
@@ -99,7 +131,7 @@ impl Person {
     /// What the API server said.
     pub async fn create<K: Word>(&self, object: &K) -> Result<Option<K>, Trouble> {
         let name = object.meta().name.clone().unwrap_or_default();
-        match self.api::<K>().create(&PostParams::default(), object).await {
+        match self.api::<K>().create(&PostParams { dry_run: self.dry_run, ..PostParams::default() }, object).await {
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(None),
             answer => self.answer::<K, _>("create", &name, answer).map(Some),
         }
@@ -110,10 +142,14 @@ impl Person {
     /// # Errors
     /// What the API server said.
     pub async fn delete<K: Word>(&self, name: &str) -> Result<(), Trouble> {
-        match self.api::<K>().delete(name, &DeleteParams::default()).await {
+        match self.api::<K>().delete(name, &DeleteParams { dry_run: self.dry_run, ..DeleteParams::default() }).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Err(self.absent::<K>(name).await),
             answer => self.answer::<K, _>("delete", name, answer).map(drop),
         }
+    }
+
+    fn patching(&self) -> PatchParams {
+        PatchParams { dry_run: self.dry_run, ..PatchParams::default() }
     }
 
     fn api<K: Word>(&self) -> Api<K> {

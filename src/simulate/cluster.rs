@@ -136,7 +136,9 @@ impl Cluster {
         let now = self.now;
         let moved = |(name, operator): (&String, &mut Operator)| operator.pass(now).then(|| name.clone());
         let moved: Vec<String> = self.operators.iter_mut().filter_map(moved).collect();
-        moved.iter().for_each(|name| self.show(name));
+        for name in &moved {
+            self.show(name);
+        }
     }
 
     /// The same for a stretch of time.
@@ -165,7 +167,9 @@ impl Cluster {
                 return Ok(wake);
             }
             last.clone_from(&writes);
-            writes.into_iter().for_each(|write| self.apply(write));
+            for write in writes {
+                self.apply(write);
+            }
         }
         Err(last)
     }
@@ -244,8 +248,9 @@ impl Cluster {
                 self.world.crds.insert(name, served);
             }
             ReleaseStep::Status { release, status } => {
-                let object = self.world.releases.get_mut(&release).map(Arc::make_mut);
-                object.into_iter().for_each(|object| object.status = Some(status.clone()));
+                if let Some(object) = self.world.releases.get_mut(&release) {
+                    Arc::make_mut(object).status = Some(status);
+                }
             }
         }
         self.world.shared_version += 1;
@@ -254,12 +259,14 @@ impl Cluster {
     fn note(&mut self, step: NoteStep) {
         match step {
             NoteStep::Window { name, status } => {
-                let window = self.world.windows.get_mut(&name).map(Arc::make_mut);
-                window.into_iter().for_each(|window| window.status = Some(status.clone()));
+                if let Some(window) = self.world.windows.get_mut(&name) {
+                    Arc::make_mut(window).status = Some(status);
+                }
             }
             NoteStep::Approval { name, status } => {
-                let approval = self.world.approvals.get_mut(&name).map(Arc::make_mut);
-                approval.into_iter().for_each(|approval| approval.status = Some(status.clone()));
+                if let Some(approval) = self.world.approvals.get_mut(&name) {
+                    Arc::make_mut(approval).status = Some(status);
+                }
             }
         }
     }

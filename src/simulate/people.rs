@@ -98,7 +98,9 @@ impl Cluster {
         match act {
             Act::Ask { tenants, version } => self.each(tenants, |tenant| version.clone_into(&mut tenant.spec.version)),
             Act::Apply(objects) => {
-                objects.iter().for_each(|object| self.put(object.clone()));
+                for object in objects {
+                    self.put(object.clone());
+                }
                 Ok(())
             }
             Act::Delete(names) => names.iter().try_for_each(|name| self.delete_object(name)),

@@ -85,8 +85,9 @@ impl Cluster {
     fn scale(&mut self, name: &str, targets: &[Target]) {
         let Some(seen) = self.world.tenants.get_mut(name) else { return };
         for target in targets {
-            let workload = seen.objects.get_mut(&target.key).and_then(|object| object.workload.as_mut());
-            workload.into_iter().for_each(|workload| *workload = complete(0));
+            if let Some(workload) = seen.objects.get_mut(&target.key).and_then(|object| object.workload.as_mut()) {
+                *workload = complete(0);
+            }
         }
         self.operators.insert(name.to_owned(), Operator::default());
     }

@@ -148,7 +148,9 @@ impl Story {
         self.transcript.say(now, Topic::End, &format!("after {after}: {why}"));
         let rollouts: Vec<String> =
             self.cluster.world.rollouts.iter().map(|(name, rollout)| ended(name, rollout)).collect();
-        rollouts.iter().for_each(|line| self.transcript.say(now, Topic::End, line));
+        for line in &rollouts {
+            self.transcript.say(now, Topic::End, line);
+        }
         let mut tenants: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, next) in self.cluster.planner.nexts() {
             let tenant = self.cluster.world.tenants.get(name).and_then(|seen| seen.tenant.as_deref());

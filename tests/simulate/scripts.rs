@@ -1,4 +1,5 @@
 //! Scripts that are wrong: the line, and what to do.
+use clap::CommandFactory;
 use leasehold::cli::simulate::{read, tell};
 
 const GOOD: &str = "kind: Simulation
@@ -75,6 +76,26 @@ fn an_event_that_cannot_be_is_named_with_its_line() {
         let why = wrong(from, to);
         assert!(why.contains(expected), "{to}: {why}");
     }
+}
+
+/// The script that the help shows.
+#[test]
+fn the_example_of_the_help_can_be_told() {
+    let command = leasehold::cli::Cli::command();
+    let help = command.find_subcommand("simulate").unwrap().get_after_help().unwrap().to_string();
+    let example =
+        help.lines().skip_while(|line| !line.starts_with("  kind: Simulation")).take_while(|line| !line.is_empty());
+    let transcript = tell("help", &example.collect::<Vec<_>>().join("\n")).unwrap();
+    assert!(
+        transcript.contains("WaveHalted") && transcript.contains("bolt is skipped in memcached-1.1.0-1"),
+        "{transcript}"
+    );
+}
+
+#[test]
+fn a_range_has_an_end() {
+    let why = wrong("names: [acme]", "names: 't-{1..4000000000}'");
+    assert!(why.contains("line 7") && why.contains("100000 names"), "{why}");
 }
 
 #[test]

@@ -44,6 +44,7 @@ stories!(
     leader_change,
     hop_chain,
     approvals_and_the_brake,
+    taken_back,
 );
 
 #[test]

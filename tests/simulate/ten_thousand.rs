@@ -1,6 +1,6 @@
 //! Ten thousand tenants in short. The wave engine alone, over the fake cluster of the suite `planner`: rendering ten thousand
 //! stacks says nothing about waves, and takes minutes without optimisation.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use jiff::{SignedDuration, Timestamp};
 use leasehold::{
@@ -78,7 +78,7 @@ fn ten_thousand_tenants() {
         let at = cluster.now.duration_since(begin).as_secs();
         let events: Vec<String> = cluster.told[told..].iter().map(|(_, reason)| reason.to_string()).collect();
         let events = if events.is_empty() { String::new() } else { format!(" [{}]", events.join(", ")) };
-        transcript += &format!("{at:>5}s  {}{events}\n", line(&cluster, &waits));
+        writeln!(transcript, "{at:>5}s  {}{events}", line(&cluster, &waits)).unwrap();
         let due = granted.values().min().copied();
         let Some(next) = [decisions.wake, due].into_iter().flatten().min() else { break };
         cluster.now = next;

@@ -3,12 +3,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{
-    super::{
-        connect::{Connection, Trouble, listed},
-        output,
-    },
-    words::person,
+use super::super::{
+    connect::{Trouble, listed},
+    output,
+    person::Saying,
 };
 use crate::{
     api::{ApprovalSpec, Decision, Gate, Rollout, RolloutApproval, WavePhase},
@@ -43,7 +41,7 @@ struct AtGate {
     #[arg(long, default_value_t)]
     comment: String,
     #[command(flatten)]
-    connection: Connection,
+    saying: Saying,
 }
 
 impl Approve {
@@ -60,7 +58,7 @@ impl Reject {
 
 impl AtGate {
     async fn decide(self, decision: Decision) -> Result<ExitCode, Box<dyn std::error::Error>> {
-        let person = person(&self.connection).await?;
+        let person = self.saying.person().await?;
         let rollout: Rollout = person.get(&self.rollout).await?;
         let (wave, gate) = meant(&rollout, self.wave.as_deref(), self.gate.as_deref())?;
         let approver = person.name().await?;
@@ -86,7 +84,8 @@ impl AtGate {
         }
         let what = if decision == Decision::Approve { "approves" } else { "rejects" };
         output::print(&format!(
-            "rolloutapproval.leasehold.dev/{name}: {approver} {what} gate {gate} of wave {wave}\n"
+            "rolloutapproval.leasehold.dev/{name}: {approver} {what} gate {gate} of wave {wave}{}\n",
+            person.truly()
         ))?;
         Ok(ExitCode::SUCCESS)
     }

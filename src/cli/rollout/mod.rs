@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 pub use self::show::{RolloutReport, WaitGroup};
-use super::connect::Connection;
+use super::person::Saying;
 
 const EXAMPLES: &str = r#"Examples:
   # All runs that are kept, the newest first
@@ -36,7 +36,7 @@ const EXAMPLES: &str = r#"Examples:
   leasehold rollout abort memcached-1.1.0-7
   leasehold rollout undo memcached-1.1.0-7
 
-What is written is written with your own rights: patch rollouts, create rolloutapprovals (docs/cli.md).
+What is written is written with your own rights: patch rollouts, create rolloutapprovals (docs/cli.md). With --dry-run nothing is.
 
 Exit code: 0 shown, or said; 1 not, and why. With --timeout: 0 only when the run has succeeded."#;
 
@@ -67,7 +67,7 @@ pub struct Named {
     /// Name of the Rollout
     rollout: String,
     #[command(flatten)]
-    connection: Connection,
+    saying: Saying,
 }
 
 impl RolloutVerb {

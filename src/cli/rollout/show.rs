@@ -6,17 +6,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{
-    super::{
-        connect::{Connection, Trouble, listed},
-        fleet::{State, TenantRow},
-        live::Live,
-        output,
-        rollouts::{RolloutView, tone},
-        steps,
-        table::{Cell, Paint, Table, Tone, age, short},
-    },
-    words::person,
+use super::super::{
+    connect::{Connection, Trouble, listed},
+    fleet::{State, TenantRow},
+    live::Live,
+    output,
+    person::Person,
+    rollouts::{RolloutView, tone},
+    steps,
+    table::{Cell, Paint, Table, Tone, age, short},
 };
 use crate::api::{Phase, Rollout, RolloutStatus, Span};
 
@@ -152,7 +150,7 @@ impl WaitGroup {
 
 impl List {
     pub async fn run(self) -> Result<ExitCode, Box<dyn std::error::Error>> {
-        let person = person(&self.connection).await?;
+        let person = Person::of(&self.connection).await?;
         let mut rollouts: Vec<Rollout> = person.list().await?;
         rollouts.sort_by_key(|rollout| (std::cmp::Reverse(created(rollout)), rollout.metadata.name.clone()));
         match self.output {
@@ -196,7 +194,7 @@ fn list(rollouts: &[Rollout], now: Timestamp, paint: Paint) -> Vec<String> {
 }
 
 fn print(lines: &[String]) -> std::io::Result<()> {
-    output::print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+    output::print(&(lines.join("\n") + "\n"))
 }
 
 impl Status {

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        connect::{Connection, Trouble},
+        connect::{Trouble, listed},
         output,
-        person::Person,
+        person::{Person, Saying},
     },
     Named,
 };
@@ -45,7 +45,7 @@ pub struct Skip {
     #[arg(long)]
     take_in: bool,
     #[command(flatten)]
-    connection: Connection,
+    saying: Saying,
 }
 
 /// End the rollout where it is. Cannot be taken back.
@@ -70,8 +70,8 @@ impl Suspend {
 
 impl Resume {
     pub async fn run(self) -> Said {
-        let Named { rollout, connection } = self.named;
-        let person = person(&connection).await?;
+        let Named { rollout, saying } = self.named;
+        let person = saying.person().await?;
         let more = self.additional_failures;
         // A halt is over only after an edit: where nothing else is to be said, it is suspended for a moment.
         let before: Rollout = person.get(&rollout).await?;
@@ -82,7 +82,7 @@ impl Resume {
         let going = person.edit::<Rollout>(&rollout, |_| Ok(resumed(more))).await?;
         let note =
             if halted { "resumed: it goes on if its budget holds again; rollout status shows it" } else { "resumed" };
-        said(&going, note)
+        said(&person, &going, note)
     }
 }
 
@@ -96,10 +96,10 @@ fn resumed(additional_failures: Option<u32>) -> Value {
 
 impl Skip {
     pub async fn run(self) -> Said {
-        let person = person(&self.connection).await?;
+        let person = self.saying.person().await?;
         let edit = |rollout: &Rollout| skipping(&rollout.spec, &self.tenants, self.take_in);
         let rollout = person.edit(&self.rollout, edit).await?;
-        said(&rollout, &format!("skips {}", super::super::connect::listed(&rollout.spec.skip)))
+        said(&person, &rollout, &format!("skips {}", listed(&rollout.spec.skip)))
     }
 }
 
@@ -134,22 +134,16 @@ impl Undo {
 impl Named {
     /// Says one word.
     async fn say(self, word: Value, note: &str) -> Said {
-        let person = person(&self.connection).await?;
+        let person = self.saying.person().await?;
         let rollout = person.edit::<Rollout>(&self.rollout, |_| Ok(word.clone())).await?;
-        said(&rollout, note)
+        said(&person, &rollout, note)
     }
 }
 
-/// Whoever runs this.
-pub async fn person(connection: &Connection) -> Result<Person, Trouble> {
-    let (client, server) = connection.client().await?;
-    Ok(Person::new(client, server))
-}
-
 /// One line, as kubectl has them.
-fn said(rollout: &Rollout, note: &str) -> Said {
+fn said(person: &Person, rollout: &Rollout, note: &str) -> Said {
     let name = rollout.metadata.name.as_deref().unwrap_or_default();
-    output::print(&format!("rollout.leasehold.dev/{name} {note}\n"))?;
+    output::print(&format!("rollout.leasehold.dev/{name} {note}{}\n", person.truly()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::document::object_or_list;
 use crate::simulate::Object;
 
+/// Names that a range may stand for: ten times the largest fleet.
+const MOST: u32 = 100_000;
+
 /// Tenants that differ in their names only.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -61,7 +64,11 @@ fn expand(name: &str) -> Result<Vec<String>, String> {
     let (from, to) = range.split_once("..").ok_or_else(wrong)?;
     let width = from.len();
     let number = |text: &str| text.parse::<u32>().map_err(|_| wrong());
-    Ok((number(from)?..=number(to)?).map(|n| format!("{before}{n:0width$}{after}")).collect())
+    let (from, to) = (number(from)?, number(to)?);
+    if to.saturating_sub(from) >= MOST {
+        return Err(format!("`{name}` is more than {MOST} names"));
+    }
+    Ok((from..=to).map(|n| format!("{before}{n:0width$}{after}")).collect())
 }
 
 impl Tenants {
@@ -86,7 +93,9 @@ impl Releases {
                 "leaderElection": {"id": format!("{operator}.example.com")},
             });
             for (key, value) in [("upgradesFrom", &self.upgrades_from), ("rollbackTo", &self.rollback_to)] {
-                value.iter().for_each(|value| spec[key] = value.clone().into());
+                if let Some(value) = value {
+                    spec[key] = value.clone().into();
+                }
             }
             json!({"kind": "OperatorRelease", "metadata": {"name": format!("{operator}-{version}")}, "spec": spec})
         };

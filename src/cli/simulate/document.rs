@@ -62,7 +62,7 @@ fn parse<T: DeserializeOwned>(text: &str, begin: u64) -> Result<T, ScriptError> 
         let line = error.location().map_or(begin, |at| at.line());
         let why = error.without_snippet().to_string();
         // The place is said once, and before.
-        let why = why.split(" at line ").next().unwrap_or(&why).trim_end_matches(|c: char| c == ',' || c == ':');
+        let why = why.split(" at line ").next().unwrap_or(&why).trim_end_matches([',', ':']);
         ScriptError { line, why: why.to_owned() }
     })
 }

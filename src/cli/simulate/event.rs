@@ -122,7 +122,9 @@ pub struct Fleet(BTreeMap<String, (String, BTreeMap<String, String>)>);
 impl Fleet {
     pub fn of(objects: &[Object]) -> Self {
         let mut fleet = Self(BTreeMap::new());
-        objects.iter().for_each(|object| fleet.add(object));
+        for object in objects {
+            fleet.add(object);
+        }
         fleet
     }
 
