@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: `observe` turns watches into a [`domain`] World, `plan` turns a World into a Plan (pure),
 //! `act` carries a Plan out and is the only module that writes. `election` says who may act; `run` wires them.
+//! `simulate` puts a model in the place of the cluster.
 pub mod act;
 pub mod api;
 pub mod cli;
@@ -10,3 +11,4 @@ pub mod election;
 pub mod observe;
 pub mod plan;
 pub mod run;
+pub mod simulate;

@@ -50,6 +50,18 @@ pub enum Trouble {
     Incomplete { server: String, missing: String, seconds: u64 },
     #[error("no Tenant is named `{wanted}`\n  `leasehold status` lists them all{similar}")]
     NoTenant { wanted: String, similar: String },
+    #[error("there is no {object}; there is: {known}")]
+    Absent { object: String, known: String },
+    #[error(
+        "you lack the right to {right}: {why}\n  Ask an admin for it: docs/cli.md has the ClusterRole that each verb needs"
+    )]
+    Denied { right: String, why: String },
+    #[error("{object} is edited by others all the time: nothing was changed; try again")]
+    Overtaken { object: String },
+    #[error("the API server refuses this for {object}: {why}")]
+    Refused { object: String, why: String },
+    #[error("{0}")]
+    Unclear(String),
     #[error("{0}")]
     WentBack(#[from] crate::observe::WentBack),
 }

@@ -178,7 +178,7 @@ impl Sorter {
 }
 
 /// Holds `spec` against the schema of its CustomResourceDefinition.
-fn check(definitions: &[CustomResourceDefinition], kind: &str, object: &Value) -> Result<(), Vec<String>> {
+pub(super) fn check(definitions: &[CustomResourceDefinition], kind: &str, object: &Value) -> Result<(), Vec<String>> {
     let Some(schema) = definitions.iter().find(|crd| crd.spec.names.kind == kind).and_then(spec_schema) else {
         return Ok(());
     };

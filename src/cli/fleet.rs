@@ -5,13 +5,13 @@ use serde::Serialize;
 use super::{
     rollouts::RolloutView,
     summary::Summary,
-    table::{Cell, Paint, Table, Tone, age, one_line},
+    table::{Cell, Paint, Table, Tone, age, one_line, short},
     upgrades::Upgrades,
 };
 use crate::{
     api::{Leader, Tenant, TenantStatus},
     domain::{
-        report::{Report, Verdict},
+        report::{Reason, Report, Verdict, WaitingOn},
         world::World,
     },
     plan::{Planner, tenant::Next},
@@ -50,6 +50,8 @@ pub struct TenantRow {
     pub since: Option<Timestamp>,
     /// Until when at the latest.
     pub until: Option<Timestamp>,
+    /// What ends a wait.
+    pub ends: Option<&'static str>,
     pub namespace: String,
     pub leader: Option<Leader>,
     pub created: Option<Timestamp>,
@@ -169,7 +171,14 @@ impl TenantRow {
         };
         let status = next.status(tenant).cloned().unwrap_or_default();
         let row = Self::new(name, tenant, &status, state, next.report.word(), note.clone());
-        Self { since: wait.and_then(|w| w.since), until: wait.and_then(|w| w.until), ..row }
+        let stalled = status.conditions.iter().find(|c| c.type_ == "Stalled").map(|c| c.last_transition_time.0);
+        let (since, until) = wait.map_or((stalled, None), |wait| (wait.since, wait.until));
+        let ends = match verdict {
+            Verdict::Waiting(wait) => Some(wait.on.ends()),
+            Verdict::Blocked(Reason::PathBlocked) => Some(WaitingOn::PathBlocked.ends()),
+            Verdict::Done | Verdict::Moving(_) | Verdict::Blocked(_) => None,
+        };
+        Self { since, until, ends, ..row }
     }
 
     #[must_use]
@@ -205,6 +214,7 @@ impl TenantRow {
             note,
             since: None,
             until: None,
+            ends: None,
             namespace: tenant.target_namespace(),
             leader: status.leader.clone(),
             created: tenant.metadata.creation_timestamp.as_ref().map(|at| at.0),
@@ -219,6 +229,17 @@ impl TenantRow {
             State::Moving | State::Waiting => Tone::Busy,
             State::Blocked => Tone::Bad,
         }
+    }
+
+    /// Why it is not done: the note, since when, until when at the latest, and what ends it.
+    fn why(&self, now: Timestamp) -> String {
+        if self.state == State::Done {
+            return String::new();
+        }
+        let since = self.since.map_or(String::new(), |at| format!("; since {}", age(at, now)));
+        let until = self.until.map_or(String::new(), |at| format!("; at most {} more", short(at.duration_since(now))));
+        let ends = self.ends.map_or(String::new(), |ends| format!("; {ends}"));
+        format!("{}{since}{until}{ends}", self.note)
     }
 
     /// Its row in the table.
@@ -237,11 +258,10 @@ impl TenantRow {
         ];
         if wide {
             let leader = |of: fn(&Leader) -> String| Cell::new(self.leader.as_ref().map_or(String::new(), of));
-            let why = if self.state == State::Done { "" } else { &self.note };
             cells.push(Cell::new(&self.namespace));
             cells.push(leader(|leader| leader.identity.clone()));
             cells.push(leader(|leader| leader.transitions.to_string()));
-            cells.push(Cell::new(why));
+            cells.push(Cell::new(self.why(now)));
         }
         cells
     }

@@ -13,7 +13,9 @@ use tokio::{
 use super::{
     access,
     connect::{Connection, Trouble, listed},
+    explain::Explained,
     fleet::FleetView,
+    rollout::RolloutReport,
     tenant::TenantView,
 };
 use crate::{
@@ -139,6 +141,22 @@ impl Live {
             self.plan();
         }
         TenantView::new(name, self.index.world(), whole.then_some(&self.planner))
+    }
+
+    /// A run as it is now, and why its tenants wait; `None` when there is none of that name.
+    pub fn rollout(&mut self, name: &str) -> Option<RolloutReport> {
+        let plan = self.denied.is_empty().then(|| self.plan());
+        let world = self.index.world();
+        let view = if plan.is_some() { FleetView::planned(world, &self.planner) } else { FleetView::recorded(world) };
+        let rollout = world.rollouts.get(name)?;
+        let status = plan.as_ref().and_then(|plan| plan.rollouts.status.get(name)).or(rollout.status.as_ref());
+        Some(RolloutReport::new(rollout, status, &view.tenants))
+    }
+
+    /// Why one tenant is where it is; `None` when there is none of that name.
+    pub fn explain(&mut self, name: &str) -> Option<Explained> {
+        let plan = self.denied.is_empty().then(|| self.plan());
+        Explained::new(name, self.index.world(), plan.as_ref().map(|plan| (&self.planner, plan)))
     }
 
     async fn complete(&mut self) -> Result<(), Trouble> {

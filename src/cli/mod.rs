@@ -2,14 +2,19 @@
 mod access;
 mod connect;
 mod crds;
+pub mod explain;
 pub mod files;
 pub mod fleet;
+mod hold;
 mod live;
 pub mod output;
+mod person;
 pub mod plan;
 pub mod render;
+pub mod rollout;
 pub mod rollouts;
 pub mod screen;
+pub mod simulate;
 pub mod status;
 mod steps;
 pub mod summary;
@@ -39,8 +44,15 @@ enum Verb {
     /// Run the operator.
     Run(run::Options),
     Status(status::Status),
+    Explain(explain::Explain),
     Plan(plan::PlanVerb),
+    Rollout(rollout::RolloutVerb),
+    Hold(hold::Hold),
+    Release(hold::Release),
+    Stop(hold::Stop),
+    Go(hold::Go),
     Render(render::Render),
+    Simulate(simulate::Simulate),
     Crds(crds::Crds),
 }
 
@@ -81,8 +93,15 @@ async fn dispatch(verb: Verb) -> Result<ExitCode, Box<dyn std::error::Error>> {
             Ok(run::run(options).await?)
         }
         Verb::Status(status) => status.run().await,
+        Verb::Explain(explain) => explain.run().await,
         Verb::Plan(plan) => plan.run().await,
+        Verb::Rollout(rollout) => rollout.run().await,
+        Verb::Hold(hold) => hold.run().await,
+        Verb::Release(release) => release.run().await,
+        Verb::Stop(stop) => stop.run().await,
+        Verb::Go(go) => go.run().await,
         Verb::Render(render) => render.run(),
+        Verb::Simulate(simulate) => Ok(simulate.run()?),
         Verb::Crds(crds) => Ok(crds.run()?),
     }
 }

@@ -148,7 +148,7 @@ fn soak_ends(length: Span, status: &WaveStatus) -> Option<Timestamp> {
     since.0.checked_add(length.signed() - soaked).ok()
 }
 
-fn tone(phase: Phase) -> Tone {
+pub(super) fn tone(phase: Phase) -> Tone {
     match phase {
         Phase::Halted => Tone::Bad,
         Phase::Queued | Phase::Running | Phase::Suspended => Tone::Busy,

@@ -14,6 +14,7 @@ use super::{
     table::Paint,
     tenant::TenantView,
 };
+use crate::domain::world::World;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -112,11 +113,15 @@ impl Status {
     }
 
     fn nobody(&self, live: &Live) -> Trouble {
-        let wanted = self.tenant.clone().unwrap_or_default();
-        let alike = live.world().tenants.keys().find(|name| name.contains(&wanted) || wanted.contains(name.as_str()));
-        let similar = alike.map_or(String::new(), |name| format!("; there is `{name}`"));
-        Trouble::NoTenant { wanted, similar }
+        nobody(self.tenant.as_deref().unwrap_or_default(), live.world())
     }
+}
+
+/// That there is no such tenant, and which one may be meant.
+pub(super) fn nobody(wanted: &str, world: &World) -> Trouble {
+    let alike = world.tenants.keys().find(|name| name.contains(wanted) || wanted.contains(name.as_str()));
+    let similar = alike.map_or(String::new(), |name| format!("; there is `{name}`"));
+    Trouble::NoTenant { wanted: wanted.to_owned(), similar }
 }
 
 impl Shown {

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    fleet::TenantRow,
+    fleet::{State, TenantRow},
     steps,
     table::{Cell, Paint, Table, Tone, age, one_line, short},
 };
@@ -90,7 +90,8 @@ impl TenantView {
             vec![("Name", Some(row.name.clone()), Tone::Strong), ("Status", Some(row.status.clone()), row.tone())];
         let mut plain = |label, text: Option<String>| facts.push((label, text, Tone::Plain));
         plain("Why", Some(row.note.clone()));
-        plain("Waiting", Some(wait.join(", ")));
+        plain(if row.state == State::Blocked { "Stalled" } else { "Waiting" }, Some(wait.join(", ")));
+        plain("Ends", row.ends.map(|ends| ends.strip_prefix("ends ").unwrap_or(ends).to_owned()));
         plain("Next step", self.next_step.clone());
         plain("Operator", Some(row.operator.clone()));
         plain("Version", Some(running.unwrap_or_else(|| "none is proven yet".into())));

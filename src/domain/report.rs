@@ -2,6 +2,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::api::Time;
+
 /// What is the matter with one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -56,8 +58,6 @@ pub enum WaitingOn {
     CrdReady,
     PathBlocked,
     Suspended,
-    QuotaHeadroom,
-    LeaderMissing,
     Inconclusive,
     /// More tenants may change in the same commit: `coalesce` of the policy.
     Coalescing,
@@ -65,6 +65,51 @@ pub enum WaitingOn {
     Queued,
     /// The tenant's own mode is Paused.
     Paused,
+}
+
+impl WaitingOn {
+    /// Every one of them.
+    pub const ALL: [Self; 15] = [
+        Self::Approval,
+        Self::Soak,
+        Self::Window,
+        Self::Hold,
+        Self::Budget,
+        Self::Concurrency,
+        Self::PriorWave,
+        Self::Evidence,
+        Self::CrdReady,
+        Self::PathBlocked,
+        Self::Suspended,
+        Self::Inconclusive,
+        Self::Coalescing,
+        Self::Queued,
+        Self::Paused,
+    ];
+
+    /// What ends such a wait.
+    #[must_use]
+    pub const fn ends(self) -> &'static str {
+        match self {
+            Self::Approval => "ends with a RolloutApproval: leasehold rollout approve",
+            Self::Soak => "ends by itself when the soak is over",
+            Self::Window => "ends when the window lets changes through, or is deleted",
+            Self::Hold => "ends when every hold is over or taken off",
+            Self::Budget => {
+                "ends when a person mends or skips who failed and resumes the rollout, raises what may fail, aborts it or undoes it"
+            }
+            Self::Concurrency => "ends when a tenant on its way is proven or fails",
+            Self::PriorWave => "ends when what comes before is proven and has soaked",
+            Self::Evidence => "ends when one of them is mended, or they are skipped",
+            Self::CrdReady => "ends when the release is ready",
+            Self::PathBlocked => "ends when a release leads there, or another version is asked for",
+            Self::Suspended => "ends when a person takes the word back, or another version is asked for",
+            Self::Inconclusive => "ends when that is corrected",
+            Self::Coalescing => "ends by itself when the plan freezes",
+            Self::Queued => "ends when the rollout before has ended",
+            Self::Paused => "ends when spec.mode is Active again",
+        }
+    }
 }
 
 /// Why a tenant is blocked: one word for programs.
@@ -121,13 +166,23 @@ impl Report {
     }
 
     #[must_use]
-    pub fn waiting(on: WaitingOn, note: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Waiting(Wait { on, since: None, until: None }), note: note.into() }
+    pub fn waiting(on: WaitingOn, since: Option<Timestamp>, note: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Waiting(Wait { on, since, until: None }), note: note.into() }
     }
 
     #[must_use]
     pub fn blocked(reason: Reason, note: impl Into<String>) -> Self {
         Self { verdict: Verdict::Blocked(reason), note: note.into() }
+    }
+
+    /// The note; of a wait also since when, until when at the latest, and what ends it.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Verdict::Waiting(wait) = &self.verdict else { return self.note.clone() };
+        let seconds = |at: Timestamp| Time::seconds(at).0;
+        let since = wait.since.map_or(String::new(), |at| format!("; since {}", seconds(at)));
+        let until = wait.until.map_or(String::new(), |at| format!("; until {} at the latest", seconds(at)));
+        format!("{}{since}{until}; {}", self.note, wait.on.ends())
     }
 
     /// The one word that stands for the verdict.

@@ -109,6 +109,13 @@ fn of_status(old: &TenantStatus, new: &TenantStatus) -> Vec<Notice> {
     if let Some(condition) = stalled(new).filter(|c| stalled(old).is_none_or(|o| o.reason != c.reason)) {
         notices.push(Notice::new(true, "Stalled", format!("{}: {}", condition.reason, condition.message)));
     }
+    let waits = |s: &TenantStatus| {
+        let waiting = s.summary.starts_with("Waiting");
+        s.conditions.iter().find(|c| waiting && c.type_ == "Reconciling" && c.status == "True").cloned()
+    };
+    if let Some(condition) = waits(new).filter(|c| waits(old).is_none_or(|o| o.reason != c.reason)) {
+        notices.push(Notice::new(false, &format!("WaitingOn{}", condition.reason), condition.message));
+    }
     let drifted = |s: &TenantStatus| s.conditions.iter().find(|c| c.type_ == "Drifted").cloned();
     if let Some(condition) = drifted(new).filter(|c| drifted(old).is_none_or(|o| o.message != c.message)) {
         notices.push(Notice::new(true, "Drifted", condition.message));

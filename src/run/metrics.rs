@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -32,6 +33,7 @@ pub struct Metrics {
     tenants: Family<Standing, Gauge>,
     ready: Family<OfTenant, Gauge>,
     rollouts: Gauge,
+    waits: Family<Waiting, Gauge>,
     leaderless: Histogram,
     handovers: Counter,
     /// When what is counted over all tenants was counted last.
@@ -58,6 +60,11 @@ struct Standing {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Waiting {
+    on: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfTenant {
     tenant: String,
 }
@@ -73,6 +80,7 @@ impl Default for Metrics {
             tenants: Family::default(),
             ready: Family::default(),
             rollouts: Gauge::default(),
+            waits: Family::default(),
             leaderless: Histogram::new(LEADERLESS),
             handovers: Counter::default(),
             registry: Mutex::default(),
@@ -96,6 +104,11 @@ impl Default for Metrics {
             metrics.ready.clone(),
         );
         registry.register("rollouts_active", "Rollouts that have not ended", metrics.rollouts.clone());
+        registry.register(
+            "longest_wait_seconds",
+            "For how long the tenant has waited that has waited longest, by what for",
+            metrics.waits.clone(),
+        );
         registry.register(
             "upgrade_leaderless_seconds",
             "Time in which nobody led a tenant's operator, for each upgrade that was watched throughout",
@@ -134,10 +147,16 @@ impl Metrics {
             return;
         }
         *drawn = Some(Instant::now());
-        let mut states: BTreeMap<String, i64> = BTreeMap::new();
+        let (mut states, mut waits) = (BTreeMap::<String, i64>::new(), BTreeMap::<String, i64>::new());
+        let now = Timestamp::now();
         self.ready.clear();
         for (name, next) in planner.nexts() {
             *states.entry(next.report.word()).or_default() += 1;
+            if let Verdict::Waiting(wait) = &next.report.verdict {
+                let seconds = wait.since.map_or(0, |since| now.duration_since(since).as_secs());
+                let longest = waits.entry(wait.on.to_string()).or_default();
+                *longest = seconds.max(*longest);
+            }
             let tenant = world.tenants.get(name).and_then(|seen| seen.tenant.as_deref());
             let conditions = tenant.and_then(|tenant| next.status(tenant)).map(|status| &status.conditions);
             let ready = conditions.into_iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True");
@@ -147,6 +166,10 @@ impl Metrics {
         self.tenants.clear();
         for (state, count) in states {
             self.tenants.get_or_create(&Standing { state }).set(count);
+        }
+        self.waits.clear();
+        for (on, seconds) in waits {
+            self.waits.get_or_create(&Waiting { on }).set(seconds);
         }
         let active = world.rollouts.values().filter(|r| !r.status.as_ref().is_some_and(|s| s.phase.ended())).count();
         self.rollouts.set(i64::try_from(active).unwrap_or(i64::MAX));

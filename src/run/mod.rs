@@ -4,7 +4,7 @@ mod catch_up;
 mod fleet_loop;
 mod http;
 mod lanes;
-mod metrics;
+pub mod metrics;
 mod multiplexed;
 mod retry;
 mod tasks;

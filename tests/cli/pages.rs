@@ -89,10 +89,10 @@ fn every_wait_and_every_refusal_says_why() {
     assert_snapshot!(page(&mut model, true), @r#"
     NAME   OPERATOR    VERSION   DESIRED   WAVE   READY   STATUS                        AGE   NAMESPACE     LEADER    TRANSITIONS   WHY
     acme   memcached   1.0.0     1.0.0            True    Running                       5m    tenant-acme   pod-0_1   0
-    bolt   memcached   1.0.0     9.9.9            True    Stalled: ReleaseNotFound      5m    tenant-bolt   pod-0_1   0             no OperatorRelease has operator memcached and version 9.9.9 (known versions: 1.0.0, 1.1.0, 1.2.0): create it, or correct spec.version
-    cern   memcached   1.0.0     1.0.0            True    Waiting: Paused               5m    tenant-cern   pod-0_1   0             spec.mode is Paused: nothing is written; set it to Active to go on
-    dune   memcached   1.0.0     1.1.0            True    Waiting: Hold                 5m    tenant-dune   pod-0_1   0             held back by quarter-end; remove the hold to let it move
-    eden   memcached             1.0.0            False   Stalled: NamespaceProtected   5m    kube-system                           namespace kube-system is protected by `kube-*` in FleetPolicy default: choose another spec.namespace in a new Tenant
+    bolt   memcached   1.0.0     9.9.9            True    Stalled: ReleaseNotFound      5m    tenant-bolt   pod-0_1   0             no OperatorRelease has operator memcached and version 9.9.9 (known versions: 1.0.0, 1.1.0, 1.2.0): create it, or correct spec.version; since 0s
+    cern   memcached   1.0.0     1.0.0            True    Waiting: Paused               5m    tenant-cern   pod-0_1   0             spec.mode is Paused: nothing is written; set it to Active to go on; since 0s; ends when spec.mode is Active again
+    dune   memcached   1.0.0     1.1.0            True    Waiting: Hold                 5m    tenant-dune   pod-0_1   0             held back by quarter-end; remove the hold to let it move; since 0s; ends when every hold is over or taken off
+    eden   memcached             1.0.0            False   Stalled: NamespaceProtected   5m    kube-system                           namespace kube-system is protected by `kube-*` in FleetPolicy default: choose another spec.namespace in a new Tenant; since 0s
 
     5 tenants: 1 running, 2 waiting (Hold 1, Paused 1), 2 stalled
     "#);
@@ -191,7 +191,7 @@ fn a_rollout_that_halted_at_its_canary() {
       WAVE       PHASE     PROVEN   IN-FLIGHT   FAILED   LEFT-OUT   SOAK
       canary     Halted    0/1      0           1        0          1m
       everyone   Pending   0/3      0           0        0          0s
-      halted: wave canary: 1 of 1 tenants failed, 0 tolerated (acme: DeadlineExceeded); fix or `skip` the tenants, or set `additionalFailures`, and it goes on; or set `abort` or `undo`
+      halted: wave canary: 1 of 1 tenants failed, 0 tolerated (acme: DeadlineExceeded); mend or `skip` who failed, or set `additionalFailures`, or take the no at a gate back, then resume it; or set `abort` or `undo`
 
     NAME   OPERATOR    VERSION   DESIRED   WAVE     READY   STATUS                      AGE
     acme   memcached   1.0.0     1.2.0     canary   False   Stalled: DeadlineExceeded   8m15s
@@ -206,6 +206,7 @@ fn a_rollout_that_halted_at_its_canary() {
     Name:        acme
     Status:      Stalled: DeadlineExceeded
     Why:         version 1.2.0: not proven within 2m of its grant
+    Stalled:     since 65s
     Operator:    memcached
     Version:     1.0.0, proven 8m15s ago
     Desired:     1.2.0

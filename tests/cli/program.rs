@@ -25,7 +25,7 @@ pub fn err(output: &Output) -> String {
 
 #[test]
 fn every_verb_for_people_teaches_by_example() {
-    for verb in ["status", "plan", "render"] {
+    for verb in ["status", "explain", "plan", "render", "simulate", "rollout", "hold", "release", "stop", "go"] {
         let help = leasehold(&[verb, "--help"]);
         assert!(help.status.success(), "{verb}");
         let help = out(&help);

@@ -45,7 +45,8 @@ fn understood(place: &str, line: &str) -> usize {
         match Cli::try_parse_from(call).map_err(|error| (error.kind(), error)) {
             Ok(_) | Err((ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, _)) => {}
             // A verb that is only named.
-            Err((ErrorKind::MissingRequiredArgument, _)) if call.len() == 2 => {}
+            Err((ErrorKind::MissingRequiredArgument, _))
+                if call.len() == 2 || (call.len() == 3 && call[1] == "rollout") => {}
             Err((ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _)) if call.len() <= 2 => {}
             Err((_, error)) => panic!("{place}: {line}\n{error}"),
         }

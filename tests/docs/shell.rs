@@ -35,6 +35,9 @@ impl<'a> Shell<'a> {
         shell.program("bin/kubectl", &format!("exec {kubectl} kubectl \"$@\""));
         let dry = format!("for word; do case $word in {CHANGING}) set -- \"$@\" --dry-run=server; break;; esac; done");
         shell.program("dry/kubectl", &format!("{dry}\nexec {kubectl} kubectl \"$@\""));
+        let words = "suspend|resume|skip|abort|undo|hold|release|stop";
+        let dry = format!("for word; do case $word in {words}) set -- \"$@\" --dry-run; break;; esac; done");
+        shell.program("dry/leasehold", &format!("{dry}\nexec {} \"$@\"", quoted(leasehold_binary())));
         shell.program("bin/leasehold", &format!("exec {} \"$@\"", quoted(leasehold_binary())));
         shell.program("bin/helm", &format!("exec {} \"$@\"", quoted(&beside_cluster_program("helm"))));
         shell

@@ -6,8 +6,8 @@ use leasehold::api::{GateStatus, GateVerdict, Phase, Rollout, WavePhase, When};
 use serde_json::{Value, json};
 
 use crate::fleet::{Fleet, IMAGE, PATIENCE};
-use crate::support::{Prometheus, eventually};
 use crate::runs::{reached, rollouts};
+use crate::support::{Prometheus, eventually};
 use crate::waves::{all_run, bump, four};
 
 /// A canary, proven for as long as it takes to be asked twice, and then the others.

@@ -1,5 +1,8 @@
 //! What is worth telling: the differences between a run's recorded status and its next one.
-use super::{EventReason, RolloutEvent, run::Run};
+use super::{
+    EventReason, RolloutEvent,
+    run::{Run, WaveView},
+};
 use crate::api::{Phase, RolloutStatus, WavePhase, WaveStatus};
 
 /// The events that go with a new status.
@@ -11,7 +14,8 @@ pub fn between(run: &Run, next: &RolloutStatus) -> Vec<RolloutEvent> {
     let before = run.stored;
     if before.phase == Phase::Queued && next.phase == Phase::Running {
         let spec = run.spec;
-        let note = format!("{} tenants of {} go to {}", next.members, spec.operator, spec.target.version);
+        let goes = if next.members == 1 { "goes" } else { "go" };
+        let note = format!("{} of {} {goes} to {}", tenants(next.members), spec.operator, spec.target.version);
         tell(EventReason::RolloutStarted, note, false);
     }
     if before.halted.is_some() && next.halted.is_none() && !next.phase.ended() {
@@ -21,6 +25,7 @@ pub fn between(run: &Run, next: &RolloutStatus) -> Vec<RolloutEvent> {
     }
     for (wave, after) in run.waves.iter().zip(&next.waves) {
         if let Some((reason, note)) = in_wave(wave.stored, after) {
+            let note = if reason == EventReason::WaveSoakRestarted { fell_back(wave, &note) } else { note };
             tell(reason, note, reason == EventReason::WaveSoakRestarted);
         }
     }
@@ -40,6 +45,21 @@ pub fn between(run: &Run, next: &RolloutStatus) -> Vec<RolloutEvent> {
     events
 }
 
+fn tenants(n: u32) -> String {
+    format!("{n} tenant{}", if n == 1 { "" } else { "s" })
+}
+
+/// Who it was, where that is still to be seen.
+fn fell_back(wave: &WaveView, note: &str) -> String {
+    let who: Vec<&str> = [&wave.regressed, &wave.in_flight, &wave.charged, &wave.excused]
+        .into_iter()
+        .flatten()
+        .copied()
+        .take(3)
+        .collect();
+    if who.is_empty() { note.to_owned() } else { format!("{note}: {}", who.join(", ")) }
+}
+
 fn in_wave(before: &WaveStatus, after: &WaveStatus) -> Option<(EventReason, String)> {
     let name = &after.name;
     let fell_back = before.phase == WavePhase::Soaking
@@ -53,7 +73,7 @@ fn in_wave(before: &WaveStatus, after: &WaveStatus) -> Option<(EventReason, Stri
             format!("wave {name} is done: {} of {} proven", after.proven, after.members),
         )),
         (WavePhase::Pending, WavePhase::Running | WavePhase::Soaking) => {
-            Some((EventReason::WaveStarted, format!("wave {name} starts with {} tenants", after.members)))
+            Some((EventReason::WaveStarted, format!("wave {name} starts with {}", tenants(after.members))))
         }
         _ if fell_back => Some((
             EventReason::WaveSoakRestarted,

@@ -23,7 +23,7 @@ pub fn of(run: &Run, status: &RolloutStatus, active: &str, current: usize, windi
                 status.in_flight
             )
         }
-        (Phase::Queued, _) => format!("queued behind rollout {active}"),
+        (Phase::Queued, _) => queued(status, active),
         _ => under_way(run, status, current),
     };
     cut(text)
@@ -32,8 +32,15 @@ pub fn of(run: &Run, status: &RolloutStatus, active: &str, current: usize, windi
 fn halted(reason: &str, refused: Option<&str>) -> String {
     let back = refused.map_or(String::new(), |why| format!("; going back is refused: {why}"));
     format!(
-        "halted: {reason}{back}; fix or `skip` the tenants, or set `additionalFailures`, and it goes on; or set `abort` or `undo`"
+        "halted: {reason}{back}; mend or `skip` who failed, or set `additionalFailures`, or take the no at a gate back, then resume it; or set `abort` or `undo`"
     )
+}
+
+/// Broken tenants do not wait for the turn of their run.
+fn queued(status: &RolloutStatus, active: &str) -> String {
+    let gone = status.in_flight + status.proven + status.failed;
+    let ahead = format!("; broken tenants go ahead of it: {} proven, {} in flight", status.proven, status.in_flight);
+    format!("queued behind rollout {active}{}", if gone > 0 { &ahead } else { "" })
 }
 
 fn going_back(status: &RolloutStatus) -> String {

@@ -92,11 +92,15 @@ fn upgrade(target: &ReleaseFacts, old: &Version, new: &Version) -> Option<String
 
 fn rollback(present: Option<&ReleaseFacts>, old: &Version, new: &Version) -> Option<String> {
     let Some(facts) = present else {
-        return Some(format!("the OperatorRelease of {old} is gone, so nobody knows whether {new} is a way back"));
+        return Some(format!(
+            "the OperatorRelease of {old} is gone, so nobody knows whether {new} is a way back; create it again, or ask for a higher version"
+        ));
     };
     match &facts.rollback_to {
         None => Some(format!("there is no way back from {old}; ask for {old} or a higher version")),
-        Some(to) if !to.matches(new) => Some(format!("the way back from {old} leads to `{to}` only, not to {new}")),
+        Some(to) if !to.matches(new) => Some(format!(
+            "the way back from {old} leads to `{to}` only, not to {new}; ask for one of those, or for {old}"
+        )),
         Some(_) => None,
     }
 }

@@ -106,7 +106,10 @@ fn in_run(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, slots: &str) 
         return plain(WaitingOn::Queued, format!("rollout {name} ends without this tenant; the next one takes it"));
     }
     if run.spec.suspend {
-        return plain(WaitingOn::Suspended, format!("rollout {name} is suspended by a person"));
+        return plain(
+            WaitingOn::Suspended,
+            format!("rollout {name} is suspended by a person; set `suspend: false` to let it go on"),
+        );
     }
     if !run.active && !wish.broken() {
         return plain(
@@ -142,7 +145,8 @@ fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, slots: &str)
         return if begun || !run.opened_before(place.wave) {
             let (wave, all) = (own.plan.max_concurrency, run.spec.max_concurrency);
             let note = format!("for a free slot: wave {own_name} moves {wave} at once, rollout {name} {all}, {slots}");
-            (WaitingOn::Concurrency, started, None, note)
+            let since = own.stored.started_at.map(|at| at.0).or(started);
+            (WaitingOn::Concurrency, since, None, note)
         } else {
             (WaitingOn::PriorWave, started, None, format!("its wave {own_name} of rollout {name} is about to start"))
         };

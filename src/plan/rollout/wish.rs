@@ -175,7 +175,7 @@ fn refusal<'a>(
     }
     if member.rejected.contains(&to.digest) {
         let note = format!(
-            "{} failed here and is not granted again by itself; clear `status.rejected` or ask for another version",
+            "{} failed here, or was taken back, and is not granted again by itself; clear `status.rejected` or ask for another version",
             to.version
         );
         return Some(refuse(Kind::Never, WaitingOn::PathBlocked, note));

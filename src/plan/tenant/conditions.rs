@@ -38,7 +38,7 @@ pub fn write(status: &mut TenantStatus, tenant: &Tenant, report: &Report, eviden
         next.push(("LeaderElected", led, if led { "Led" } else { "LeaderMissing" }.into()));
     }
     let old = std::mem::take(&mut status.conditions);
-    let note: String = report.note.chars().take(2000).collect();
+    let note: String = report.sentence().chars().take(2000).collect();
     status.conditions = next
         .into_iter()
         .map(|(kind, holds, reason)| condition(&old, kind, holds, reason, &note, generation, now))

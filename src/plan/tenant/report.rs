@@ -23,6 +23,7 @@ impl Draft<'_> {
         if facts.tenant.spec.mode == Mode::Paused {
             return Report::waiting(
                 WaitingOn::Paused,
+                Some(self.paused_since()),
                 "spec.mode is Paused: nothing is written; set it to Active to go on",
             );
         }
@@ -62,13 +63,16 @@ impl Draft<'_> {
                 "Refused" => Reason::Refused,
                 _ => Reason::DeadlineExceeded,
             };
-            return Report::blocked(reason, format!("version {}: {}", grant.version, failure.message));
+            let fix =
+                word.wait.map_or(String::new(), |(wait, note)| format!("; {version} waits for {}: {note}", wait.on));
+            return Report::blocked(reason, format!("version {}: {}{fix}", grant.version, failure.message));
         }
         if let Some((Wait { on: WaitingOn::PathBlocked, .. }, note)) = word.wait {
             return Report::blocked(Reason::PathBlocked, format!("spec.version {version}: {note}"));
         }
         if let Some((wait, note)) = word.wait {
-            return Report { verdict: Verdict::Waiting(wait.clone()), note: note.clone() };
+            let wait = Wait { until: wait.until.or_else(|| self.held_until(wait.on)), ..wait.clone() };
+            return Report { verdict: Verdict::Waiting(wait), note: note.clone() };
         }
         let missing = facts.evidence.as_ref().map(|e| e.missing.clone()).unwrap_or_default();
         if self.overdue {
@@ -89,6 +93,20 @@ impl Draft<'_> {
         }
     }
 
+    /// Since when it is paused: as noted while it is on its way, else since the status says so, else from now on.
+    fn paused_since(&self) -> jiff::Timestamp {
+        let said = self.status.conditions.iter().find(|c| c.type_ == "Reconciling" && c.reason == "Paused");
+        let noted = self.status.paused.and_then(|paused| paused.since);
+        noted.or_else(|| said.map(|c| c.last_transition_time)).map_or(self.shared.now, |at| at.0)
+    }
+
+    /// When the last of its holds runs out; `None`: one of them stays until somebody takes it off.
+    fn held_until(&self, on: WaitingOn) -> Option<jiff::Timestamp> {
+        let holds = self.facts.tenant.spec.holds.iter().filter(|_| on == WaitingOn::Hold);
+        let ends: Option<Vec<_>> = holds.map(|hold| hold.until.map(|until| until.0)).collect();
+        ends?.into_iter().max()
+    }
+
     /// On record, and nothing touched yet: what runs now is not what the words are about.
     fn just_granted(&self) -> Report {
         let before = self.status.running.as_ref().map(|running| &running.version);
@@ -103,7 +121,10 @@ impl Draft<'_> {
     pub(super) fn before_the_first_grant(&self) -> Report {
         let release = self.shared.catalog.get(&self.facts.tenant.spec.operator, &self.facts.tenant.spec.version);
         match release.and_then(|r| r.facts.not_ready.clone()) {
-            Some(why) => Report::waiting(WaitingOn::CrdReady, why),
+            Some(why) => {
+                let created = self.facts.tenant.metadata.creation_timestamp.as_ref().map(|at| at.0);
+                Report::waiting(WaitingOn::CrdReady, created, why)
+            }
             None => Report::moving(Motion::Onboarding, "about to be stamped out"),
         }
     }
