@@ -84,6 +84,9 @@ impl Oracle {
     /// What was really written.
     pub fn written(&mut self, look: &Look, writes: &[Write], everything: bool) {
         for write in writes {
+            if let Write::Create(rollout) = write {
+                self.another(look, rollout.metadata.name.as_deref().unwrap_or_default());
+            }
             let Write::Status(name, status) = write else { continue };
             let Some(rollout) = look.view.rollouts.get(name) else { continue };
             let generation = rollout.metadata.generation.unwrap_or(0);
@@ -117,6 +120,15 @@ impl Oracle {
     pub fn forgot(&mut self, rollout: &str) {
         self.halted.remove(rollout);
         self.stopped.retain(|_, (_, run)| run != rollout);
+    }
+
+    /// A Rollout is made whose name one had that is gone: what that one did is not its own.
+    fn another(&mut self, look: &Look, name: &str) {
+        if !look.view.rollouts.contains_key(name) {
+            self.halted.remove(name);
+            self.aborted.remove(name);
+            self.soaks.retain(|(rollout, _), _| rollout != name);
+        }
     }
 
     fn watch_soaks(&mut self, look: &Look) {

@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use leasehold::{
-    api::{OnFailure, Phase, Rollout, RolloutSpec, RolloutStatus, WavePhase},
+    api::{OnFailure, Phase, Rollout, RolloutSpec, RolloutStatus, RolloutTarget, WavePhase},
     domain::fleet::{Fleet, Health, Member},
 };
 
@@ -147,6 +147,8 @@ impl Oracle {
                 )?;
                 let no = self.stopped.get(tenant).is_some_and(|(target, _)| *target == spec.target);
                 require(!no, 8, tenant, "planned again for what a person aborted")?;
+                let back = taken_back(look.view, member) == Some(&spec.target);
+                require(!back, 9, tenant, "planned for what others are still being taken back from with it")?;
                 movable |= aim::free(look.world, look.view, tenant);
                 let undoes = member.granted.as_ref().and_then(|granted| granted.rollout.as_ref());
                 let back = aim::back(look.world, look.view, tenant).is_some();
@@ -172,6 +174,13 @@ impl Oracle {
         }
         Ok(())
     }
+}
+
+/// What the tenant was taken back from by a run that goes on.
+fn taken_back<'a>(view: &'a Fleet, member: &Member) -> Option<&'a RolloutTarget> {
+    let by = view.rollouts.get(member.granted.as_ref()?.rollout.as_ref()?)?;
+    let of = by.spec.rollback_of.as_ref().filter(|_| !rules::phase(by).ended())?;
+    view.rollouts.get(of).filter(|of| aim::undone(of)).map(|of| &of.spec.target)
 }
 
 /// Whether anybody in that wave still wants the target and could have it one day.

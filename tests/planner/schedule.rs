@@ -160,7 +160,7 @@ impl Schedule {
         let stale = self.old.is_some() && self.rng.percent(15);
         let view = if stale { self.old.take().map(|old| races::overlaid(old, &self.cluster.fleet)) } else { None };
         let crash = self.rng.percent(8);
-        let two = self.rng.percent(4);
+        let two = self.rng.percent(4) && view.is_none();
         self.look(view.as_ref(), crash, two)
     }
 
