@@ -57,7 +57,7 @@ fn its_name_is_of_the_run_the_gate_the_round_and_the_tenant() {
     assert_eq!(first, job(&world, &put(1)), "whoever leads asks for the same one");
     assert_ne!(first.name, job(&world, &put(2)).name, "another round is another Job");
     let mut later = put(1);
-    later.round.at = later.round.at + jiff::SignedDuration::from_secs(1);
+    later.round.at += jiff::SignedDuration::from_secs(1);
     assert_ne!(first.name, job(&world, &later).name, "also where the rounds are counted anew");
     let mut other = put(1);
     other.round.key.gate = "other".into();

@@ -12,6 +12,7 @@ mod jobs;
 mod policies;
 mod queries;
 mod replies;
+mod servers;
 
 use cluster::{Cluster, policy, wave};
 use leasehold::{

@@ -35,7 +35,7 @@ fn a_place_outside_of_quotes_is_refused() {
         "up # \"{{tenant}}\"",
         r#"up{t="a\\"{{tenant}}"}"#,
         "up{t=`\\`{{tenant}}}",
-        r#"{{tenant}}"#,
+        "{{tenant}}",
     ] {
         let why = Query::parse(text, true).unwrap_err();
         assert!(why.contains("inside quotes") || why.contains("there is no"), "{text}: {why}");

@@ -68,7 +68,7 @@ pub fn preview(pass: &Pass) -> Vec<Rollout> {
     let mut creation = Creation { create: Vec::new(), waits: Vec::new(), wake: None };
     let mut sequences = Sequences::default();
     for group in group::groups(pass) {
-        if let Some(policy) = pass.known.policy(group.policy) {
+        if let Some(policy) = pass.known.policy(group.policy).filter(|policy| analysis::unusable(policy).is_none()) {
             creation.freeze(pass, group, policy, &mut sequences);
         }
     }
