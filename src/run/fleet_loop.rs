@@ -17,7 +17,8 @@ use super::{
     lanes::Lanes,
     metrics::Metrics,
     retry,
-    tasks::{Done, Subject, Tasks},
+    subject::Subject,
+    tasks::{Done, Tasks},
 };
 use crate::{
     act::{self, Found},

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::tasks::Subject;
+use super::subject::Subject;
 
 /// Steps of tenants under way at once that go as they should. More only queue up in the API server, where they would hurt
 /// others.

@@ -193,7 +193,7 @@ mod tests {
     use super::*;
     use crate::{
         api::{Time, Upgrade},
-        run::tasks::Subject,
+        run::subject::Subject,
     };
 
     fn written(leaderless: Option<i64>) -> Done {

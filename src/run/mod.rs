@@ -7,6 +7,7 @@ mod lanes;
 pub mod metrics;
 mod multiplexed;
 mod retry;
+mod subject;
 mod tasks;
 pub mod telemetry;
 

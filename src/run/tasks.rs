@@ -3,11 +3,11 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 
-use super::metrics::Metrics;
+use super::{metrics::Metrics, subject::Subject};
 use crate::{
     act::{Answers, Failure, Found, Notices, Outcome, Writer},
     api::{Grant, Rollout, Tenant, Upgrade},
-    domain::world::{FaultKind, Undecodable, Whose, World},
+    domain::world::{FaultKind, Undecodable, World},
     election::Term,
     plan::{
         NoteStep, ReleaseStep,
@@ -16,40 +16,6 @@ use crate::{
         tenant::Step,
     },
 };
-
-/// Whom a write is about.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Subject {
-    Tenant(String),
-    Rollout(String),
-    Release(String),
-    Window(String),
-    Approval(String),
-}
-
-impl Subject {
-    /// The kind under which its failures are kept; `None` for a tenant, which keeps its own.
-    #[must_use]
-    pub const fn whose(&self) -> Option<Whose> {
-        match self {
-            Self::Tenant(_) => None,
-            Self::Rollout(_) => Some(Whose::Rollout),
-            Self::Release(_) => Some(Whose::Release),
-            Self::Window(_) => Some(Whose::Window),
-            Self::Approval(_) => Some(Whose::Approval),
-        }
-    }
-
-    #[must_use]
-    pub fn name(&self) -> &str {
-        let (Self::Tenant(name)
-        | Self::Rollout(name)
-        | Self::Release(name)
-        | Self::Window(name)
-        | Self::Approval(name)) = self;
-        name
-    }
-}
 
 /// A task that may be started.
 pub struct Job {

@@ -6,17 +6,19 @@ use jiff::Timestamp;
 use super::{
     evidence::{self, Evidence},
     grant::{self, Found},
+    member::member,
+    memo::Memo,
     parameters::Parameters,
-    stack::{self, Compared, Rendered},
+    stack::{self, Rendered},
 };
 use crate::{
-    api::{FleetSpec, Grant, Mode, RolloutTarget, Tenant},
+    api::{FleetSpec, Grant, RolloutTarget, Tenant},
     domain::{
         digest::Revision,
         epoch::Epoch,
-        fleet::{Health, Member, Standing},
+        fleet::Member,
         report::{Reason, Report},
-        world::{Apis, FaultKind, TenantSeen},
+        world::{Apis, TenantSeen},
     },
     plan::catalog::{Catalog, Release},
 };
@@ -36,24 +38,6 @@ pub struct Shared<'a> {
     /// Leasehold's own term.
     pub epoch: &'a Epoch,
     pub now: Timestamp,
-}
-
-/// What was worked out before and need not be again while its inputs are the same. Changes nothing but the time it takes.
-#[derive(Debug, Default)]
-pub struct Memo {
-    granted: Option<(Inputs, Arc<Rendered>)>,
-    candidate: Option<(Inputs, Arc<Rendered>)>,
-    pub(super) compared: Compared,
-}
-
-/// All that a stack is rendered from: the release by its digest.
-#[derive(Debug, PartialEq)]
-struct Inputs {
-    release: String,
-    grant: Grant,
-    /// Those of the facts: kept once.
-    parameters: Arc<Parameters>,
-    uid: Option<String>,
 }
 
 /// Everything that is decided from one tenant's observations alone.
@@ -93,7 +77,7 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
         if let (Some(grant), Some(rendered)) = (found.grant(), &granted)
             && grant.revision == revision.to_string()
         {
-            memo.candidate = None;
+            memo.no_candidate();
             return rendered.clone();
         }
         // What would be granted is checked as it would be rendered, but for the moment of the grant.
@@ -126,57 +110,6 @@ impl Facts {
         let release = release.filter(|release| release.digest == target.digest);
         let release = release.ok_or_else(|| missing(&self.tenant.spec.operator, &target.version, shared.catalog))?;
         Ok(Arc::new(stack::render(&self.tenant, release, grant, &self.parameters)?.lean()))
-    }
-}
-
-impl Memo {
-    /// The stack as it was granted: with manifests only while something of it must be applied.
-    fn granted(
-        &mut self,
-        tenant: &Tenant,
-        release: &Release,
-        grant: &Grant,
-        parameters: &Arc<Parameters>,
-        seen: &TenantSeen,
-    ) -> Result<Arc<Rendered>, Report> {
-        let inputs = Inputs::new(tenant, release, grant, parameters);
-        let known = self.granted.take().filter(|(known, _)| *known == inputs).map(|(_, rendered)| rendered);
-        let applied = known.as_ref().is_some_and(|k| stack::is_applied(tenant, k, seen, &self.compared));
-        let rendered = match known {
-            Some(known) if applied && !known.is_lean() => Arc::new(known.lean()),
-            Some(known) if applied || !known.is_lean() => known,
-            _ => Arc::new(stack::render(tenant, release, grant, parameters)?),
-        };
-        self.granted = Some((inputs, rendered.clone()));
-        Ok(rendered)
-    }
-
-    /// The stack as it would be granted: never applied as it is, for the grant is part of it.
-    fn candidate(
-        &mut self,
-        tenant: &Tenant,
-        release: &Release,
-        grant: &Grant,
-        parameters: &Arc<Parameters>,
-    ) -> Result<Arc<Rendered>, Report> {
-        let inputs = Inputs::new(tenant, release, grant, parameters);
-        if let Some((_, rendered)) = self.candidate.as_ref().filter(|(known, _)| *known == inputs) {
-            return Ok(rendered.clone());
-        }
-        let rendered = Arc::new(stack::render(tenant, release, grant, parameters)?.lean());
-        self.candidate = Some((inputs, rendered.clone()));
-        Ok(rendered)
-    }
-}
-
-impl Inputs {
-    fn new(tenant: &Tenant, release: &Release, grant: &Grant, parameters: &Arc<Parameters>) -> Self {
-        Self {
-            release: release.digest.clone(),
-            grant: grant.clone(),
-            parameters: parameters.clone(),
-            uid: tenant.metadata.uid.clone(),
-        }
     }
 }
 
@@ -253,71 +186,4 @@ fn release_of<'a>(grant: &Grant, tenant: &Tenant, catalog: &'a Catalog) -> Resul
         release.name
     );
     Err(Report::blocked(Reason::ReleaseChanged, note))
-}
-
-fn member(
-    tenant: &Tenant,
-    seen: &TenantSeen,
-    (found, own): (&Found, &str),
-    desired: Option<RolloutTarget>,
-    blocked: Option<&Report>,
-    evidence: Option<&Evidence>,
-    shared: &Shared,
-) -> Member {
-    let rejected = tenant.status.iter().flat_map(|s| &s.rejected);
-    Member {
-        uid: tenant.metadata.uid.clone().unwrap_or_default(),
-        labels: tenant.metadata.labels.clone().unwrap_or_default(),
-        operator: tenant.spec.operator.clone(),
-        policy: tenant.spec.rollout_policy.clone(),
-        desired,
-        desired_since: seen.desired_since,
-        granted: found.granted(tenant.status.as_ref(), own, shared.now),
-        health: evidence.map_or_else(|| unrendered(tenant, found, shared), |e| e.health.clone()),
-        standing: standing(tenant, shared.now),
-        blocked: blocked.map(|report| report.note.clone()).or_else(|| refused(seen)),
-        rejected: rejected.filter_map(|r| Some(Revision::parse(&r.revision)?.release)).collect(),
-    }
-}
-
-/// How a tenant does whose granted revision cannot be rendered any more: a value was edited into nonsense, its release was
-/// deleted. What ran goes on running. What was not proven yet never will be, and must not hold its wave up for ever; but that
-/// the fleet's ceilings are not known just now is not charged to it.
-fn unrendered(tenant: &Tenant, found: &Found, shared: &Shared) -> Health {
-    let Some(grant) = found.grant() else { return Health::Moving };
-    let running = tenant.status.as_ref().and_then(|s| s.running.as_ref());
-    let half = |revision: &str| Revision::parse(revision).map(|r| r.release);
-    if running.is_some_and(|running| half(&running.revision) == half(&grant.revision)) {
-        return Health::Proven;
-    }
-    if shared.unread.is_some() {
-        return Health::Moving;
-    }
-    let message = "what was granted cannot be rendered any more: see the Tenant's Stalled condition".to_owned();
-    Health::Failed { reason: "Refused".into(), message, at: shared.now }
-}
-
-/// A Tenant whose own status the API server refuses can take no grant, and so no slot in a wave. A refused stack is
-/// another matter: what is asked for may be the fix.
-fn refused(seen: &TenantSeen) -> Option<String> {
-    let fault =
-        seen.fault.as_ref().filter(|f| f.is_of_tenant() && matches!(f.kind, FaultKind::Invalid | FaultKind::Denied))?;
-    Some(format!("{}: {}", fault.object, fault.message))
-}
-
-fn standing(tenant: &Tenant, now: Timestamp) -> Standing {
-    if tenant.metadata.deletion_timestamp.is_some() {
-        return Standing::Deleting;
-    }
-    if tenant.spec.mode == Mode::Paused {
-        return Standing::Paused;
-    }
-    let held: Vec<String> = tenant
-        .spec
-        .holds
-        .iter()
-        .filter(|h| h.until.is_none_or(|until| until.0 > now))
-        .map(|h| h.name.clone())
-        .collect();
-    if held.is_empty() { Standing::Active } else { Standing::Held(held) }
 }

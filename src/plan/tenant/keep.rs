@@ -3,8 +3,8 @@ use std::collections::BTreeSet;
 
 use super::{
     claim::inventory,
-    facts::Memo,
     handover::{self, Before},
+    memo::Memo,
     next::Draft,
     stack::{self, Rendered},
     step::{Apply, Step, Target, Why},

@@ -8,6 +8,8 @@ mod facts;
 mod grant;
 mod handover;
 mod keep;
+mod member;
+mod memo;
 mod next;
 mod offboard;
 mod parameters;
@@ -17,8 +19,9 @@ mod stack;
 mod step;
 
 pub use self::{
-    facts::{Facts, Memo, Shared, facts},
+    facts::{Facts, Shared, facts},
     grant::granted,
+    memo::Memo,
     next::{Next, Word, next},
     parameters::{Parameters, lease_name, own_text},
     stack::{Rendered, render},

@@ -3,7 +3,8 @@ use jiff::Timestamp;
 
 use super::{
     conditions,
-    facts::{Facts, Memo, Shared},
+    facts::{Facts, Shared},
+    memo::Memo,
     offboard,
     report::fault_report,
     step::Step,

@@ -8,7 +8,10 @@ use crate::{
     domain::world::FaultKind,
     election::Term,
     plan::Plan,
-    run::tasks::{self, Job, Subject},
+    run::{
+        subject::Subject,
+        tasks::{self, Job},
+    },
 };
 
 impl FleetLoop {
