@@ -49,7 +49,7 @@ impl Draft<'_> {
                 let edited = granted.parameters != own;
                 let rendered = facts.granted.as_ref()?.as_ref().ok().filter(|_| edited)?;
                 let revision = Revision { release: granted.release, parameters: own };
-                let proven = self.status.running.as_ref().is_some_and(|r| r.revision == old.revision);
+                let proven = grant::is_proven(old, Some(&self.status));
                 Some((grant::edited(old, &revision, proven, shared.epoch, shared.now), rendered.clone()))
             }
         }

@@ -1,7 +1,7 @@
 //! How the granted revision does, judged only by evidence that names that revision and is newer than the grant.
 use jiff::Timestamp;
 
-use super::stack::Rendered;
+use super::{grant::is_proven, stack::Rendered};
 use crate::{
     api::{Failure, Grant, Mode, Tenant, Time},
     domain::{
@@ -36,7 +36,7 @@ pub fn judge(tenant: &Tenant, seen: &TenantSeen, grant: &Grant, rendered: &Rende
     let complete = lagging.is_none();
     let led = !needs_leader || seen.lease.as_ref().is_some_and(|lease| led(lease, seen, grant, rendered));
     let status = tenant.status.as_ref();
-    let was_proven = status.and_then(|s| s.running.as_ref()).is_some_and(|running| running.revision == grant.revision);
+    let was_proven = is_proven(grant, status);
     // Proven once, it stays proven without a look at the Lease until its workload falters: at rest nothing is read.
     let proven = complete && (led || (was_proven && seen.lease.is_none()));
     let latched = status.and_then(|s| s.failure.clone()).filter(|f| f.revision == grant.revision);

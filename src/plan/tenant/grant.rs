@@ -139,6 +139,14 @@ fn own_edit(grant: &Grant, status: Option<&TenantStatus>, own: Option<&str>) -> 
     }
 }
 
+/// Whether this very grant was proven. That its revision was proven once, before the tenant had another one in between, says
+/// nothing about it.
+#[must_use]
+pub fn is_proven(grant: &Grant, status: Option<&TenantStatus>) -> bool {
+    let running = status.and_then(|status| status.running.as_ref());
+    running.is_some_and(|running| running.revision == grant.revision && running.since >= Time::seconds(grant.at.0))
+}
+
 /// The version and release digest that a grant stands for.
 #[must_use]
 pub fn target(grant: &Grant) -> RolloutTarget {

@@ -2,6 +2,7 @@
 use jiff::Timestamp;
 
 use super::{
+    grant::is_proven,
     handover,
     next::{Draft, Word},
 };
@@ -78,7 +79,7 @@ impl Draft<'_> {
     fn patience(&mut self, grant: &Grant) {
         let Ok(deadline) = grant.at.0.checked_add(PATIENCE) else { return };
         // What was proven once and falters now is Recovering, however old its grant.
-        let proven = self.status.running.as_ref().is_some_and(|running| running.revision == grant.revision);
+        let proven = is_proven(grant, Some(&self.status));
         let own = self.facts.member.granted.as_ref().is_some_and(|granted| granted.own_edit == OwnEdit::AfterProof);
         if (grant.rollout.is_some() && !own) || proven {
             return;
@@ -91,7 +92,7 @@ impl Draft<'_> {
 
     pub(super) fn proven(&mut self, grant: &Grant) {
         self.status.failure = None;
-        if self.status.running.as_ref().is_some_and(|r| r.revision == grant.revision) {
+        if is_proven(grant, Some(&self.status)) {
             return;
         }
         let before = self.status.running.as_ref().map(|r| r.version.clone()).filter(|v| *v != grant.version);
@@ -109,7 +110,8 @@ impl Draft<'_> {
         self.status.running = Some(Running {
             version: grant.version.clone(),
             revision: grant.revision.clone(),
-            since: Time::seconds(self.shared.now),
+            // Another leader's clock may have been ahead of ours when it granted this.
+            since: Time::seconds(self.shared.now.max(grant.at.0)),
         });
     }
 }
