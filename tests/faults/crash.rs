@@ -252,16 +252,21 @@ impl Flow {
         let superseded = |rollout: &Rollout| phase(rollout) == Some(Phase::Superseded);
         match (self, act) {
             (Self::Onboard, _) => scene.run(&tenants, &targets[0]).await,
-            (Self::Supersede, 0) => scene.rollout("crash", &targets[0], asks).await.is_some(),
+            // What people see is on record: that it waits, and that its canary is proven.
+            (Self::Supersede, 0) => {
+                scene.rollout("crash", &targets[0], asks).await.is_some() && scene.run(&tenants[..1], &targets[0]).await
+            }
             (Self::Supersede, 1) => {
                 scene.rollout("crash", &targets[0], superseded).await.is_some()
                     && scene.rollout("crash", &targets[1], asks).await.is_some()
+                    && scene.run(&tenants[..1], &targets[1]).await
             }
             (Self::Upgrade | Self::Supersede, _) => {
                 let last = targets.last().expect("at least one");
                 scene.run(&tenants, last).await
                     && scene.succeeded("crash", last).await.is_some()
                     && settled_pods(scene, &tenants).await
+                    && scene.answered().await
             }
             (Self::Offboard, _) => scene.tenants().get_opt(&tenants[0]).await.is_ok_and(|tenant| tenant.is_none()),
         }

@@ -196,6 +196,16 @@ spec: {{rollout: {name}, wave: {wave}, gate: {gate}, planHash: '{hash}', decisio
         self.cluster.apply_yaml(&approval).await;
     }
 
+    /// Whether all that people said is answered for good: their runs have ended.
+    pub async fn answered(&self) -> bool {
+        let ours = ListParams::default().labels(OURS);
+        let Ok(all) = Api::<RolloutApproval>::all(self.client()).list(&ours).await else { return false };
+        let counted = |approval: &RolloutApproval| {
+            approval.status.as_ref().is_some_and(|status| status.conditions.iter().any(|c| c.reason == "Counted"))
+        };
+        all.items.iter().all(counted)
+    }
+
     /// Takes all of them away.
     pub async fn forget_approvals(&self) {
         let (ours, now) = (ListParams::default().labels(OURS), DeleteParams::default());

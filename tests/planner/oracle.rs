@@ -52,6 +52,8 @@ pub struct Soaked {
     seen: i64,
     counting: bool,
     failed: BTreeSet<String>,
+    /// Those of the look before.
+    known: BTreeSet<String>,
 }
 
 pub type Finding = Result<(), String>;
@@ -105,9 +107,10 @@ impl Oracle {
             }
         }
         // What was seen and could not be recorded is unknown after a crash: a suspension may be counted as soaked, and a
-        // tenant that fell back may be well again before anybody looks.
+        // tenant that fell back may be well again before anybody looks; who failed before has not failed since.
         for soaked in self.soaks.values_mut().filter(|_| !everything) {
             (soaked.counting, soaked.well) = (true, soaked.well.max(soaked.before));
+            soaked.failed.append(&mut soaked.known);
         }
     }
 
@@ -145,7 +148,8 @@ impl Oracle {
                 let fell = !failed.is_subset(&soaked.failed);
                 let before = soaked.well + if soaked.counting { look.real - soaked.seen + look.forward } else { 0 };
                 let well = if settled && !fell { before } else { 0 };
-                *soaked = Soaked { well, before, seen: look.real, counting: settled && !stopped, failed };
+                let known = std::mem::take(&mut soaked.failed);
+                *soaked = Soaked { well, before, seen: look.real, counting: settled && !stopped, failed, known };
             }
         }
     }
