@@ -51,7 +51,10 @@ async fn only_a_good_reply_is_told_from() {
     let request = requests.recv().await.unwrap();
     let line = "GET /prefix/api/v1/query?query=up%7Ba%3D%22b%22%7D%20%26%20c HTTP/1.1";
     assert!(request.starts_with(line), "{request}");
-    assert!(!request.to_lowercase().contains("authorization") && !request.to_lowercase().contains("cookie"), "{request}");
+    assert!(
+        !request.to_lowercase().contains("authorization") && !request.to_lowercase().contains("cookie"),
+        "{request}"
+    );
     says("503 Service Unavailable", b"later".to_vec(), "answers 503").await;
     says("401 Unauthorized", Vec::new(), "answers 401").await;
     says("200 OK", b"<html>".to_vec(), "none of a Prometheus").await;
