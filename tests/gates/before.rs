@@ -1,7 +1,7 @@
 //! Gates before a wave: nobody is granted but on a pass, and on a fresh one at each grant.
 use leasehold::{
     api::{Amount, GateVerdict, Phase, WavePhase},
-    domain::{analysis::Outcome, report::WaitingOn},
+    domain::{analysis::Outcome, fleet::Standing, report::WaitingOn},
     plan::rollout::decide,
 };
 
@@ -113,6 +113,42 @@ fn a_gate_about_tenants_asks_about_those_that_will_be_moved_and_all_must_pass() 
     cluster.settle();
     assert_eq!(gate(&cluster).verdict, GateVerdict::Inconclusive);
     assert!(cluster.moving().is_empty());
+}
+
+#[test]
+fn who_was_held_when_the_others_were_asked_about_is_asked_about_before_he_goes() {
+    let mut cluster = begun(before(expression("ready")));
+    cluster.member("b").standing = Standing::Held(vec!["audit".into()]);
+    cluster.settle();
+    assert_eq!(about(&cluster), ["a"]);
+    answer(&mut cluster, Outcome::Passed);
+    assert_eq!(cluster.moving(), ["a"]);
+    cluster.prove("a");
+    cluster.member("b").standing = Standing::Active;
+    cluster.settle();
+    assert_eq!((cluster.moving(), about(&cluster)), (vec![], vec!["b".to_owned()]), "the pass was about another");
+    answer(&mut cluster, Outcome::Passed);
+    assert_eq!(cluster.moving(), ["b"]);
+}
+
+/// A broken tenant's gate is asked out of turn; what was said of him says nothing of the others.
+#[test]
+fn a_pass_about_a_broken_tenant_lets_no_other_go() {
+    let (canary, mut rest) = (crate::wave("canary"), crate::wave("rest"));
+    rest.gates = before(expression("ready"));
+    rest.soak.duration = leasehold::api::Span::secs(0);
+    let mut cluster = crate::Cluster::new(crate::policy(&[canary, rest])).with(&["a@canary", "b", "c"]);
+    cluster.fail("c");
+    cluster.ask(&[], "1.1.0");
+    cluster.after(10);
+    assert_eq!((cluster.moving(), about(&cluster)), (vec!["a"], vec!["c".to_owned()]));
+    answer(&mut cluster, Outcome::Passed);
+    assert_eq!(cluster.moving(), ["a", "c"], "the fix, out of turn");
+    cluster.prove("c");
+    cluster.prove("a");
+    cluster.settle();
+    cluster.after(60);
+    assert_eq!((cluster.moving(), about(&cluster)), (vec![], vec!["b".to_owned()]));
 }
 
 #[test]

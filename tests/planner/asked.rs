@@ -107,6 +107,19 @@ pub fn open(look: &Look, name: &str, rollout: &Rollout, wave: usize, when: When)
     Ok(())
 }
 
+/// Whoever goes through a gate that asks about tenants was answered for by himself.
+pub fn own(look: &Look, tenant: &str, name: &str, rollout: &Rollout, wave: usize) -> Finding {
+    let plan = &rollout.spec.waves[wave];
+    for gate in plan.gates.before.iter().filter(|gate| gate.cel.is_some()) {
+        let (rollout, wave, gate) = (name.to_owned(), plan.name.clone(), gate.name.clone());
+        let answers = look.view.analyses.get(&GateKey { rollout, wave, when: When::Before, gate });
+        let answer = answers.and_then(|answers| answers.of.get(&Some(tenant.to_owned())));
+        let yes = answer.is_some_and(|answer| answer.outcome == Outcome::Passed);
+        require(yes, 2, tenant, "goes through a gate that was asked about others only")?;
+    }
+    Ok(())
+}
+
 /// A pass that is recorded is one that everybody who was asked gave, to that round, after it began; and a wave ends on open
 /// gates only.
 pub fn honest(look: &Look, name: &str, next: &RolloutStatus) -> Finding {

@@ -118,7 +118,8 @@ impl<'a> Asking<'_, 'a> {
         let fresh = GateStatus { name: self.gate.name.clone(), when: self.when, ..GateStatus::default() };
         let stored = self.wave.stored.gates.iter().find(|s| s.name == self.gate.name && s.when == self.when);
         let stored = stored.cloned().unwrap_or(fresh);
-        let passed = verdict::counts(&stored, self.pace, self.newest(), self.now);
+        let (covered, joined) = self.each(known);
+        let passed = covered && verdict::counts(&stored, self.pace, self.newest(), self.now);
         let mut look = Look {
             wave: self.index,
             gate: self.gate,
@@ -140,7 +141,9 @@ impl<'a> Asking<'_, 'a> {
             // The clock went back: a verdict from the future must not begin to count when that comes.
             verdict::forget(&mut look.next);
         }
-        let under_way = stored.round_at.filter(|at| self.valid(*at));
+        // Who has joined since the last round is asked about now, and not an interval later.
+        let begun = |at: &Time| !joined || at.0 <= self.now;
+        let under_way = stored.round_at.filter(|at| self.valid(*at) && begun(at));
         match under_way.filter(|at| at.0 <= self.now) {
             Some(at) => self.ask(known, at, &mut look),
             None => look.next.round_at = under_way.or_else(|| Some(self.begin())),
@@ -152,6 +155,29 @@ impl<'a> Asking<'_, 'a> {
         look.open = passed && look.next.verdict == GateVerdict::Passed;
         self.watch_the_clock(&mut look);
         look
+    }
+
+    /// Whether each of those who would be granted now was answered for by himself, and whether somebody has no answer at all:
+    /// a pass about others lets nobody go who was held, or whose turn it was not, when they were asked about. Answers are in
+    /// memory; a new leader asks again.
+    fn each(&self, known: &Known) -> (bool, bool) {
+        if self.when == When::After || self.gate.scope() == Scope::Wave {
+            return (true, false);
+        }
+        let answers = known.fleet.analyses.get(&self.key());
+        let answers = answers.filter(|answers| answers.round.plan == self.run.spec.plan_hash);
+        let of = |name: &str| answers.and_then(|answers| answers.of.get(&Some(name.to_owned())));
+        let told = self.candidates().map(|name| of(name).map(|answer| answer.outcome));
+        told.fold((true, false), |(all, joined), told| (all && told == Some(Outcome::Passed), joined || told.is_none()))
+    }
+
+    fn key(&self) -> GateKey {
+        GateKey {
+            rollout: self.run.name.to_owned(),
+            wave: self.wave.plan.name.clone(),
+            when: self.when,
+            gate: self.gate.name.clone(),
+        }
     }
 
     /// A round that began before the wave's last grant, or that begins later than any could (the clock went back), is void.
@@ -183,17 +209,7 @@ impl<'a> Asking<'_, 'a> {
 
     /// Asks what is not answered yet, or records what the round came to.
     fn ask(&self, known: &Known, at: Time, look: &mut Look) {
-        let round = Round {
-            key: GateKey {
-                rollout: self.run.name.to_owned(),
-                wave: self.wave.plan.name.clone(),
-                when: self.when,
-                gate: self.gate.name.clone(),
-            },
-            plan: self.run.spec.plan_hash.clone(),
-            number: look.next.round,
-            at: at.0,
-        };
+        let round = Round { key: self.key(), plan: self.run.spec.plan_hash.clone(), number: look.next.round, at: at.0 };
         let answers = known.fleet.analyses.get(&round.key).filter(|answers| answers.round == round);
         let given = |subject: &Subject| verdict::answer_of(answers.map(|a| &**a), subject, &round, self.now);
         let subjects = self.subjects();

@@ -3,8 +3,11 @@ use jiff::Timestamp;
 
 use super::Check;
 use crate::{
-    api::{GateVerdict, Rollout, When},
-    domain::fleet::{Fleet, Health, Member, Standing},
+    api::{GateVerdict, Rollout, Scope, When},
+    domain::{
+        analysis::{GateKey, Outcome},
+        fleet::{Fleet, Health, Member, Standing},
+    },
 };
 
 impl Check<'_> {
@@ -24,6 +27,14 @@ impl Check<'_> {
                 asked <= self.now && age <= 2 * interval && grant.is_none_or(|grant| asked > grant)
             });
             self.require(fresh, 2, subject, "passes a gate that is not open on fresh evidence");
+            if when == When::Before && gate.scope() == Scope::Tenant {
+                let rollout = rollout.metadata.name.clone().unwrap_or_default();
+                let key = GateKey { rollout, wave: plan.name.clone(), when, gate: gate.name.clone() };
+                let answer =
+                    self.fleet.analyses.get(&key).and_then(|answers| answers.of.get(&Some(subject.to_owned())));
+                let own = answer.is_some_and(|answer| answer.outcome == Outcome::Passed);
+                self.require(own, 2, subject, "passes a gate that was asked about others only");
+            }
         }
     }
 }
