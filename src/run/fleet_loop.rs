@@ -57,12 +57,18 @@ pub struct FleetLoop {
     /// A tenant's step waits for a place.
     crowded: bool,
     in_doubt: BTreeMap<String, Grant>,
-    /// The tenant whose step was started last.
-    served: String,
+    served: Served,
     wake: Option<Timestamp>,
     planned_at: Instant,
     /// How long that took.
     planning: Duration,
+}
+
+/// The tenants whose steps were started last, by what they were to them.
+#[derive(Default)]
+struct Served {
+    moved: String,
+    told: String,
 }
 
 /// A sign of life, for the health checks.
@@ -111,7 +117,7 @@ impl FleetLoop {
             lanes: Lanes::default(),
             crowded: false,
             in_doubt: BTreeMap::new(),
-            served: String::new(),
+            served: Served::default(),
             wake: None,
             planned_at: Instant::now(),
             planning: Duration::ZERO,
