@@ -256,4 +256,24 @@ mod tests {
         index.apply(put("9"), now).unwrap();
         assert_eq!(index.apply(put("3"), now).unwrap_err(), WentBack { object: "tenants acme".into(), had: 9, got: 3 });
     }
+
+    #[test]
+    fn what_is_said_of_a_release_concerns_no_tenant() {
+        let (mut index, now) = (Index::default(), Timestamp::UNIX_EPOCH);
+        let mut put = |version: &str, image: &str, uid: &str| {
+            let release = serde_json::json!({
+                "apiVersion": "leasehold.dev/v1alpha1", "kind": "OperatorRelease",
+                "metadata": {"name": "m", "uid": uid, "resourceVersion": version, "generation": 1},
+                "spec": {"operator": "m", "version": "1.0.0", "image": image, "leaderElection": {"id": "m.example.com"}},
+                "status": {"observedGeneration": 1, "digest": version},
+            });
+            index.answer(Source::Releases, &serde_json::from_value(release).unwrap(), now);
+            index.world().shared_version
+        };
+        let first = put("1", "example.com/m:1", "u");
+        assert_eq!(put("2", "example.com/m:1", "u"), first, "only its status is another");
+        assert_eq!(put("3", "example.com/m:2", "u"), first + 1);
+        assert_eq!(put("4", "example.com/m:2", "v"), first + 2, "it was made anew");
+        assert_eq!(index.world().releases["m"].metadata.resource_version.as_deref(), Some("4"));
+    }
 }

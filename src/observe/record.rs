@@ -27,8 +27,7 @@ impl Index {
             }
             Source::Releases => {
                 if let Some(release) = self.decode::<OperatorRelease>(source, object) {
-                    self.world.releases.insert(name, Arc::new(release));
-                    self.world.shared_version += 1;
+                    self.record_release(name, release);
                 }
             }
             Source::Policies => {
@@ -68,6 +67,15 @@ impl Index {
             }
             Source::Stack(kind) => self.record_object(kind, object),
         }
+    }
+
+    /// What is said of a release in its status concerns no tenant: of ten thousand, none is looked at again for it.
+    fn record_release(&mut self, name: String, release: OperatorRelease) {
+        let same = |old: &Arc<OperatorRelease>| old.spec == release.spec && old.metadata.uid == release.metadata.uid;
+        if !self.world.releases.get(&name).is_some_and(same) {
+            self.world.shared_version += 1;
+        }
+        self.world.releases.insert(name, Arc::new(release));
     }
 
     /// One that cannot be read leaves the last one that could in force. Without any, nobody knows the ceilings: that is noted,
