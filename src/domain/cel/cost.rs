@@ -75,6 +75,7 @@ fn too_dear() -> String {
 }
 
 /// How many bytes a document counts for.
+#[must_use]
 pub fn bytes(document: &Value) -> u64 {
     size(document).bytes
 }
