@@ -63,7 +63,9 @@ fn a_job_has_its_time_to_run_besides() {
         let mut cluster = begun(before(smoke.clone()));
         let asks = asked(&cluster);
         cluster.wait(seconds);
-        asks.iter().for_each(|asked| put(&mut cluster, asked, Outcome::Passed));
+        for asked in &asks {
+            put(&mut cluster, asked, Outcome::Passed);
+        }
         cluster.settle();
         cluster.moving().len()
     };
