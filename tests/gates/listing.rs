@@ -63,7 +63,7 @@ async fn read(client: Client) -> Result<Value, String> {
 #[tokio::test]
 async fn objects_as_large_as_there_are_stop_at_the_first_page() {
     let (client, pages) = endless(json!({"spec": {"of": "x".repeat(1_500_000)}}), 200).await;
-    let why = read(client).await.unwrap_err();
+    let why = read(client).await.map(|_| ()).unwrap_err();
     assert!(why.contains("Memcached of cache.example.com/v1: there is too much to look at"), "{why}");
     assert_eq!(pages.load(Ordering::SeqCst), 1);
 }
@@ -71,7 +71,7 @@ async fn objects_as_large_as_there_are_stop_at_the_first_page() {
 #[tokio::test]
 async fn objects_of_some_size_stop_where_they_come_to_four_megabytes() {
     let (client, pages) = endless(json!({"spec": {"of": "x".repeat(150_000)}}), 200).await;
-    let why = read(client).await.unwrap_err();
+    let why = read(client).await.map(|_| ()).unwrap_err();
     assert!(why.contains("too much to look at"), "{why}");
     assert_eq!(pages.load(Ordering::SeqCst), 3, "1.5 MB a page");
 }
@@ -86,7 +86,19 @@ async fn two_hundred_of_ordinary_size_are_read_whole_in_pages_and_one_more_is_re
     assert!(all.as_array().unwrap().len() == 200 && all.as_array().unwrap().iter().all(|one| *one == wanted));
     assert_eq!(pages.load(Ordering::SeqCst), 20);
     let (client, _) = endless(item, 201).await;
-    assert!(read(client).await.unwrap_err().contains("more than 200 objects"));
+    assert!(read(client).await.map(|_| ()).unwrap_err().contains("more than 200 objects"));
+}
+
+/// What nobody looks at is read and parsed like the rest.
+#[tokio::test]
+async fn a_reply_is_bounded_also_where_little_of_it_is_kept() {
+    let managed = json!([{"manager": "x".repeat(1_000_000)}]);
+    let item = json!({"metadata": {"name": "c", "managedFields": managed}});
+    let (client, _) = endless(item.clone(), 5).await;
+    assert_eq!(read(client).await.unwrap().as_array().unwrap().len(), 5);
+    let (client, pages) = endless(item, 10).await;
+    assert!(read(client).await.map(|_| ()).unwrap_err().contains("too much to look at"));
+    assert_eq!(pages.load(Ordering::SeqCst), 1);
 }
 
 /// Eight bytes of text that take seven hundred once they are parsed.
@@ -94,7 +106,7 @@ async fn two_hundred_of_ordinary_size_are_read_whole_in_pages_and_one_more_is_re
 fn what_is_small_as_text_and_large_in_memory_is_not_parsed() {
     let many = |n: usize| page(&[json!({"spec": vec![json!({"": 0}); n]})], "");
     assert!(many(400_000).len() < 4 << 20);
-    let why = Budget::default().page(&many(400_000)).unwrap_err();
+    let why = Budget::default().page(&many(400_000)).map(|_| ()).unwrap_err();
     assert!(why.contains("too much to look at"), "{why}");
     assert_eq!(Budget::default().page(&many(4000)).unwrap().0.len(), 1);
     // Brackets in a text are text.
@@ -107,7 +119,7 @@ fn a_budget_is_of_all_that_is_read_together() {
     let mut budget = Budget::default();
     let one = serde_json::to_vec(&json!({"spec": "x".repeat(1_500_000)})).unwrap();
     assert!(one.len() < REPLY && budget.object(&one).is_ok() && budget.object(&one).is_ok());
-    assert!(budget.object(&one).unwrap_err().contains("too much"), "the third is beyond 4 MiB");
+    assert!(budget.object(&one).map(|_| ()).unwrap_err().contains("too much"), "the third is beyond 4 MiB");
     assert!(Budget::default().page(b"{}").unwrap_err().contains("no list"));
     assert!(Budget::default().object(b"<html>").unwrap_err().contains("no JSON"));
 }
