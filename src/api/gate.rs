@@ -63,6 +63,14 @@ impl Gate {
         cel.or_else(prometheus).or_else(|| self.job.as_ref().map(|gate| &gate.pace))
     }
 
+    /// How long evidence counts, from when its round began: two intervals, and for Jobs the time that they have to run. `None` for
+    /// a gate that people open.
+    #[must_use]
+    pub fn lasts(&self) -> Option<Span> {
+        let run = self.job.as_ref().map_or(Span::secs(0), |gate| gate.template.timeout);
+        self.pace().map(|pace| Span(pace.interval.get().saturating_mul(2).saturating_add(run.get())))
+    }
+
     /// Whether each tenant of the wave is asked about, or the wave as a whole.
     #[must_use]
     pub fn scope(&self) -> Scope {
@@ -78,7 +86,7 @@ pub struct ApprovalGate {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Pace {
-    /// How long after a round of questions is answered the next one begins. A verdict older than twice this opens nothing.
+    /// How long after a round of questions is answered the next one begins. A verdict from a round that began longer than twice this ago opens nothing; a Job's has its `timeout` besides.
     pub interval: Span,
     /// How long the gate alone may keep the wave waiting; then the rollout is halted. It never lets a wave pass.
     pub deadline: Span,
@@ -183,7 +191,7 @@ pub struct JobTemplate {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 1024)), extend("x-kubernetes-list-type" = "atomic"))]
     pub args: Vec<String>,
-    /// How long it may run; then it has failed.
+    /// How long it may run, the pull of its image included; then it has failed.
     #[serde(default = "five_minutes")]
     pub timeout: Span,
     /// Its requests and limits; the tenant's quota must have room for them beside the stack.

@@ -6,6 +6,7 @@ pub mod digest;
 pub mod epoch;
 pub mod fleet;
 pub mod kinds;
+pub mod listing;
 pub mod marks;
 pub mod object;
 pub mod promql;

@@ -8,17 +8,20 @@ use kube::Client;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use super::thoughts::Thoughts;
 use crate::{
     act::Writer,
     domain::analysis::{Answer, Asked, Reply},
     election::Term,
-    observe::{Prometheus, documents},
-    plan::analysis::{Ask, Evaluated, Question},
+    observe::{Prometheus, documents::Documents},
+    plan::analysis::{Ask, Evaluated, Question, in_turn},
 };
 
 /// Questions that are out at once, over all gates. The rest is asked when these are answered.
 const AT_ONCE: usize = 64;
 
+/// Expressions that are read for and worked out at once: each may hold a hundred megabytes where a tenant means harm.
+const THOUGHTS: usize = 2;
 /// An expression that takes longer tells nothing. Its greatest cost is bounded before, so that its thread comes to an end.
 const THOUGHT: Duration = Duration::from_secs(5);
 
@@ -29,6 +32,14 @@ pub struct Sources {
     pub writer: Writer,
     /// `None`: this machine trusts no certificate that can be read.
     pub prometheus: Option<Prometheus>,
+    thoughts: Thoughts,
+}
+
+impl Sources {
+    #[must_use]
+    pub fn new(client: Client, writer: Writer, prometheus: Option<Prometheus>) -> Self {
+        Self { client, writer, prometheus, thoughts: Thoughts::new(THOUGHTS) }
+    }
 }
 
 /// The questions that are out.
@@ -44,16 +55,11 @@ impl Asker {
         Self { sources, out: HashMap::new(), tasks: JoinSet::new() }
     }
 
-    /// Puts those questions that are not out yet, as far as there is room.
+    /// Puts those questions that are not out yet, as far as there is room, gates in turn.
     pub fn ask(&mut self, term: &Term, questions: Vec<Question>, now: Timestamp) {
-        for Question { asked, ask } in questions {
-            if self.out.len() >= AT_ONCE {
-                return;
-            }
-            if self.out.values().any(|out| *out == asked) {
-                continue;
-            }
-            let reply = AssertUnwindSafe(reply(self.sources.clone(), term.clone(), asked.round.at, ask)).catch_unwind();
+        let room = AT_ONCE.saturating_sub(self.out.len());
+        for Question { asked, ask } in in_turn(questions, self.out.values(), room) {
+            let reply = AssertUnwindSafe(reply(self.sources.clone(), term.clone(), ask)).catch_unwind();
             let task = self.tasks.spawn(async move {
                 (now, reply.await.unwrap_or_else(|_| Reply::inconclusive("asking panicked: please report this")))
             });
@@ -81,7 +87,7 @@ impl Asker {
     }
 }
 
-async fn reply(sources: Sources, term: Term, since: Timestamp, ask: Ask) -> Reply {
+async fn reply(sources: Sources, term: Term, ask: Ask) -> Reply {
     match ask {
         Ask::Nobody(reply) => reply,
         Ask::Prometheus(ask) => match &sources.prometheus {
@@ -89,25 +95,21 @@ async fn reply(sources: Sources, term: Term, since: Timestamp, ask: Ask) -> Repl
             None => Reply::inconclusive("no certificate of this machine can be read, so no https can be spoken"),
         },
         Ask::Job(job) => {
-            let told = sources.writer.job(&term, &job, since).await;
+            let told = sources.writer.job(&term, &job).await;
             told.unwrap_or_else(|failure| Reply::inconclusive(failure.to_string()))
         }
-        Ask::Cel(ask) => evaluate(&sources.client, *ask).await.unwrap_or_else(Reply::inconclusive),
+        Ask::Cel(ask) => evaluate(&sources, *ask).await.unwrap_or_else(Reply::inconclusive),
     }
 }
 
 /// Reads what the expression names, and evaluates it beside the loop.
-async fn evaluate(client: &Client, ask: Evaluated) -> Result<Reply, String> {
+async fn evaluate(sources: &Sources, ask: Evaluated) -> Result<Reply, String> {
     let Evaluated { expression, tenant, namespace, objects, resources } = ask;
-    let seen = if expression.uses("objects") { documents::objects(client, &objects).await? } else { Value::Null };
-    let customs = if expression.uses("resources") {
-        documents::resources(client, &namespace, &resources).await?
-    } else {
-        Value::Null
-    };
+    let place = sources.thoughts.place().await?;
+    let mut documents = Documents::new(sources.client.clone());
+    let seen = if expression.uses("objects") { documents.objects(&objects).await? } else { Value::Null };
+    let customs =
+        if expression.uses("resources") { documents.resources(&namespace, &resources).await? } else { Value::Null };
     let documents = [("tenant", tenant), ("objects", seen), ("resources", customs)];
-    let thought = tokio::task::spawn_blocking(move || expression.evaluate(&documents));
-    let reply = tokio::time::timeout(THOUGHT, thought).await;
-    let reply = reply.map_err(|_| format!("the expression was not evaluated within {THOUGHT:?}"))?;
-    reply.map_err(|_| "evaluating the expression panicked: please report this".to_owned())
+    place.work(THOUGHT, move || expression.evaluate(&documents)).await
 }

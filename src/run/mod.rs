@@ -10,6 +10,7 @@ mod retry;
 mod subject;
 mod tasks;
 pub mod telemetry;
+mod thoughts;
 
 use std::{
     net::SocketAddr,
@@ -214,7 +215,7 @@ async fn assemble(
         notices: Notices::new(writing.clone(), options.pod_name.clone()),
     };
     let prometheus = Prometheus::new().inspect_err(|error| tracing::warn!(%error, "no Prometheus can be asked")).ok();
-    let asker = Asker::new(asker::Sources { client: reading, writer: tasks.writer.clone(), prometheus });
+    let asker = Asker::new(asker::Sources::new(reading, tasks.writer.clone(), prometheus));
     Ok(FleetLoop::new(writing, observed, sampled, sources, index, sampler, asker, tasks, metrics, pulse))
 }
 

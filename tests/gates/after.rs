@@ -1,7 +1,7 @@
 //! Gates after a wave: asked during its soak, passed when it is over.
 use leasehold::{
     api::{GateVerdict, Phase, WavePhase},
-    domain::{analysis::Outcome, report::WaitingOn},
+    domain::{analysis::Outcome, fleet::Standing, report::WaitingOn},
     plan::rollout::{EventReason, decide},
 };
 
@@ -70,6 +70,23 @@ fn it_asks_about_those_that_were_moved() {
     let mut cluster = begun(after(expression("ready")));
     soak(&mut cluster);
     assert_eq!(about(&cluster), ["a", "b"]);
+}
+
+/// A Job is written into the tenant's namespace, and a person said that nothing is.
+#[test]
+fn who_is_paused_is_not_asked_about_and_where_all_are_that_is_no_pass() {
+    let mut cluster = begun(after(expression("ready")));
+    soak(&mut cluster);
+    cluster.member("a").standing = Standing::Paused;
+    cluster.settle();
+    assert_eq!(about(&cluster), ["b"]);
+    cluster.member("b").standing = Standing::Paused;
+    cluster.settle();
+    assert!(asked(&cluster).is_empty());
+    assert_eq!(gate(&cluster).verdict, GateVerdict::Inconclusive);
+    cluster.member("a").standing = Standing::Active;
+    cluster.after(30);
+    assert_eq!(about(&cluster), ["a"]);
 }
 
 #[test]

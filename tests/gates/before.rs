@@ -116,6 +116,40 @@ fn a_gate_about_tenants_asks_about_those_that_will_be_moved_and_all_must_pass() 
 }
 
 #[test]
+fn a_halt_by_a_gate_about_tenants_names_them_and_how_to_go_on_without_them() {
+    let halted = |outcome: Outcome, wait: i64| {
+        let mut canary = crate::wave("canary");
+        canary.gates = before(expression("ready"));
+        let names = ["a@canary", "b@canary", "c@canary", "d@canary", "e@canary", "f"];
+        let mut cluster = crate::Cluster::new(crate::policy(&[canary, crate::wave("rest")])).with(&names);
+        cluster.ask(&[], "1.1.0");
+        cluster.after(10);
+        for _ in 0..2 {
+            for asked in asked(&cluster) {
+                let well = asked.subject.as_deref() == Some("b");
+                put(&mut cluster, &asked, if well { Outcome::Passed } else { outcome });
+            }
+            cluster.settle();
+            cluster.after(wait);
+        }
+        assert_eq!(cluster.phase(RUN), Phase::Halted);
+        cluster.status(RUN).halted.as_ref().unwrap().reason.clone()
+    };
+    for reason in [halted(Outcome::Failed, 30), halted(Outcome::Inconclusive, 270)] {
+        assert!(reason.ends_with("; `skip` a, c, d and 1 more to go on without them"), "{reason}");
+        assert!(reason.contains("4 of 5 tenants, a: 0.2 is what was measured"), "{reason}");
+    }
+}
+
+#[test]
+fn a_halt_by_a_gate_about_the_wave_names_nobody() {
+    let mut cluster = begun(before(query("errors")));
+    cluster.after(300);
+    let reason = &cluster.status(RUN).halted.as_ref().unwrap().reason;
+    assert!(reason.contains("not passed within 5m") && !reason.contains("skip"), "{reason}");
+}
+
+#[test]
 fn who_was_held_when_the_others_were_asked_about_is_asked_about_before_he_goes() {
     let mut cluster = begun(before(expression("ready")));
     cluster.member("b").standing = Standing::Held(vec!["audit".into()]);

@@ -47,7 +47,6 @@ fn what_is_not_a_bool_or_cannot_be_told_tells_nothing() {
         ("objects[7].kind == 'a'", "cannot be evaluated"),
         ("1 / 0 == 1", "cannot be evaluated"),
         ("9223372036854775807 + 1 > 0", "cannot be evaluated"),
-        ("tenant.metadata.name.matches('(')", "cannot be evaluated"),
     ] {
         let reply = of(text);
         assert_eq!(reply.outcome, Outcome::Inconclusive, "{text}");
@@ -66,6 +65,12 @@ fn what_is_not_an_expression_is_refused_with_the_reason() {
         ("tenant.metadata.name.replace('a', 'b') == ''", "there is no function `replace`"),
         ("google.Message{a: 1}.a == 1", ""),
         ("objects.exists(o, o.x.exists(p, p.y.exists(q, q)))", "more than 2 loops"),
+        ("tenant.metadata.name.matches('(')", "cannot be read"),
+        ("tenant.metadata.name.matches(tenant.spec.of)", "written out"),
+        ("'a'.matches('a' + 'b')", "written out"),
+        ("matches(tenant.metadata.name, tenant.spec.of)", "written out"),
+        ("'a'.matches()", "takes a text and a pattern"),
+        (r"'a'.matches('(\\w{50}){20}')", "too large"),
     ] {
         let why = Expression::parse(text).expect_err(text);
         assert!(why.contains(says) && !why.is_empty(), "{text}: {why}");
@@ -133,6 +138,22 @@ fn what_grows_without_bound_is_not_run() {
     assert_eq!(once.evaluate(&large).outcome, Outcome::Passed, "one loop over as many is no trouble");
     let huge = [("objects", json!(["x".repeat(5 << 20)]))];
     assert!(Expression::parse("size(objects) == 1").unwrap().evaluate(&huge).message.contains("too much to look at"));
+}
+
+/// The interpreter reads a pattern anew at each call.
+#[test]
+fn patterns_are_dear_and_a_few_are_no_trouble() {
+    let many = |n: usize| [("objects", Value::Array((0..n).map(|n| json!({"name": format!("n{n}")})).collect()))];
+    for (text, most) in [
+        ("objects.all(o, o.name.matches('^n[0-9]+$'))", 400),
+        (r"objects.all(o, o.name.matches('^\\w+$') && o.name.matches('^(?:n|m)\\d{1,4}$'))", 200),
+    ] {
+        let expression = Expression::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
+        let reply = expression.evaluate(&many(most));
+        assert_eq!(reply.outcome, Outcome::Passed, "{text}: {}", reply.message);
+        let reply = expression.evaluate(&many(most * 2));
+        assert!(reply.message.contains("could take too long"), "{text}: {}", reply.message);
+    }
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! An answer counts for its own round of its own plan, when it is new enough, and whoever leads.
 use jiff::SignedDuration;
 use leasehold::{
-    api::{GateVerdict, Span, WavePhase},
+    api::{Gate, GateVerdict, JobGate, JobTemplate, Span, WavePhase},
     domain::analysis::{self, Analyses, Answer, Asked, Outcome},
     plan::rollout::{Violation, decide, invariants},
 };
 
-use crate::{Cluster, RUN, about, after, answer, asked, before, begun, expression, gate, put, query, soak};
+use crate::{Cluster, RUN, about, after, answer, asked, before, begun, expression, gate, pace, put, query, soak};
 
 #[test]
 fn a_pass_older_than_two_intervals_opens_nothing_and_is_asked_again() {
@@ -21,6 +21,55 @@ fn a_pass_older_than_two_intervals_opens_nothing_and_is_asked_again() {
     assert!(cluster.moving().is_empty(), "exactly two intervals old");
     answer(&mut cluster, Outcome::Passed);
     assert_eq!(cluster.moving(), ["a"]);
+}
+
+/// What was seen at the beginning of a round is as old as the round: when the last answer came does not make it younger.
+#[test]
+fn evidence_is_as_old_as_the_beginning_of_its_round() {
+    let mut cluster = begun(before(expression("ready")));
+    let asks = asked(&cluster);
+    put(&mut cluster, &asks[0], Outcome::Passed);
+    cluster.wait(59);
+    put(&mut cluster, &asks[1], Outcome::Passed);
+    cluster.tick();
+    assert_eq!(gate(&cluster).verdict, GateVerdict::Passed, "young enough for one second more");
+    let soon = decide(&cluster.fleet, cluster.now).wake.unwrap();
+    assert_eq!(soon, cluster.now + SignedDuration::from_secs(1));
+    cluster.wait(1);
+    cluster.settle();
+    assert!(cluster.moving().is_empty(), "two intervals after the round began");
+}
+
+#[test]
+fn a_round_that_takes_longer_than_its_answers_count_is_no_pass_and_says_what_to_do() {
+    let mut cluster = begun(before(expression("ready")));
+    let asks = asked(&cluster);
+    put(&mut cluster, &asks[0], Outcome::Passed);
+    cluster.wait(60);
+    put(&mut cluster, &asks[1], Outcome::Passed);
+    cluster.settle();
+    assert!(cluster.moving().is_empty());
+    let found = gate(&cluster);
+    assert_eq!((found.verdict, found.passed, found.inconclusive), (GateVerdict::Inconclusive, 0, 1));
+    assert!(found.message.contains("took longer than its answers count (1m)"), "{}", found.message);
+    assert!(found.message.contains("`interval`"), "{}", found.message);
+}
+
+#[test]
+fn a_job_has_its_time_to_run_besides() {
+    let template = JobTemplate { timeout: Span::secs(120), ..JobTemplate::default() };
+    let smoke = Gate { name: "smoke".into(), job: Some(JobGate { template, pace: pace() }), ..Gate::default() };
+    let taking = |seconds: i64| {
+        let mut cluster = begun(before(smoke.clone()));
+        let asks = asked(&cluster);
+        cluster.wait(seconds);
+        for asked in &asks {
+            put(&mut cluster, asked, Outcome::Passed);
+        }
+        cluster.settle();
+        cluster.moving().len()
+    };
+    assert_eq!((taking(179), taking(180)), (1, 0), "two intervals of 30 s, and two minutes");
 }
 
 #[test]

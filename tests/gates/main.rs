@@ -9,10 +9,12 @@ mod before;
 mod expressions;
 mod freshness;
 mod jobs;
+mod listing;
 mod policies;
 mod queries;
 mod replies;
 mod servers;
+mod turns;
 
 use cluster::{Cluster, policy, wave};
 use leasehold::{

@@ -5,8 +5,11 @@ use serde_json::Value;
 
 /// Steps of the interpreter, of well under a microsecond each.
 const STEPS: u64 = 5_000_000;
+/// Steps that the reading of a pattern counts for: the interpreter reads it anew at each call. See [`super::shape`] for how
+/// large one can be.
+const PATTERN: u64 = 10_000;
 /// Bytes of all documents, and of anything that is made of them.
-const BYTES: u64 = 4 << 20;
+pub const BYTES: u64 = 4 << 20;
 
 /// How large a value can be.
 #[derive(Clone, Copy, Default)]
@@ -69,6 +72,12 @@ pub fn check(root: &IdedExpr, documents: &[(&'static str, Value)]) -> Result<(),
 
 fn too_dear() -> String {
     "the expression could take too long on what there is to look at; use fewer loops in each other".into()
+}
+
+/// How many bytes a document counts for.
+#[must_use]
+pub fn bytes(document: &Value) -> u64 {
+    size(document).bytes
 }
 
 fn size(document: &Value) -> Size {
@@ -160,7 +169,8 @@ impl Cost {
             "_[_]" => (0, parts.first().copied().unwrap_or(one).inside()),
             "_==_" | "_!=_" | "_<_" | "_<=_" | "_>_" | "_>=_" => (least / 64, one),
             "@in" => (parts.iter().map(|part| part.items).sum::<u64>() + longest / 64, one),
-            "contains" | "startsWith" | "endsWith" | "matches" | "size" => (longest / 16, one),
+            "matches" => (longest.saturating_add(PATTERN), one),
+            "contains" | "startsWith" | "endsWith" | "size" => (longest / 16, one),
             "string" | "bytes" | "dyn" => (longest / 16, sum.and(Size { text: 32, bytes: 32, ..Size::default() })),
             _ => (0, one),
         };

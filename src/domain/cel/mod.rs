@@ -15,6 +15,7 @@ use std::{
 use cel::{Context, Env, Value as Cel, common::ast::IdedExpr, parser::PrattParser};
 use serde_json::Value;
 
+pub use self::cost::{BYTES, bytes};
 use super::analysis::{Outcome, Reply};
 
 /// What an expression may name.

@@ -1,5 +1,6 @@
 //! Bounds on an expression as it is written: how large, how deep, how many loops in each other, and what it names.
-use cel::common::ast::{EntryExpr, Expr, IdedExpr};
+use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
+use regex::RegexBuilder;
 
 use super::VARIABLES;
 
@@ -9,6 +10,9 @@ pub const NODES: usize = 256;
 const DEPTH: usize = 64;
 /// Loops (`all`, `exists`, `map`, `filter`) in each other.
 const LOOPS: usize = 2;
+/// Bytes that a pattern takes once it is compiled. `\w` alone has thousands of letters in it; a hundred of them are no honest
+/// pattern, and are compiled anew at each call.
+const PATTERN: usize = 128 << 10;
 /// Operators of one kind in a row, such as `!!!!`: the parser takes a call for each.
 const RUN: usize = 16;
 
@@ -76,6 +80,20 @@ pub fn check(root: &IdedExpr) -> Result<Vec<&'static str>, String> {
     Ok(shape.uses)
 }
 
+/// A pattern is written out, so that what it costs is known before anything is looked at.
+fn pattern(call: &CallExpr) -> Result<(), String> {
+    let parts: Vec<&IdedExpr> = call.target.as_deref().into_iter().chain(&call.args).collect();
+    let [_, last] = parts.as_slice() else { return Err("`matches` takes a text and a pattern".into()) };
+    let Expr::Literal(LiteralValue::String(text)) = &last.expr else {
+        return Err("`matches` takes a pattern that is written out, in quotes".into());
+    };
+    match RegexBuilder::new(text.inner()).size_limit(PATTERN).build() {
+        Ok(_) => Ok(()),
+        Err(regex::Error::CompiledTooBig(_)) => Err(format!("the pattern `{}` is too large", text.inner())),
+        Err(error) => Err(super::short(&format!("the pattern `{}` cannot be read: {error}", text.inner()))),
+    }
+}
+
 struct Shape {
     nodes: usize,
     /// Variables of the loops around.
@@ -100,6 +118,9 @@ impl Shape {
             Expr::Call(call) => {
                 if !FUNCTIONS.contains(&&*call.func_name) {
                     return Err(format!("there is no function `{}` here", call.func_name));
+                }
+                if call.func_name == "matches" {
+                    pattern(call)?;
                 }
                 let parts = call.target.as_deref().into_iter().chain(&call.args);
                 self.all(parts, deeper, loops)

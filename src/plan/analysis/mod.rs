@@ -1,11 +1,12 @@
 //! What gates are asked in full: the wave engine says which gate, about whom; here it becomes a query, an expression with
 //! what it is about, or a Job. Pure: nothing is asked here. A question that cannot be put is answered by that.
 mod job;
+mod turns;
 
 use serde_json::{Value, json};
 
+pub use self::turns::in_turn;
 use super::choke_point::AdmittedJob;
-
 use crate::{
     api::{CelGate, CustomResources, Gate, PolicySpec, PrometheusGate, Rollout, Scope, Tenant, Wave},
     domain::{

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 
 use super::{
-    clock,
+    breach, clock,
     pass::Known,
     run::{Run, WaveView},
     soak,
@@ -66,6 +66,7 @@ pub fn look<'a>(run: &Run<'a>, known: &Known) -> Analysis<'a> {
             when,
             gate,
             pace: *gate.pace()?,
+            lasts: gate.lasts()?,
             live: false,
             now: known.now,
         };
@@ -88,6 +89,7 @@ struct Asking<'r, 'a> {
     when: When,
     gate: &'a Gate,
     pace: Pace,
+    lasts: Span,
     live: bool,
     now: Timestamp,
 }
@@ -119,7 +121,7 @@ impl<'a> Asking<'_, 'a> {
         let stored = self.wave.stored.gates.iter().find(|s| s.name == self.gate.name && s.when == self.when);
         let stored = stored.cloned().unwrap_or(fresh);
         let (covered, joined) = self.each(known);
-        let passed = covered && verdict::counts(&stored, self.pace, self.newest(), self.now);
+        let passed = covered && verdict::counts(&stored, self.lasts, self.newest(), self.now);
         let mut look = Look {
             wave: self.index,
             gate: self.gate,
@@ -153,7 +155,7 @@ impl<'a> Asking<'_, 'a> {
         }
         // A pass that is recorded and a newer answer that is none: the newer one counts.
         look.open = passed && look.next.verdict == GateVerdict::Passed;
-        self.watch_the_clock(&mut look);
+        self.watch_the_clock(known, &mut look);
         look
     }
 
@@ -235,7 +237,7 @@ impl<'a> Asking<'_, 'a> {
 
     /// What a complete round came to.
     fn record(&self, told: &[(Subject, &Answer)], at: Time, look: &mut Look) {
-        let (verdict, value, message) = verdict::of(told);
+        let (verdict, value, message) = verdict::in_time(verdict::of(told), at, self.lasts, self.now);
         let next = &mut look.next;
         let counter = match verdict {
             GateVerdict::Passed => &mut next.passed,
@@ -250,41 +252,29 @@ impl<'a> Asking<'_, 'a> {
     }
 
     /// Since when the gate alone is waited for, whether that is too long, and when to look again.
-    fn watch_the_clock(&self, look: &mut Look) {
+    fn watch_the_clock(&self, known: &Known, look: &mut Look) {
         let due = match self.when {
             When::Before => true,
             When::After => soak::over(self.wave.stored, self.wave.plan.soak).is_some_and(|over| over <= self.now),
         };
-        let passing = verdict::counts(&look.next, self.pace, self.newest(), self.now);
+        let passing = verdict::counts(&look.next, self.lasts, self.newest(), self.now);
         let since = look.next.since.filter(|since| since.0 <= self.now);
         look.next.since = (due && !passing).then(|| since.unwrap_or_else(|| Time::millis(self.now)));
         let extra = self.run.spec.additional_failures;
         let allowed = self.pace.failure_limit.saturating_add(extra);
         let deadline = look.next.since.map(|since| clock::after(since.0, self.pace.deadline));
-        look.breach = if look.next.failed > allowed {
-            Some(self.too_often(&look.next, allowed))
-        } else {
-            deadline.filter(|deadline| *deadline <= self.now).map(|_| self.too_long(&look.next))
-        };
+        let over = deadline.is_some_and(|deadline| deadline <= self.now);
+        let wave = &self.wave.plan.name;
+        let often = || breach::too_often(self.gate, wave, &look.next, allowed);
+        let long = || breach::too_long(self.gate, wave, &look.next);
+        let breach = (look.next.failed > allowed).then(often).or_else(|| over.then(long));
+        let answers = known.fleet.analyses.get(&self.key());
+        look.breach = breach.map(|why| why + &breach::without(answers.map(|a| &**a), &self.subjects()));
         let round = look.next.round_at.and_then(|at| clock::to_come(at.0, self.now));
-        let stale = look.next.at.map(|at| verdict::stale(at, self.pace));
+        let stale = look.next.asked_at.map(|at| verdict::stale(at, self.lasts));
         for at in [round, deadline, stale].into_iter().flatten() {
             look.wake = clock::earlier(look.wake, clock::to_come(at, self.now));
         }
-    }
-
-    fn too_often(&self, status: &GateStatus, allowed: u32) -> String {
-        let (gate, wave, failed) = (&self.gate.name, &self.wave.plan.name, status.failed);
-        format!(
-            "gate {gate} of wave {wave} failed in {failed} rounds of questions, {allowed} tolerated: {}",
-            status.message
-        )
-    }
-
-    fn too_long(&self, status: &GateStatus) -> String {
-        let (gate, wave, deadline) = (&self.gate.name, &self.wave.plan.name, self.pace.deadline);
-        let last = if status.message.is_empty() { "no round was complete" } else { &status.message };
-        format!("gate {gate} of wave {wave} was not passed within {deadline}: {last}")
     }
 }
 

@@ -11,6 +11,7 @@
 mod analysis;
 mod back;
 mod barred;
+mod breach;
 mod budget;
 mod calendar;
 mod clock;

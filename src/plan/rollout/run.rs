@@ -59,7 +59,7 @@ pub struct WaveView<'a> {
     /// Failures that it does not answer for: of tenants that were broken before, or changed themselves on the way.
     pub excused: Vec<&'a str>,
     pub proven: u32,
-    /// Those that are proven.
+    /// Those that are proven, and may be asked about: a Job writes into a tenant, and a paused one is not written to.
     pub well: Vec<&'a str>,
     /// All failures, those that are not charged included.
     pub failed: u32,
@@ -188,7 +188,7 @@ impl<'a> WaveView<'a> {
             Seat::Regressed => self.regressed.push(name),
             Seat::Proven => {
                 self.proven += 1;
-                self.well.push(name);
+                self.well.extend((!paused).then_some(name));
             }
             Seat::Refused | Seat::Out => self.out += 1,
             Seat::Failed { charged } => {

@@ -6,7 +6,7 @@ use super::{
     clock,
 };
 use crate::{
-    api::{GateStatus, GateVerdict, Pace, Span, Time, WavePhase, WaveStatus, When},
+    api::{GateStatus, GateVerdict, Span, Time, WavePhase, WaveStatus, When},
     domain::analysis::{Answer, Answers, Outcome, Round, Subject},
 };
 
@@ -25,21 +25,31 @@ pub fn forget(status: &mut GateStatus) {
     (status.verdict, status.asked_at, status.at) = (GateVerdict::Pending, None, None);
 }
 
-/// Whether what is recorded opens the gate at this moment.
-pub fn counts(status: &GateStatus, pace: Pace, newer_than: Option<Timestamp>, now: Timestamp) -> bool {
+/// Whether what is recorded opens the gate at this moment. `lasts`: how long evidence counts.
+pub fn counts(status: &GateStatus, lasts: Span, newer_than: Option<Timestamp>, now: Timestamp) -> bool {
     let (Some(asked), Some(at)) = (status.asked_at, status.at) else { return false };
-    let fresh = asked.0 <= now && newer_than.is_none_or(|grant| asked.0 > grant);
-    status.verdict == GateVerdict::Passed && fresh && young(at, pace, now)
+    let fresh = asked.0 <= now && at.0 <= now && now < stale(asked, lasts);
+    status.verdict == GateVerdict::Passed && fresh && newer_than.is_none_or(|grant| asked.0 > grant)
 }
 
-/// Whether a verdict of that time still counts.
-pub fn young(at: Time, pace: Pace, now: Timestamp) -> bool {
-    at.0 <= now && now < stale(at, pace)
+/// When evidence of a round that began then counts no more.
+pub fn stale(asked: Time, lasts: Span) -> Timestamp {
+    clock::after(asked.0, lasts)
 }
 
-/// When a verdict of that time counts no more.
-pub fn stale(at: Time, pace: Pace) -> Timestamp {
-    clock::after(at.0, Span(pace.interval.get().saturating_mul(2)))
+/// A pass that is too old when the last answer comes is none: it is said why, else the gate would be asked for ever in silence.
+pub fn in_time(
+    told: (GateVerdict, String, String),
+    asked: Time,
+    lasts: Span,
+    now: Timestamp,
+) -> (GateVerdict, String, String) {
+    if told.0 != GateVerdict::Passed || now < stale(asked, lasts) {
+        return told;
+    }
+    let why =
+        format!("all passed, but the round took longer than its answers count ({lasts}): set a longer `interval`");
+    (GateVerdict::Inconclusive, String::new(), why)
 }
 
 /// The answer to this round's question, if its question was put after the round began and not in the future.

@@ -20,11 +20,15 @@ impl Check<'_> {
         for (_, gate) in plan.gates.all().filter(|(moment, gate)| *moment == when && gate.pace().is_some()) {
             let recorded = stored.and_then(|s| s.gates.iter().find(|g| g.name == gate.name && g.when == when));
             let interval = gate.pace().map_or(0, |pace| pace.interval.get().as_millis());
+            let run = gate.job.as_ref().map_or(0, |gate| gate.template.timeout.get().as_millis());
             let passed = recorded.filter(|gate| gate.verdict == GateVerdict::Passed);
             let times = passed.and_then(|gate| Some((gate.asked_at?.0, gate.at?.0)));
             let fresh = times.is_some_and(|(asked, at)| {
-                let age = u128::try_from(self.now.as_millisecond() - at.as_millisecond()).unwrap_or(u128::MAX);
-                asked <= self.now && age <= 2 * interval && grant.is_none_or(|grant| asked > grant)
+                let age = u128::try_from(self.now.as_millisecond() - asked.as_millisecond()).unwrap_or(u128::MAX);
+                asked <= self.now
+                    && at <= self.now
+                    && age <= 2 * interval + run
+                    && grant.is_none_or(|grant| asked > grant)
             });
             self.require(fresh, 2, subject, "passes a gate that is not open on fresh evidence");
             if when == When::Before && gate.scope() == Scope::Tenant {
