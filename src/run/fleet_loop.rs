@@ -57,18 +57,12 @@ pub struct FleetLoop {
     /// A tenant's step waits for a place.
     crowded: bool,
     in_doubt: BTreeMap<String, Grant>,
-    served: Served,
+    /// The tenant whose step was started last.
+    served: String,
     wake: Option<Timestamp>,
     planned_at: Instant,
     /// How long that took.
     planning: Duration,
-}
-
-/// The tenants whose steps were started last, by what they were to them.
-#[derive(Default)]
-struct Served {
-    moved: String,
-    told: String,
 }
 
 /// A sign of life, for the health checks.
@@ -117,7 +111,7 @@ impl FleetLoop {
             lanes: Lanes::default(),
             crowded: false,
             in_doubt: BTreeMap::new(),
-            served: Served::default(),
+            served: String::new(),
             wake: None,
             planned_at: Instant::now(),
             planning: Duration::ZERO,

@@ -15,9 +15,6 @@ use super::subject::Subject;
 const BRISK: usize = 32;
 /// Steps under way at once that last.
 const SLOW: usize = 32;
-/// Places of the brisk lane for steps that only say how a tenant is: what brings tenants on does not wait behind them, and
-/// they do not wait for ever behind it, for a wave goes on by what is said.
-const TELLING: usize = 4;
 /// A step takes a few requests of some milliseconds each; one that takes this long is stuck somewhere.
 const LASTS: Duration = Duration::from_secs(1);
 
@@ -25,15 +22,6 @@ const LASTS: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Lanes {
     busy: HashMap<Subject, Place>,
-}
-
-/// What a step is to its tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    /// It brings the tenant on.
-    Moving,
-    /// It only says how the tenant is.
-    Telling,
 }
 
 #[derive(Debug)]
@@ -50,9 +38,9 @@ impl Lanes {
     }
 
     /// Takes a place, if there is one. Rollouts and releases are few and always find one.
-    pub fn start(&mut self, subject: &Subject, sort: Sort, suspect: bool, now: Instant) -> bool {
+    pub fn start(&mut self, subject: &Subject, suspect: bool, now: Instant) -> bool {
         let tenant = matches!(subject, Subject::Tenant(_));
-        if self.is_busy(subject) || (tenant && !self.room(sort, suspect, now)) {
+        if self.is_busy(subject) || (tenant && !self.room(suspect, now)) {
             return false;
         }
         self.busy.insert(subject.clone(), Place { since: now, suspect });
@@ -66,10 +54,9 @@ impl Lanes {
     /// Whether a step of a tenant could start now. Those that last and find the slow lane full keep their place in the
     /// brisk one: in all there are never more than both lanes hold.
     #[must_use]
-    pub fn room(&self, sort: Sort, suspect: bool, now: Instant) -> bool {
+    pub fn room(&self, suspect: bool, now: Instant) -> bool {
         let (brisk, slow) = self.taken(now);
-        let brisk_lane = if sort == Sort::Moving { BRISK - TELLING } else { BRISK };
-        if suspect { slow < SLOW } else { brisk + slow.saturating_sub(SLOW) < brisk_lane }
+        if suspect { slow < SLOW } else { brisk + slow.saturating_sub(SLOW) < BRISK }
     }
 
     /// When a step leaves the brisk lane by lasting, if one could.
@@ -102,14 +89,14 @@ mod tests {
     }
 
     fn started(lanes: &mut Lanes, from: usize, many: usize, suspect: bool, now: Instant) -> usize {
-        (from..from + many).filter(|n| lanes.start(&tenant(*n), Sort::Telling, suspect, now)).count()
+        (from..from + many).filter(|n| lanes.start(&tenant(*n), suspect, now)).count()
     }
 
     #[test]
     fn a_fleet_of_hanging_tenants_delays_the_others_by_a_second_at_most() {
         let (mut lanes, now) = (Lanes::default(), Instant::now());
         assert_eq!(started(&mut lanes, 0, 100, false, now), BRISK, "nobody can know yet that they hang");
-        assert!(!lanes.room(Sort::Telling, false, now));
+        assert!(!lanes.room(false, now));
         let later = lanes.changes(now).unwrap();
         assert_eq!(later, now + LASTS, "the loop looks again by itself");
         assert_eq!(started(&mut lanes, 1000, 100, false, later), BRISK, "all places are free for others");
@@ -119,9 +106,9 @@ mod tests {
     fn tenants_that_gave_no_answer_wait_for_each_other_only() {
         let (mut lanes, now) = (Lanes::default(), Instant::now());
         assert_eq!(started(&mut lanes, 0, 1000, true, now), SLOW);
-        assert!(!lanes.room(Sort::Telling, true, now) && lanes.room(Sort::Telling, false, now));
+        assert!(!lanes.room(true, now) && lanes.room(false, now));
         lanes.end(&tenant(7));
-        assert!(lanes.room(Sort::Telling, true, now));
+        assert!(lanes.room(true, now));
     }
 
     #[test]
@@ -132,28 +119,15 @@ mod tests {
             now += LASTS;
         }
         assert_eq!(all, BRISK + SLOW);
-        assert!(!lanes.room(Sort::Telling, false, now) && !lanes.room(Sort::Telling, true, now));
-    }
-
-    #[test]
-    fn what_brings_tenants_on_leaves_places_to_what_says_how_they_are_and_not_the_other_way_round() {
-        let (mut lanes, now) = (Lanes::default(), Instant::now());
-        let moving = (0..100).filter(|n| lanes.start(&tenant(*n), Sort::Moving, false, now)).count();
-        assert_eq!(moving, BRISK - TELLING);
-        assert_eq!(started(&mut lanes, 1000, 100, false, now), TELLING);
-        let mut full = Lanes::default();
-        started(&mut full, 0, 100, false, now);
-        assert!(!full.room(Sort::Moving, false, now), "who is under way is not thrown out");
+        assert!(!lanes.room(false, now) && !lanes.room(true, now));
     }
 
     #[test]
     fn one_subject_has_one_step_and_rollouts_always_find_a_place() {
         let (mut lanes, now) = (Lanes::default(), Instant::now());
-        assert!(
-            lanes.start(&tenant(0), Sort::Moving, false, now) && !lanes.start(&tenant(0), Sort::Moving, false, now)
-        );
+        assert!(lanes.start(&tenant(0), false, now) && !lanes.start(&tenant(0), false, now));
         started(&mut lanes, 1, 100, false, now);
-        assert!(lanes.start(&Subject::Rollout("r".into()), Sort::Moving, false, now));
-        assert!(!lanes.start(&Subject::Rollout("r".into()), Sort::Moving, false, now) && lanes.is_busy(&tenant(0)));
+        assert!(lanes.start(&Subject::Rollout("r".into()), false, now));
+        assert!(!lanes.start(&Subject::Rollout("r".into()), false, now) && lanes.is_busy(&tenant(0)));
     }
 }

@@ -80,16 +80,6 @@ impl Step {
         matches!(self, Self::Apply(stages) if stages.iter().flatten().any(|a| matches!(a.why, Why::Drift(_))))
     }
 
-    /// Whether it brings the tenant on, and does not only say how it is; `old` is the status before. A claim brings it on.
-    #[must_use]
-    pub fn moves(&self, old: Option<&TenantStatus>) -> bool {
-        match self {
-            Self::Status(status) => status.granted.as_ref() != old.and_then(|old| old.granted.as_ref()),
-            Self::Mark { cost, .. } => cost.is_some(),
-            _ => true,
-        }
-    }
-
     /// The change of version whose proof it writes; `old` is the status before.
     #[must_use]
     pub fn upgrade(&self, old: Option<&TenantStatus>) -> Option<&Upgrade> {

@@ -9,7 +9,6 @@ use crate::{
     election::Term,
     plan::Plan,
     run::{
-        lanes::Sort,
         subject::Subject,
         tasks::{self, Job},
     },
@@ -35,7 +34,7 @@ impl FleetLoop {
             }
         }
         for job in jobs {
-            if self.lanes.start(&job.subject, Sort::Moving, false, Instant::now()) {
+            if self.lanes.start(&job.subject, false, Instant::now()) {
                 self.spawn(job);
             }
         }
@@ -44,34 +43,29 @@ impl FleetLoop {
         }
     }
 
-    /// The steps of tenants for which there are places, which they take: what brings tenants on before what is said of them.
+    /// The steps of tenants for which there are places, which they take.
     fn tenants(&mut self, term: &Term) -> Vec<Job> {
         let (now, world) = (Instant::now(), self.index.world());
         let mut lanes = std::mem::take(&mut self.lanes);
         let (mut jobs, mut crowded) = (Vec::new(), false);
-        for (sort, served) in [(Sort::Moving, &mut self.served.moved), (Sort::Telling, &mut self.served.told)] {
-            let after = served.clone();
-            // Beginning after the one that was served last: nobody is always the last of the alphabet.
-            for (name, step) in self.planner.steps_after(&after) {
-                if !(lanes.room(sort, false, now) || lanes.room(sort, true, now)) {
-                    crowded = true;
-                    break;
-                }
-                let Some(seen) = world.tenants.get(name) else { continue };
-                let status = seen.tenant.as_ref().and_then(|tenant| tenant.status.as_ref());
-                let subject = Subject::Tenant(name.clone());
-                if (sort == Sort::Moving) != step.moves(status) || lanes.is_busy(&subject) {
-                    continue;
-                }
-                let suspect = seen.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Transient);
-                if !lanes.start(&subject, sort, suspect, now) {
-                    crowded = true;
-                } else if let Some(job) = self.tasks.tenant(term, world, name, step) {
-                    served.clone_from(name);
-                    jobs.push(job);
-                } else {
-                    lanes.end(&subject);
-                }
+        // Beginning after the one that was served last: nobody is always the last of the alphabet.
+        for (name, step) in self.planner.steps_after(&self.served) {
+            if !(lanes.room(false, now) || lanes.room(true, now)) {
+                crowded = true;
+                break;
+            }
+            let subject = Subject::Tenant(name.clone());
+            let fault = world.tenants.get(name).and_then(|seen| seen.fault.as_ref());
+            let suspect = fault.is_some_and(|fault| fault.kind == FaultKind::Transient);
+            if lanes.is_busy(&subject) {
+                continue;
+            }
+            if !lanes.start(&subject, suspect, now) {
+                crowded = true;
+            } else if let Some(job) = self.tasks.tenant(term, world, name, step) {
+                jobs.push(job);
+            } else {
+                lanes.end(&subject);
             }
         }
         (self.lanes, self.crowded) = (lanes, crowded);
@@ -79,8 +73,11 @@ impl FleetLoop {
     }
 
     fn spawn(&mut self, job: Job) {
-        if let (Subject::Tenant(name), Some(grant)) = (&job.subject, &job.grant) {
-            self.in_doubt.insert(name.clone(), grant.clone());
+        if let Subject::Tenant(name) = &job.subject {
+            self.served.clone_from(name);
+            if let Some(grant) = &job.grant {
+                self.in_doubt.insert(name.clone(), grant.clone());
+            }
         }
         self.under_way.spawn(tasks::unpanicked(job, self.metrics.clone()));
     }
