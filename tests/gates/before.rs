@@ -131,9 +131,9 @@ fn who_was_held_when_the_others_were_asked_about_is_asked_about_before_he_goes()
     assert_eq!(cluster.moving(), ["b"]);
 }
 
-/// A broken tenant's gate is asked out of turn; what was said of him says nothing of the others.
+/// What would be asked about is what the tenant is to be rid of: invariant 9.
 #[test]
-fn a_pass_about_a_broken_tenant_lets_no_other_go() {
+fn a_broken_tenant_takes_the_fix_without_an_answer_and_no_other_goes_with_it() {
     let (canary, mut rest) = (crate::wave("canary"), crate::wave("rest"));
     rest.gates = before(expression("ready"));
     rest.soak.duration = leasehold::api::Span::secs(0);
@@ -141,14 +141,39 @@ fn a_pass_about_a_broken_tenant_lets_no_other_go() {
     cluster.fail("c");
     cluster.ask(&[], "1.1.0");
     cluster.after(10);
-    assert_eq!((cluster.moving(), about(&cluster)), (vec!["a"], vec!["c".to_owned()]));
-    answer(&mut cluster, Outcome::Passed);
-    assert_eq!(cluster.moving(), ["a", "c"], "the fix, out of turn");
+    assert_eq!((cluster.moving(), about(&cluster)), (vec!["a", "c"], vec![]), "out of turn, and nobody is asked");
     cluster.prove("c");
     cluster.prove("a");
     cluster.settle();
     cluster.after(60);
     assert_eq!((cluster.moving(), about(&cluster)), (vec![], vec!["b".to_owned()]));
+}
+
+#[test]
+fn a_gate_that_is_not_passed_keeps_the_well_and_not_the_broken() {
+    for gate in [query("errors"), expression("ready")] {
+        let mut canary = crate::wave("canary");
+        canary.gates = before(gate);
+        let mut cluster = crate::Cluster::new(crate::policy(&[canary])).with(&["a", "b"]);
+        cluster.fail("b");
+        cluster.ask(&[], "1.1.0");
+        cluster.after(10);
+        assert_eq!(cluster.moving(), ["b"]);
+        cluster.prove("b");
+        cluster.settle();
+        answer(&mut cluster, Outcome::Failed);
+        assert_eq!((cluster.moving(), cluster.waits_on("a")), (vec![], Some(WaitingOn::Evidence)));
+    }
+}
+
+#[test]
+fn a_broken_tenant_without_a_slot_is_not_said_to_wait_for_a_gate() {
+    let mut cluster = begun(before(query("errors")));
+    answer(&mut cluster, Outcome::Passed);
+    assert_eq!(cluster.moving(), ["a"]);
+    cluster.fail("b");
+    cluster.after(100);
+    assert_eq!((cluster.moving(), cluster.waits_on("b")), (vec!["a"], Some(WaitingOn::Concurrency)));
 }
 
 #[test]

@@ -172,8 +172,10 @@ impl Oracle {
         let at = spec.waves.iter().position(|wave| wave.name == order.wave).unwrap_or(0);
         let opened = people::opened(view, run, spec, at, &spec.waves[at].gates.before);
         require(opened, 8, tenant, "granted through a gate that nobody opened")?;
-        asked::open(look, run, rollout, at, When::Before)?;
-        asked::own(look, tenant, run, rollout, at)?;
+        if !rules::failed(member) {
+            asked::open(look, run, rollout, at, When::Before)?;
+            asked::own(look, tenant, run, rollout, at)?;
+        }
         require(!spec.undo, 8, run, "grants although it is undone")?;
         require(!spec.suspend && !spec.abort && !spec.skip.contains(&order.tenant), 8, run, "a person said no")?;
         let from = &member.granted.as_ref().ok_or("invariant 13: a tenant without a stack in a wave")?.target;

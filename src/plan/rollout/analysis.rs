@@ -52,7 +52,8 @@ pub struct Look<'a> {
     pub wake: Option<Timestamp>,
 }
 
-/// Looks at the gates of every wave that is not done: fully at those of the first, at those of later ones for the broken.
+/// Looks at the gates of every wave that is not done; asks those of the first. Broken tenants wait for no answer: what would
+/// be asked about is what they are to be rid of.
 pub fn look<'a>(run: &Run<'a>, known: &Known) -> Analysis<'a> {
     let open = run.waves.iter().enumerate().filter(|(_, wave)| wave.stored.phase != WavePhase::Done);
     let current = open.clone().next().map(|(index, _)| index);
@@ -108,10 +109,9 @@ impl<'a> Asking<'_, 'a> {
         turn && at_work(self.run) && self.wave.stored.phase == WavePhase::Soaking && self.wave.proven_throughout()
     }
 
-    /// Who would be granted next: in turn, and, broken, also out of turn.
+    /// Who would be granted next, and in turn.
     fn candidates(&self) -> impl Iterator<Item = &'a str> {
-        let ready = self.wave.ready.iter().filter(|_| self.current);
-        ready.chain(&self.wave.broken).copied()
+        self.wave.ready.iter().filter(|_| self.current).copied()
     }
 
     fn look(&self, known: &Known) -> Look<'a> {

@@ -54,8 +54,9 @@ pub struct Waiting {
     pub note: String,
 }
 
-/// What a wave waits for at its gates; people's first.
-pub fn waiting(run: &Run, status: &RolloutStatus, current: usize) -> Option<Waiting> {
+/// What a wave waits for at its gates; people's first. `broken`: what a broken tenant of it waits for, whom no answer keeps
+/// from the fix.
+pub fn waiting(run: &Run, status: &RolloutStatus, current: usize, broken: bool) -> Option<Waiting> {
     let (shut, wave, view) = (run.gates.get(current)?, status.waves.get(current)?, run.waves.get(current)?);
     let soaked =
         wave.phase == WavePhase::Soaking && super::soak::over(wave, view.plan.soak).is_some_and(|over| over <= run.now);
@@ -68,6 +69,9 @@ pub fn waiting(run: &Run, status: &RolloutStatus, current: usize) -> Option<Wait
         let (gates, name, wave, hash) = (gates.join(", "), run.name, &view.plan.name, &run.spec.plan_hash);
         let note = format!("waits for a RolloutApproval of {gates}: spec.rollout {name}, wave {wave}, planHash {hash}");
         return Some(Waiting { on: WaitingOn::Approval, since: None, until: None, note });
+    }
+    if broken {
+        return None;
     }
     // A wave that has just been proven is asked about from the next look on.
     let asked = |look: &&Look| look.when == when && !look.open && (look.live || when == When::After);
@@ -93,9 +97,14 @@ fn answered(look: &Look, now: Timestamp) -> Waiting {
 }
 
 impl Run<'_> {
-    /// Whether anybody of that wave may be granted, as far as its gates go.
+    /// Whether people let that wave go: the broken need no more.
+    pub fn approved(&self, wave: usize) -> bool {
+        self.gates.get(wave).is_none_or(|gates| gates.before.is_empty())
+    }
+
+    /// Whether anybody of that wave may be granted in turn, as far as its gates go.
     pub fn opened_before(&self, wave: usize) -> bool {
-        self.gates.get(wave).is_none_or(|gates| gates.before.is_empty()) && self.answered(wave, When::Before)
+        self.approved(wave) && self.answered(wave, When::Before)
     }
 
     /// Whether that wave may be done once its soak is over.
