@@ -2,6 +2,8 @@
 //!
 //! One loop over the fleet and not one controller per object, because a wave, a budget and a shared CRD are decisions
 //! about all tenants at once. What did not change is not worked out again.
+mod fits;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     ops::Bound,
@@ -100,7 +102,7 @@ impl Planner {
         self.shares.update(world);
         self.gather(world, epoch, now);
         self.compose(world, in_doubt, now);
-        let rollouts = self.decide(now);
+        let rollouts = self.decide_what_fits(world, epoch, now);
         self.answer(world, &rollouts, epoch, now);
         let samples =
             self.tenants.iter().filter_map(|(name, p)| Some((name.clone(), p.next.sample.clone()?))).collect();
@@ -166,7 +168,7 @@ impl Planner {
         // The shares are those of this very World: of each tenant that exists, one.
         let tenants = joined(self.shares.iter(), world.tenants.iter());
         let tenants = tenants.filter_map(|(name, share, seen)| Some((name, (share, seen?))));
-        for (name, (share, seen), known) in joined(tenants, self.tenants.iter_mut()) {
+        for (name, (share, seen), mut known) in joined(tenants, self.tenants.iter_mut()) {
             let Some(tenant) = &seen.tenant else { continue };
             there += 1;
             let versions = (seen.version, world.shared_version);
@@ -177,8 +179,11 @@ impl Planner {
                 continue;
             }
             let basis = Basis { versions, epoch: epoch.clone(), share };
-            let mut memo = known.map(|known| std::mem::take(&mut known.memo)).unwrap_or_default();
-            let facts = tenant::facts(name, tenant, seen, &shared, &mut memo);
+            let mut memo = known.as_mut().map(|known| std::mem::take(&mut known.memo)).unwrap_or_default();
+            let mut facts = tenant::facts(name, tenant, seen, &shared, &mut memo);
+            if let Some(known) = known.filter(|known| known.basis.versions.1 == versions.1) {
+                facts.keep_refusal(&known.facts);
+            }
             self.fleet.members.insert(name.clone(), facts.member.clone());
             newcomers.push((name.clone(), basis, memo, facts));
         }

@@ -164,6 +164,8 @@ impl Oracle {
         require(aim::wants(look.world, view, tenant, spec), 9, tenant, "did not ask for this")?;
         require(!member.rejected.contains(&order.target.digest), 9, tenant, "granted what failed here before")?;
         require(member.standing == Standing::Active && member.blocked.is_none(), 8, tenant, "held back, granted")?;
+        let fits = member.refused.as_ref().is_none_or(|(target, _)| *target != order.target);
+        require(fits, 8, tenant, "granted what does not fit it")?;
         require(order.towards == towards(member, order), 9, tenant, "is told another end of its way")?;
         let from = member.granted.as_ref().map(|granted| granted.target.clone());
         let back = aim::back(look.world, view, tenant).is_some();

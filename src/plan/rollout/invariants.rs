@@ -97,6 +97,7 @@ impl Check<'_> {
             tenant,
             "is held back or blocked",
         );
+        self.require(member.refused_note(&order.target).is_none(), 8, tenant, "is granted what does not fit it");
         let windows = || fleet.windows.values().filter(|w| w.selects(&spec.operator, &member.labels));
         let (mut denies, mut allows) = windows().partition::<Vec<_>, _>(|window| window.denies());
         let some = !allows.is_empty();
