@@ -9,7 +9,10 @@ use super::{Planner, shared};
 use crate::{
     api::RolloutTarget,
     domain::{epoch::Epoch, report::Report, world::World},
-    plan::{rollout::Decisions, tenant::Shared},
+    plan::{
+        rollout::{self, Decisions},
+        tenant::Shared,
+    },
 };
 
 /// Tenants of new plans that are looked at in one go, each about as long as a stack takes to be rendered: of the others it
@@ -45,6 +48,20 @@ impl Planner {
             }
         }
         decisions
+    }
+
+    /// The wave engine's decisions, checked against the invariants before anybody acts on them. A violation is a bug of ours:
+    /// then nobody moves, which is safe, and it is said loudly.
+    fn decide(&self, now: Timestamp) -> Decisions {
+        let decisions = rollout::decide(&self.fleet, now);
+        let violations = rollout::invariants::check(&self.fleet, &decisions, now);
+        if violations.is_empty() {
+            return decisions;
+        }
+        for violation in &violations {
+            tracing::error!(%violation, "the plan was refused: please report this");
+        }
+        Decisions { waits: decisions.waits, ..Decisions::default() }
     }
 
     /// Who would go somewhere that it does not ask for, and was not looked at yet.
