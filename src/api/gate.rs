@@ -81,7 +81,7 @@ pub struct ApprovalGate {}
 pub struct Pace {
     /// How long after a round of questions is answered the next one begins. A verdict older than twice this opens nothing.
     pub interval: Span,
-    /// How long the gate alone may keep the wave waiting; then the rollout is halted. It never lets a wave pass.
+    /// How long the gate alone may keep the wave waiting; then a last round is asked, and the rollout is halted unless that passes. It never lets a wave pass.
     pub deadline: Span,
     /// Rounds of questions with a failure that are tolerated: 1 is breached by the second. A round that told nothing is no failure.
     #[schemars(range(max = 1000))]

@@ -38,7 +38,12 @@ fn a_failure_within_the_limit_is_asked_again_and_one_more_halts() {
     assert_eq!((gate(&cluster).verdict, cluster.phase(RUN)), (GateVerdict::Failed, Phase::Running));
     assert_eq!(cluster.waits_on("a"), Some(WaitingOn::Evidence));
     let note = decide(&cluster.fleet, cluster.now).waits["c"].1.clone();
-    for part in ["gate errors", "0.2 is what was measured", "asked again at 2026-03-01T12:00:40Z", "given up at"] {
+    for part in [
+        "gate errors",
+        "0.2 is what was measured",
+        "asked again at 2026-03-01T12:00:40Z",
+        "given up after 2026-03-01T12:05:10Z",
+    ] {
         assert!(note.contains(part), "{part}: {note}");
     }
     assert!(asked(&cluster).is_empty(), "not before the interval is over");
@@ -72,16 +77,39 @@ fn a_deadline_halts_and_never_lets_anybody_pass() {
     assert_eq!(cluster.phase(RUN), Phase::Running);
     assert_eq!(decide(&cluster.fleet, cluster.now).wake, Some(cluster.now + jiff::SignedDuration::from_secs(1)));
     cluster.after(1);
+    assert_eq!((cluster.phase(RUN), about(&cluster)), (Phase::Running, vec!["wave".to_owned()]), "a last round");
+    assert_eq!(decide(&cluster.fleet, cluster.now).wake, Some(cluster.now + jiff::SignedDuration::from_secs(30)));
+    cluster.after(29);
+    assert_eq!(cluster.phase(RUN), Phase::Running);
+    cluster.after(1);
     assert_eq!(cluster.phase(RUN), Phase::Halted);
     let reason = &cluster.status(RUN).halted.as_ref().unwrap().reason;
     assert!(reason.contains("gate errors of wave canary was not passed within 5m"), "{reason}");
     assert!(cluster.moving().is_empty());
 }
 
+/// Nobody asked while nobody led: a gate is given up on an answer, or on an interval without one.
+#[test]
+fn an_outage_of_leasehold_gives_no_gate_up() {
+    for (outcome, phase) in [(Outcome::Passed, Phase::Running), (Outcome::Inconclusive, Phase::Halted)] {
+        let mut cluster = begun(before(query("errors")));
+        let old = asked(&cluster).remove(0);
+        cluster.wait(86_400);
+        cluster.settle();
+        assert_eq!(cluster.phase(RUN), Phase::Running);
+        put(&mut cluster, &old, Outcome::Inconclusive);
+        cluster.settle();
+        assert_eq!(cluster.phase(RUN), Phase::Running, "what was asked before says nothing");
+        answer(&mut cluster, outcome);
+        assert_eq!(cluster.phase(RUN), phase);
+    }
+}
+
 #[test]
 fn after_a_halt_a_persons_edit_asks_the_gate_anew() {
     let mut cluster = begun(before(query("errors")));
     cluster.after(300);
+    cluster.after(30);
     assert_eq!(cluster.phase(RUN), Phase::Halted);
     cluster.edit(RUN, |spec| spec.suspend = true);
     cluster.settle();

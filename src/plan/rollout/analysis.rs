@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{
     clock,
     pass::Known,
+    patience,
     run::{Run, WaveView},
     soak,
     verdict::{self, at_rest},
@@ -144,6 +145,7 @@ impl<'a> Asking<'_, 'a> {
         // Who has joined since the last round is asked about now, and not an interval later.
         let begun = |at: &Time| !joined || at.0 <= self.now;
         let under_way = stored.round_at.filter(|at| self.valid(*at) && begun(at));
+        let under_way = under_way.filter(|at| !patience::too_old(*at, &stored, self.pace, self.now));
         match under_way.filter(|at| at.0 <= self.now) {
             Some(at) => self.ask(known, at, &mut look),
             None => look.next.round_at = under_way.or_else(|| Some(self.begin())),
@@ -260,15 +262,16 @@ impl<'a> Asking<'_, 'a> {
         look.next.since = (due && !passing).then(|| since.unwrap_or_else(|| Time::millis(self.now)));
         let extra = self.run.spec.additional_failures;
         let allowed = self.pace.failure_limit.saturating_add(extra);
-        let deadline = look.next.since.map(|since| clock::after(since.0, self.pace.deadline));
+        let deadline = patience::deadline(&look.next, self.pace, self.now);
+        let end = patience::end(&look.next, self.pace, self.now);
         look.breach = if look.next.failed > allowed {
             Some(self.too_often(&look.next, allowed))
         } else {
-            deadline.filter(|deadline| *deadline <= self.now).map(|_| self.too_long(&look.next))
+            end.filter(|end| *end <= self.now).map(|_| self.too_long(&look.next))
         };
         let round = look.next.round_at.and_then(|at| clock::to_come(at.0, self.now));
         let stale = look.next.at.map(|at| verdict::stale(at, self.pace));
-        for at in [round, deadline, stale].into_iter().flatten() {
+        for at in [round, deadline, end, stale].into_iter().flatten() {
             look.wake = clock::earlier(look.wake, clock::to_come(at, self.now));
         }
     }

@@ -89,7 +89,10 @@ fn answered(look: &Look, now: Timestamp) -> Waiting {
     let next = status.round_at.filter(|at| at.0 > now);
     let next = next.map_or("it is asked now".to_owned(), |at| format!("asked again at {}", clock::shown(at.0)));
     let until = status.since.map(|since| clock::after(since.0, look.pace.deadline));
-    let end = until.map_or(String::new(), |until| format!(", given up at {}", clock::shown(until)));
+    let end = until.map_or(String::new(), |until| match clock::to_come(until, now) {
+        Some(until) => format!(", given up after {}", clock::shown(until)),
+        None => ", given up with the next answer".to_owned(),
+    });
     let on = if status.verdict == GateVerdict::Inconclusive { WaitingOn::Inconclusive } else { WaitingOn::Evidence };
     let until = until.and_then(|until| clock::to_come(until, now));
     let note = format!("waits for gate {name}: {last}; {next}{end}");
