@@ -88,6 +88,23 @@ fn a_deadline_halts_and_never_lets_anybody_pass() {
     assert!(cluster.moving().is_empty());
 }
 
+/// What is recorded says already when the next round begins: that it has begun is no write of its own.
+#[test]
+fn a_round_is_one_write() {
+    let mut cluster = begun(before(query("errors")));
+    answer(&mut cluster, Outcome::Inconclusive);
+    for _ in 0..3 {
+        cluster.wait(30);
+        let decisions = decide(&cluster.fleet, cluster.now);
+        assert_eq!((decisions.asks.len(), decisions.status.get(RUN)), (1, None));
+        let before = cluster.status(RUN).clone();
+        answer(&mut cluster, Outcome::Inconclusive);
+        assert_ne!(*cluster.status(RUN), before);
+    }
+    let message = &cluster.status(RUN).message;
+    assert!(message.ends_with("waits for gate errors: Inconclusive: 0.2 is what was measured"), "{message}");
+}
+
 /// Nobody asked while nobody led: a gate is given up on an answer, or on an interval without one.
 #[test]
 fn an_outage_of_leasehold_gives_no_gate_up() {

@@ -62,7 +62,7 @@ fn under_way(run: &Run, status: &RolloutStatus, current: usize) -> String {
     };
     let title = format!("wave {} ({} of {})", wave.name, current + 1, status.waves.len());
     if let Some(gates) = gate::waiting(run, status, current, false) {
-        return format!("{title} {}", gates.note);
+        return format!("{title} {}", gates.brief);
     }
     if wave.phase == WavePhase::Soaking {
         return match soak::over(wave, view.plan.soak) {
