@@ -8,6 +8,7 @@ use super::{Decimal, Resources, Span, Time, schema::DNS_LABEL};
 /// What a wave waits for beside its tenants.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [{"rule": "!has(self.before) || !has(self.after) || self.before.all(b, !self.after.exists(a, a.name == b.name))", "message": "a gate of `before` and one of `after` have the same name: one approval would open both"}]))]
 pub struct Gates {
     /// All must be passed before anybody of the wave is granted, and at each grant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -37,7 +38,7 @@ impl Gates {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("[has(self.approval), has(self.cel), has(self.prometheus), has(self.job)].filter(x, x).size() == 1").message("a gate needs to say what opens it, and only one thing: approval, cel, prometheus or job"))]
 pub struct Gate {
-    /// Name of the gate, unique in the wave's list; approvals name it.
+    /// Name of the gate, unique in the wave, `before` and `after` together: approvals name it.
     #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
     pub name: String,
     /// A person's RolloutApproval opens it.
@@ -88,7 +89,7 @@ pub struct ApprovalGate {}
 pub struct Pace {
     /// How long after a round of questions is answered the next one begins. A verdict from a round that began longer than twice this ago opens nothing; a Job's has its `timeout` besides.
     pub interval: Span,
-    /// How long the gate alone may keep the wave waiting; then the rollout is halted. It never lets a wave pass.
+    /// How long the gate alone may keep the wave waiting; then a last round is asked, and the rollout is halted unless that passes. It never lets a wave pass.
     pub deadline: Span,
     /// Rounds of questions with a failure that are tolerated: 1 is breached by the second. A round that told nothing is no failure.
     #[schemars(range(max = 1000))]

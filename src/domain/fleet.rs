@@ -65,6 +65,9 @@ pub struct Member {
     pub standing: Standing,
     /// Why the desired target cannot be granted to this very tenant (its values do not fit, its quota is too small), if so.
     pub blocked: Option<String>,
+    /// A target that it does not ask for in so many words, a step on its way or the way back, and why that cannot be granted to
+    /// it, as far as somebody has looked.
+    pub refused: Option<(RolloutTarget, String)>,
     /// Release digests that failed here and are not granted again by themselves.
     pub rejected: Vec<String>,
 }
@@ -129,6 +132,12 @@ impl Member {
         self.health == Health::Moving
             && self.standing != Standing::Deleting
             && self.granted.as_ref().is_some_and(by_rollout)
+    }
+
+    /// Why that target cannot be granted to this very tenant, as far as is known.
+    #[must_use]
+    pub fn refused_note(&self, target: &RolloutTarget) -> Option<&str> {
+        self.refused.as_ref().filter(|(refused, _)| refused == target).map(|(_, note)| &**note)
     }
 
     /// Whether the tenant asks for something else than it was granted.

@@ -2,6 +2,8 @@
 //!
 //! One loop over the fleet and not one controller per object, because a wave, a budget and a shared CRD are decisions
 //! about all tenants at once. What did not change is not worked out again.
+mod fits;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     ops::Bound,
@@ -15,7 +17,7 @@ use super::{
     joined::joined,
     notes::{self, NoteStep},
     releases::{self, ReleaseStep},
-    rollout::{self, Decisions},
+    rollout::Decisions,
     shares::Shares,
     tenant::{self, Facts, Memo, Next, Shared, Step, Word},
 };
@@ -79,12 +81,13 @@ struct Planned {
 /// What facts depend on beside the time.
 #[derive(Clone, Debug, PartialEq)]
 struct Basis {
-    /// Versions of the tenant and of what all share.
+    /// Versions of the tenant and of what all share, and which tenant of that name it is: each counts from nothing.
     versions: (u64, u64),
+    uid: Option<String>,
     /// Our own.
     epoch: Epoch,
-    /// Whether it may have its namespace, and whether it is one too many.
-    share: (bool, bool),
+    /// Who has its namespace, if somebody else; and whether it is one too many.
+    share: (Option<String>, bool),
 }
 
 impl Planner {
@@ -100,7 +103,7 @@ impl Planner {
         self.shares.update(world);
         self.gather(world, epoch, now);
         self.compose(world, in_doubt, now);
-        let rollouts = self.decide(now);
+        let rollouts = self.decide_what_fits(world, epoch, now);
         self.answer(world, &rollouts, epoch, now);
         let samples =
             self.tenants.iter().filter_map(|(name, p)| Some((name.clone(), p.next.sample.clone()?))).collect();
@@ -113,20 +116,6 @@ impl Planner {
         let questions = analysis::questions(&rollouts.asks, world);
         let releases = releases::steps(&self.catalog, world, now);
         Plan { rollouts, releases, notes, samples, undecodable, questions, wake }
-    }
-
-    /// The wave engine's decisions, checked against the invariants before anybody acts on them. A violation is a bug of ours:
-    /// then nobody moves, which is safe, and it is said loudly.
-    fn decide(&self, now: Timestamp) -> Decisions {
-        let decisions = rollout::decide(&self.fleet, now);
-        let violations = rollout::invariants::check(&self.fleet, &decisions, now);
-        if violations.is_empty() {
-            return decisions;
-        }
-        for violation in &violations {
-            tracing::error!(%violation, "the plan was refused: please report this");
-        }
-        Decisions { waits: decisions.waits, ..Decisions::default() }
     }
 
     /// What comes next for each tenant, as of the last plan.
@@ -166,19 +155,22 @@ impl Planner {
         // The shares are those of this very World: of each tenant that exists, one.
         let tenants = joined(self.shares.iter(), world.tenants.iter());
         let tenants = tenants.filter_map(|(name, share, seen)| Some((name, (share, seen?))));
-        for (name, (share, seen), known) in joined(tenants, self.tenants.iter_mut()) {
+        for (name, (share, seen), mut known) in joined(tenants, self.tenants.iter_mut()) {
             let Some(tenant) = &seen.tenant else { continue };
             there += 1;
             let versions = (seen.version, world.shared_version);
-            let current = |p: &Planned| {
-                p.basis.versions == versions && p.basis.share == share && p.basis.epoch == *epoch && !p.is_due(now)
-            };
+            let (uid, (owner, surplus)) = (&tenant.metadata.uid, share);
+            let current = |p: &Planned| p.basis.holds(versions, uid.as_ref(), share, epoch) && !p.is_due(now);
             if known.as_ref().is_some_and(|known| current(known)) {
                 continue;
             }
-            let basis = Basis { versions, epoch: epoch.clone(), share };
-            let mut memo = known.map(|known| std::mem::take(&mut known.memo)).unwrap_or_default();
-            let facts = tenant::facts(name, tenant, seen, &shared, &mut memo);
+            let share = (owner.map(str::to_owned), surplus);
+            let basis = Basis { versions, uid: uid.clone(), epoch: epoch.clone(), share };
+            let mut memo = known.as_mut().map(|known| std::mem::take(&mut known.memo)).unwrap_or_default();
+            let mut facts = tenant::facts(name, tenant, seen, &shared, &mut memo);
+            if let Some(known) = known.filter(|known| known.basis.versions.1 == versions.1) {
+                facts.keep_refusal(&known.facts);
+            }
             self.fleet.members.insert(name.clone(), facts.member.clone());
             newcomers.push((name.clone(), basis, memo, facts));
         }
@@ -260,6 +252,13 @@ impl Planner {
                 self.steps.remove(name);
             }
         }
+    }
+}
+
+impl Basis {
+    fn holds(&self, versions: (u64, u64), uid: Option<&String>, share: (Option<&str>, bool), epoch: &Epoch) -> bool {
+        let same = self.versions == versions && self.uid.as_ref() == uid && self.epoch == *epoch;
+        same && (self.share.0.as_deref(), self.share.1) == share
     }
 }
 

@@ -2,7 +2,9 @@
 use jiff::Timestamp;
 
 use crate::{
-    api::{ApprovalSpec, ApprovalStatus, Condition, Phase, PlannedWave, Time, WindowStatus},
+    api::{
+        ApprovalSpec, ApprovalStatus, Condition, Decision, Phase, PlannedWave, Rollout, Time, WavePhase, WindowStatus,
+    },
     domain::{
         fleet::Fleet,
         window::Window,
@@ -102,23 +104,40 @@ fn counts(spec: &ApprovalSpec, fleet: &Fleet, old: &ApprovalStatus) -> (bool, &'
     };
     let wave = rollout.spec.waves.iter().find(|wave| wave.name == spec.wave);
     let named =
-        |wave: &PlannedWave| wave.gates.before.iter().chain(&wave.gates.after).any(|gate| gate.name == spec.gate);
-    if !wave.is_some_and(named) {
+        |wave: &PlannedWave| wave.gates.all().find(|(_, gate)| gate.name == spec.gate).map(|(_, gate)| gate.clone());
+    let Some(gate) = wave.and_then(named) else {
         return (
             false,
             "NoSuchGate",
             format!("wave {} of Rollout {} has no gate {}", spec.wave, spec.rollout, spec.gate),
         );
-    }
+    };
     if rollout.spec.plan_hash != spec.plan_hash {
         return (false, "OtherPlan", format!("the plan of Rollout {} is {}", spec.rollout, rollout.spec.plan_hash));
     }
     let phase = rollout.status.as_ref().map_or(Phase::Queued, |status| status.phase);
-    match (phase.ended(), counted) {
+    // A no counts at any gate.
+    if gate.approval.is_none() && spec.decision == Decision::Approve {
+        let note = format!(
+            "gate {} is asked and not opened by people: mend what it measures, or `abort` the Rollout and correct its policy",
+            spec.gate
+        );
+        return (false, "NotAnApprovalGate", note);
+    }
+    let done = wave_is_done(rollout, &spec.wave);
+    if done && !phase.ended() && !counted {
+        return (false, "WaveDone", format!("wave {} of Rollout {} was done before", spec.wave, spec.rollout));
+    }
+    match (phase.ended() || done, counted) {
         (true, false) => (false, "RolloutEnded", format!("Rollout {} had ended before", spec.rollout)),
         (true, true) => (true, "Counted", String::new()),
         (false, _) => (true, "Counts", String::new()),
     }
+}
+
+fn wave_is_done(rollout: &Rollout, wave: &str) -> bool {
+    let waves = rollout.status.iter().flat_map(|status| &status.waves);
+    waves.filter(|status| status.name == wave).any(|status| status.phase == WavePhase::Done)
 }
 
 fn conditions(
@@ -142,4 +161,48 @@ fn conditions(
         }
     };
     list.iter().map(condition).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A decision at that gate of the run's one wave, which is in that phase; what is said of it.
+    fn said(gate: &str, decision: Decision, phase: &str) -> (bool, &'static str) {
+        let rollout: Rollout = serde_json::from_value(json!({
+            "apiVersion": "leasehold.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "r"},
+            "spec": {
+                "operator": "memcached", "target": {"version": "1.1.0", "digest": "d"}, "policy": "default", "sequence": 1,
+                "order": "Name", "maxConcurrency": 1, "maxFailures": 0, "revisionHistoryLimit": 10, "planHash": "h",
+                "waves": [{"name": "all", "members": ["acme"], "maxConcurrency": 1, "maxFailures": 0,
+                    "progressDeadline": "10m", "soak": "1m", "gates": {"before": [{"name": "start", "approval": {}}],
+                    "after": [{"name": "errors", "cel": {"expression": "true"}}]}}],
+            },
+            "status": {"phase": "Running", "currentWave": "all", "waves": [{"name": "all", "phase": phase}]},
+        }))
+        .unwrap();
+        let fleet = Fleet { rollouts: [("r".to_owned(), rollout)].into(), ..Fleet::default() };
+        let spec = ApprovalSpec {
+            rollout: "r".into(),
+            wave: "all".into(),
+            gate: gate.into(),
+            plan_hash: "h".into(),
+            decision,
+            approver: "ann".into(),
+            comment: String::new(),
+        };
+        let (counts, reason, _) = counts(&spec, &fleet, &ApprovalStatus::default());
+        (counts, reason)
+    }
+
+    #[test]
+    fn only_a_decision_that_changes_something_is_said_to_count() {
+        assert_eq!(said("start", Decision::Approve, "Running"), (true, "Counts"));
+        assert_eq!(said("errors", Decision::Approve, "Running"), (false, "NotAnApprovalGate"));
+        assert_eq!(said("errors", Decision::Reject, "Running"), (true, "Counts"), "a no counts at any gate");
+        assert_eq!(said("start", Decision::Approve, "Done"), (false, "WaveDone"));
+        assert_eq!(said("start", Decision::Reject, "Done"), (false, "WaveDone"));
+    }
 }

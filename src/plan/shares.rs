@@ -21,11 +21,12 @@ pub struct Shares {
 /// One tenant's share.
 #[derive(Debug)]
 struct Share {
-    /// The version of what was seen of the tenant.
+    /// The version of what was seen of the tenant, and which one of that name it is.
     version: u64,
+    uid: Option<String>,
     claim: Claim,
-    /// It may have the namespace that it claims.
-    owner: bool,
+    /// Who may have the namespace that it claims, if somebody else.
+    owner: Option<String>,
     surplus: bool,
 }
 
@@ -39,8 +40,8 @@ struct Claim {
 }
 
 impl Share {
-    const fn new(version: u64, claim: Claim) -> Self {
-        Self { version, claim, owner: false, surplus: false }
+    fn new(version: u64, tenant: &Tenant) -> Self {
+        Self { version, uid: tenant.metadata.uid.clone(), claim: Claim::of(tenant), owner: None, surplus: false }
     }
 }
 
@@ -64,13 +65,14 @@ impl Shares {
             let Some(tenant) = &seen.tenant else { continue };
             there += 1;
             match known {
-                Some(known) if known.version == seen.version => {}
+                Some(known) if known.version == seen.version && known.uid == tenant.metadata.uid => {}
                 Some(known) => {
                     let claim = Claim::of(tenant);
                     changed |= known.claim != claim;
                     (known.version, known.claim) = (seen.version, claim);
+                    known.uid.clone_from(&tenant.metadata.uid);
                 }
-                None => newcomers.push((name.clone(), Share::new(seen.version, Claim::of(tenant)))),
+                None => newcomers.push((name.clone(), Share::new(seen.version, tenant))),
             }
         }
         changed |= !newcomers.is_empty();
@@ -84,10 +86,9 @@ impl Shares {
         }
     }
 
-    /// Of each tenant in the order of names, whether it may have the namespace that it claims, and whether it is one too
-    /// many.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, (bool, bool))> {
-        self.known.iter().map(|(name, share)| (name, (share.owner, share.surplus)))
+    /// Of each tenant in the order of names, who else has the namespace that it claims, if so, and whether it is one too many.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, (Option<&str>, bool))> {
+        self.known.iter().map(|(name, share)| (name, (share.owner.as_deref(), share.surplus)))
     }
 
     /// The tenant that has a namespace keeps it; among newcomers the older one gets it.
@@ -102,8 +103,67 @@ impl Shares {
         let beyond = order.iter().skip(ceiling).filter(|(_, claim)| !claim.settled);
         self.surplus = beyond.map(|(name, _)| (*name).clone()).collect();
         for (name, share) in &mut self.known {
-            share.owner = self.claims.get(&share.claim.namespace) == Some(name);
+            share.owner = self.claims.get(&share.claim.namespace).filter(|owner| *owner != name).cloned();
             share.surplus = self.surplus.contains(name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        domain::{epoch::Epoch, world::TenantSeen},
+        plan::Planner,
+    };
+
+    /// A Tenant that claims that namespace, by age.
+    fn claims(world: &mut World, name: &str, uid: &str, namespace: &str, born: u32) {
+        let tenant: Tenant = serde_json::from_value(json!({
+            "apiVersion": "leasehold.dev/v1alpha1", "kind": "Tenant",
+            "metadata": {"name": name, "uid": uid, "creationTimestamp": format!("2026-03-01T12:00:{born:02}Z")},
+            "spec": {"operator": "memcached", "version": "1.0.0", "namespace": namespace},
+        }))
+        .unwrap();
+        let seen = TenantSeen { tenant: Some(Arc::new(tenant)), version: 1, ..TenantSeen::default() };
+        world.tenants.insert(name.into(), seen);
+    }
+
+    /// What stands in the way of `b`.
+    fn said(planner: &mut Planner, world: &World) -> String {
+        planner.plan(world, &BTreeMap::new(), &Epoch::default(), "2026-03-01T13:00:00Z".parse().unwrap());
+        planner.fleet().members["b"].blocked.clone().unwrap_or_default()
+    }
+
+    fn world() -> World {
+        let mut world = World::default();
+        world.fleet.max_tenants = 10;
+        for (name, born) in [("a", 1), ("c", 2), ("b", 3)] {
+            claims(&mut world, name, &format!("uid-{name}"), "shared", born);
+        }
+        world
+    }
+
+    #[test]
+    fn who_has_the_namespace_is_said_anew_when_it_is_somebody_else() {
+        let (mut planner, mut world) = (Planner::default(), world());
+        assert!(said(&mut planner, &world).contains("belongs to Tenant a:"));
+        world.tenants.remove("a");
+        let told = said(&mut planner, &world);
+        assert!(told.contains("belongs to Tenant c:"), "{told}");
+    }
+
+    #[test]
+    fn a_tenant_made_anew_under_the_same_name_is_another_one() {
+        let (mut planner, mut world) = (Planner::default(), world());
+        said(&mut planner, &world);
+        claims(&mut world, "a", "uid-of-another", "elsewhere", 4);
+        let told = said(&mut planner, &world);
+        assert!(told.contains("belongs to Tenant c:"), "{told}");
+        assert_eq!(planner.fleet().members["a"].uid, "uid-of-another");
     }
 }

@@ -113,6 +113,10 @@ fn wrong_policies() -> Vec<Wrong> {
             json!({"name": "a", "gates": {"after": [{"name": "g", "approval": {}}, {"name": "g", "approval": {}}]}}),
             "duplicate entries",
         ),
+        wave(
+            json!({"name": "a", "gates": {"before": [{"name": "g", "approval": {}}], "after": [{"name": "g", "approval": {}}]}}),
+            "have the same name",
+        ),
         selector("In", json!([])),
         selector("Exists", json!(["a"])),
     ]

@@ -62,6 +62,8 @@ fn a_soak_that_is_over_waits_for_the_pass_and_the_deadline_counts_from_then() {
     assert_eq!(wait.until.unwrap(), since + jiff::SignedDuration::from_secs(300));
     cluster.now = wait.until.unwrap();
     cluster.settle();
+    assert_eq!(cluster.phase(RUN), Phase::Running, "a last round");
+    answer(&mut cluster, Outcome::Inconclusive);
     assert_eq!(cluster.phase(RUN), Phase::Halted);
 }
 

@@ -1,6 +1,6 @@
 //! A gate that could never be asked is reported before anything moves.
 use leasehold::{
-    api::{CelGate, Gate, PrometheusGate, Scope},
+    api::{ApprovalGate, CelGate, Gate, Gates, PrometheusGate, Scope},
     domain::report::WaitingOn,
     plan::rollout::decide,
 };
@@ -50,4 +50,14 @@ fn once_the_policy_is_corrected_the_rollout_starts() {
     cluster.settle();
     assert_eq!(cluster.fleet.rollouts.len(), 1);
     let _: &Cluster = &cluster;
+}
+
+/// An approval names a gate of a wave, and not which list it is in.
+#[test]
+fn one_name_before_and_after_a_wave_starts_nothing() {
+    let people = Gate { name: "ok".into(), approval: Some(ApprovalGate {}), ..Gate::default() };
+    let cluster = begun(Gates { before: vec![people.clone()], after: vec![people] });
+    assert!(cluster.fleet.rollouts.is_empty());
+    let note = &decide(&cluster.fleet, cluster.now).waits["a"].1;
+    assert!(note.contains("gate ok of wave canary is in `before` and in `after`"), "{note}");
 }

@@ -100,5 +100,6 @@ pub fn free(world: &World, fleet: &Fleet, tenant: &str) -> bool {
     aim != granted.target
         && member.standing == Standing::Active
         && member.blocked.is_none()
+        && member.refused.as_ref().is_none_or(|(refused, _)| *refused != aim)
         && legal(world, &member.operator, &granted.target, &aim)
 }

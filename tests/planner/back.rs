@@ -1,7 +1,7 @@
 //! Going back: by policy when a budget is breached, or because a person undoes a run. A run of its own, budgeted, along
 //! legal steps only, and remembered, so that no automation deploys the same again.
 use leasehold::{
-    api::{OnFailure, Phase},
+    api::{ApprovalGate, CelGate, Gate, Gates, OnFailure, Phase},
     domain::report::WaitingOn,
     plan::rollout::EventReason,
 };
@@ -49,6 +49,32 @@ fn a_breached_budget_takes_back_whom_the_run_moved_and_nobody_goes_there_again()
     assert_eq!(cluster.granted, ["a", "b", "b", "a"], "Git still asks for 1.1.0, and nobody goes");
     assert_eq!(cluster.waits_on("a"), Some(WaitingOn::PathBlocked), "remembered with the tenant");
     assert_eq!(cluster.waits_on("c"), Some(WaitingOn::Suspended), "and with the run for those who never went");
+}
+
+/// Neither a person nor an answer stands in the way of going back, nor a gate that could never be asked.
+#[test]
+fn nobody_waits_at_a_gate_to_go_back() {
+    let person = Gate { name: "look".into(), approval: Some(ApprovalGate {}), ..Gate::default() };
+    let expression = |text: &str| CelGate { expression: text.into(), ..CelGate::default() };
+    let asked = |text: &str| Gate { name: "asked".into(), cel: Some(expression(text)), ..Gate::default() };
+    for gate in [person, asked("false"), asked("tenant.")] {
+        let mut cluster = begun(OnFailure::Rollback);
+        let mut canary = wave("canary");
+        canary.gates = Gates { before: vec![gate.clone()], after: vec![gate] };
+        let gated = policy(&[canary, wave("rest")]);
+        cluster.fleet.policies.insert("default".into(), gated);
+        cluster.prove("a");
+        cluster.settle();
+        cluster.fail("b");
+        cluster.settle();
+        for name in ["b", "a"] {
+            assert_eq!(cluster.version(name), "1.0.0", "{name}: {:?}", cluster.granted);
+            cluster.prove(name);
+            cluster.settle();
+        }
+        cluster.after(60);
+        assert_eq!(cluster.phase(BACK), Phase::Succeeded);
+    }
 }
 
 #[test]

@@ -68,6 +68,7 @@ pub fn member(name: &str, version: &str, now: Timestamp) -> Member {
         health: Health::Proven,
         standing: Standing::Active,
         blocked: None,
+        refused: None,
         rejected: Vec::new(),
     }
 }

@@ -103,9 +103,16 @@ impl Schedule {
         match roll {
             0 => member.standing = Standing::Paused,
             1 => member.standing = Standing::Held(vec!["audit".into()]),
+            2 if rejected < 2 => {
+                let no = "that does not fit its values".to_owned();
+                member.refused = Some((target(&format!("1.{}.0", rejected + 1)), no));
+            }
             2 => member.blocked = Some("its values do not fit".into()),
             3 => member.rejected.push(target(&format!("1.{rejected}.0")).digest),
-            _ => (member.standing, member.blocked, member.rejected) = (Standing::Active, None, Vec::new()),
+            _ => {
+                (member.standing, member.blocked) = (Standing::Active, None);
+                (member.refused, member.rejected) = (None, Vec::new());
+            }
         }
     }
 

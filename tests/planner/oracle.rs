@@ -164,6 +164,8 @@ impl Oracle {
         require(aim::wants(look.world, view, tenant, spec), 9, tenant, "did not ask for this")?;
         require(!member.rejected.contains(&order.target.digest), 9, tenant, "granted what failed here before")?;
         require(member.standing == Standing::Active && member.blocked.is_none(), 8, tenant, "held back, granted")?;
+        let fits = member.refused.as_ref().is_none_or(|(target, _)| *target != order.target);
+        require(fits, 8, tenant, "granted what does not fit it")?;
         require(order.towards == towards(member, order), 9, tenant, "is told another end of its way")?;
         let from = member.granted.as_ref().map(|granted| granted.target.clone());
         let back = aim::back(look.world, view, tenant).is_some();
@@ -172,8 +174,10 @@ impl Oracle {
         let at = spec.waves.iter().position(|wave| wave.name == order.wave).unwrap_or(0);
         let opened = people::opened(view, run, spec, at, &spec.waves[at].gates.before);
         require(opened, 8, tenant, "granted through a gate that nobody opened")?;
-        asked::open(look, run, rollout, at, When::Before)?;
-        asked::own(look, tenant, run, rollout, at)?;
+        if !rules::failed(member) {
+            asked::open(look, run, rollout, at, When::Before)?;
+            asked::own(look, tenant, run, rollout, at)?;
+        }
         require(!spec.undo, 8, run, "grants although it is undone")?;
         require(!spec.suspend && !spec.abort && !spec.skip.contains(&order.tenant), 8, run, "a person said no")?;
         let from = &member.granted.as_ref().ok_or("invariant 13: a tenant without a stack in a wave")?.target;

@@ -126,6 +126,8 @@ impl Oracle {
             let dns = !name.is_empty()
                 && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.');
             require(dns, 10, name, "is no DNS name")?;
+            let gated = spec.waves.iter().any(|wave| !wave.gates.is_empty());
+            require(spec.rollback_of.is_none() || !gated, 9, name, "goes back through a gate")?;
             let mut seen = BTreeSet::new();
             let mut movable = false;
             for tenant in spec.waves.iter().flat_map(|wave| &wave.members) {

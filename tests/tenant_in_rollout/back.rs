@@ -1,10 +1,27 @@
 //! Grants of what a tenant does not ask for in so many words: back to what it had, and a step on its way.
-use leasehold::{api::Phase, domain::digest::Revision};
+use leasehold::{
+    api::Phase,
+    domain::{digest::Revision, report::WaitingOn},
+    plan::Planner,
+};
 
 use super::{OBJECTS, after, fleet, granted, running, summary, tenant};
 use crate::model::Model;
 
 const BAD: &str = "memcached-1.2.0-1";
+/// Reached over 1.1.0, and alone in knowing the value `size`.
+const SECOND: &str = r#"
+apiVersion: leasehold.dev/v1alpha1
+kind: OperatorRelease
+metadata: {name: memcached-2.0.0}
+spec:
+  operator: memcached
+  version: 2.0.0
+  upgradesFrom: ">=1.1.0, <1.2.0"
+  valuesSchema: {type: object, properties: {size: {type: integer}}}
+  image: example.com/memcached:2.0.0
+  leaderElection: {id: memcached.example.com}
+"#;
 
 /// The canary's failure on 1.2.0 takes it back.
 fn taken_back() -> Model {
@@ -68,16 +85,41 @@ fn what_does_not_fit_the_old_release_is_said_and_nothing_is_touched() {
 }
 
 #[test]
+fn who_cannot_take_a_step_on_the_way_keeps_no_slot_from_the_next_in_line() {
+    let mut model = running();
+    let policy = OBJECTS.split("---").next().unwrap().replace("maxConcurrency: 25", "maxConcurrency: 1");
+    model.apply(&policy);
+    model.apply(SECOND);
+    model.apply(&fleet("2.0.0"));
+    model.apply(&tenant("acme", "version: 2.0.0, values: {size: 3}"));
+    model.settle();
+    after(&mut model, 10);
+    assert_eq!(
+        (granted(&model, "acme").as_str(), granted(&model, "cern").as_str()),
+        ("1.0.0", "1.1.0"),
+        "the next in line"
+    );
+    assert_eq!(summary(&model, "acme"), "Stalled: InvalidValues");
+    let wait = model.plan().rollouts.waits["acme"].clone();
+    assert_eq!(wait.0.on, WaitingOn::Inconclusive, "{}", wait.1);
+    for _ in 0..8 {
+        after(&mut model, 60);
+    }
+    assert_eq!(super::TENANTS.map(|name| granted(&model, name)), ["1.0.0", "2.0.0", "2.0.0"]);
+    let runs = model.world().rollouts.len();
+    model.planner = Planner::default();
+    after(&mut model, 3600);
+    assert_eq!(model.world().rollouts.len(), runs, "a new leader makes no run for it");
+    model.apply(&tenant("acme", "version: 2.0.0"));
+    model.settle();
+    after(&mut model, 10);
+    assert_eq!(granted(&model, "acme"), "1.1.0", "it fits now");
+}
+
+#[test]
 fn a_step_on_the_way_is_granted_and_the_end_comes_after_it() {
     let mut model = running();
-    model.apply(
-        r#"
-apiVersion: leasehold.dev/v1alpha1
-kind: OperatorRelease
-metadata: {name: memcached-2.0.0}
-spec: {operator: memcached, version: 2.0.0, upgradesFrom: ">=1.1.0, <1.2.0", image: "example.com/memcached:2.0.0", leaderElection: {id: memcached.example.com}}
-"#,
-    );
+    model.apply(SECOND);
     model.apply(&fleet("2.0.0"));
     model.settle();
     after(&mut model, 10);

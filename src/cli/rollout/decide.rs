@@ -72,13 +72,10 @@ impl AtGate {
             approver: approver.clone(),
             comment: self.comment,
         };
-        if person.create(&RolloutApproval::new(&name, spec)).await?.is_none() {
+        if person.create(&RolloutApproval::new(&name, spec.clone())).await?.is_none() {
             let old: RolloutApproval = person.get(&name).await?;
-            if old.spec.decision != decision {
-                let (said, name) = (old.spec.decision, &name);
-                let why = format!(
-                    "you said {said:?} at this gate before, and a decision is immutable\n  Take it back first: kubectl delete rolloutapproval {name}"
-                );
+            if let Some(why) = in_the_way(&old.spec, &spec) {
+                let why = format!("{why}\n  Take it back first: kubectl delete rolloutapproval {name}");
                 return Err(Trouble::Unclear(why).into());
             }
         }
@@ -89,6 +86,17 @@ impl AtGate {
         ))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Why a decision that is there already is not the one that is being made. One about another plan counts for nothing.
+fn in_the_way(old: &ApprovalSpec, new: &ApprovalSpec) -> Option<String> {
+    if old.decision != new.decision {
+        return Some(format!("you said {:?} at this gate before, and a decision is immutable", old.decision));
+    }
+    let (was, is) = (&old.plan_hash, &new.plan_hash);
+    (was != is).then(|| {
+        format!("what you said at this gate was about another plan ({was}; now it is {is}), and counts for nothing")
+    })
 }
 
 /// Which gate is meant: the named one, or the only one that the wave under way waits at.
@@ -151,6 +159,25 @@ mod tests {
         assert_eq!(at(&run("Pending", &["start"], &["look"]), None).as_deref(), Ok("start"));
         assert_eq!(at(&run("Soaking", &["start"], &["look"]), None).as_deref(), Ok("look"));
         assert_eq!(at(&run("Pending", &["start"], &["look"]), Some("look")).as_deref(), Ok("look"), "the named one");
+    }
+
+    #[test]
+    fn a_decision_about_another_plan_or_another_one_is_in_the_way() {
+        let said = |hash: &str, decision| ApprovalSpec {
+            rollout: "r".into(),
+            wave: "all".into(),
+            gate: "look".into(),
+            plan_hash: hash.into(),
+            decision,
+            approver: "ann".into(),
+            comment: String::new(),
+        };
+        let new = said("b", Decision::Approve);
+        assert_eq!(in_the_way(&said("b", Decision::Approve), &new), None);
+        assert!(in_the_way(&said("b", Decision::Reject), &new).unwrap().contains("you said Reject"));
+        assert!(
+            in_the_way(&said("a", Decision::Approve), &new).unwrap().contains("about another plan (a; now it is b)")
+        );
     }
 
     #[test]

@@ -137,5 +137,13 @@ pub fn unusable(policy: &PolicySpec) -> Option<String> {
         };
         why.map(|why| format!("gate {} of wave {} cannot be asked: {why}", gate.name, wave.name))
     };
-    policy.waves.iter().find_map(|wave| wave.gates.all().find_map(|(_, gate)| trouble(wave, gate)))
+    let gates = |wave: &Wave| wave.gates.all().find_map(|(_, gate)| trouble(wave, gate));
+    policy.waves.iter().find_map(|wave| twice(wave).or_else(|| gates(wave)))
+}
+
+/// An approval names a gate of a wave, and not which list it is in: of two it would open both.
+fn twice(wave: &Wave) -> Option<String> {
+    let gates = &wave.gates;
+    let same = gates.before.iter().find(|gate| gates.after.iter().any(|other| other.name == gate.name))?;
+    Some(format!("gate {} of wave {} is in `before` and in `after`: give each a name of its own", same.name, wave.name))
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{
     breach, clock,
     pass::Known,
+    patience,
     run::{Run, WaveView},
     soak,
     verdict::{self, at_rest},
@@ -52,7 +53,8 @@ pub struct Look<'a> {
     pub wake: Option<Timestamp>,
 }
 
-/// Looks at the gates of every wave that is not done: fully at those of the first, at those of later ones for the broken.
+/// Looks at the gates of every wave that is not done; asks those of the first. Broken tenants wait for no answer: what would
+/// be asked about is what they are to be rid of.
 pub fn look<'a>(run: &Run<'a>, known: &Known) -> Analysis<'a> {
     let open = run.waves.iter().enumerate().filter(|(_, wave)| wave.stored.phase != WavePhase::Done);
     let current = open.clone().next().map(|(index, _)| index);
@@ -110,10 +112,9 @@ impl<'a> Asking<'_, 'a> {
         turn && at_work(self.run) && self.wave.stored.phase == WavePhase::Soaking && self.wave.proven_throughout()
     }
 
-    /// Who would be granted next: in turn, and, broken, also out of turn.
+    /// Who would be granted next, and in turn.
     fn candidates(&self) -> impl Iterator<Item = &'a str> {
-        let ready = self.wave.ready.iter().filter(|_| self.current);
-        ready.chain(&self.wave.broken).copied()
+        self.wave.ready.iter().filter(|_| self.current).copied()
     }
 
     fn look(&self, known: &Known) -> Look<'a> {
@@ -146,6 +147,7 @@ impl<'a> Asking<'_, 'a> {
         // Who has joined since the last round is asked about now, and not an interval later.
         let begun = |at: &Time| !joined || at.0 <= self.now;
         let under_way = stored.round_at.filter(|at| self.valid(*at) && begun(at));
+        let under_way = under_way.filter(|at| !patience::too_old(*at, &stored, self.pace, self.now));
         match under_way.filter(|at| at.0 <= self.now) {
             Some(at) => self.ask(known, at, &mut look),
             None => look.next.round_at = under_way.or_else(|| Some(self.begin())),
@@ -262,17 +264,18 @@ impl<'a> Asking<'_, 'a> {
         look.next.since = (due && !passing).then(|| since.unwrap_or_else(|| Time::millis(self.now)));
         let extra = self.run.spec.additional_failures;
         let allowed = self.pace.failure_limit.saturating_add(extra);
-        let deadline = look.next.since.map(|since| clock::after(since.0, self.pace.deadline));
-        let over = deadline.is_some_and(|deadline| deadline <= self.now);
+        let deadline = patience::deadline(&look.next, self.pace, self.now);
+        let end = patience::end(&look.next, self.pace, self.now);
         let wave = &self.wave.plan.name;
         let often = || breach::too_often(self.gate, wave, &look.next, allowed);
         let long = || breach::too_long(self.gate, wave, &look.next);
+        let over = end.is_some_and(|end| end <= self.now);
         let breach = (look.next.failed > allowed).then(often).or_else(|| over.then(long));
         let answers = known.fleet.analyses.get(&self.key());
         look.breach = breach.map(|why| why + &breach::without(answers.map(|a| &**a), &self.subjects()));
         let round = look.next.round_at.and_then(|at| clock::to_come(at.0, self.now));
         let stale = look.next.asked_at.map(|at| verdict::stale(at, self.lasts));
-        for at in [round, deadline, stale].into_iter().flatten() {
+        for at in [round, deadline, end, stale].into_iter().flatten() {
             look.wake = clock::earlier(look.wake, clock::to_come(at, self.now));
         }
     }

@@ -47,8 +47,8 @@ pub fn creation<'a>(pass: &Pass<'a>) -> Creation<'a> {
             creation.waits.push((group, Delay::Coalescing(until)));
             continue;
         }
-        if let Some(why) = analysis::unusable(policy) {
-            creation.waits.push((group.clone(), Delay::Unmatched(unusable(&group, &why))));
+        if let Some(why) = unusable(&group, policy) {
+            creation.waits.push((group, Delay::Unmatched(why)));
             continue;
         }
         match obstacle(pass, &creation.create, &group) {
@@ -68,7 +68,7 @@ pub fn preview(pass: &Pass) -> Vec<Rollout> {
     let mut creation = Creation { create: Vec::new(), waits: Vec::new(), wake: None };
     let mut sequences = Sequences::default();
     for group in group::groups(pass) {
-        if let Some(policy) = pass.known.policy(group.policy).filter(|policy| analysis::unusable(policy).is_none()) {
+        if let Some(policy) = pass.known.policy(group.policy).filter(|policy| unusable(&group, policy).is_none()) {
             creation.freeze(pass, group, policy, &mut sequences);
         }
     }
@@ -127,9 +127,10 @@ impl<'a> Creation<'a> {
     }
 }
 
-/// A gate that can never be asked would stop the run halfway: it does not start.
-fn unusable(group: &Group, why: &str) -> String {
-    format!("RolloutPolicy {}: {why}; correct the policy, and the rollout starts", group.policy)
+/// A gate that can never be asked would stop the run halfway: it does not start. Going back goes through no gate.
+fn unusable(group: &Group, policy: &PolicySpec) -> Option<String> {
+    let why = analysis::unusable(policy).filter(|_| group.back.is_none())?;
+    Some(format!("RolloutPolicy {}: {why}; correct the policy, and the rollout starts", group.policy))
 }
 
 fn note(unmatched: &Group, rule: Unmatched) -> String {

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 use super::group::{Candidate, Group};
 use crate::{
-    api::{OnFailure, Order, PlannedWave, PolicySpec, Rollout, RolloutSpec, Unmatched, Wave},
+    api::{Gates, OnFailure, Order, PlannedWave, PolicySpec, Rollout, RolloutSpec, Unmatched, Wave},
     domain::{
         digest,
         fleet::{Fleet, Member},
@@ -40,6 +40,9 @@ pub fn freeze<'a>(group: &Group<'a>, policy: &PolicySpec, sequence: i64) -> Froz
     let max_concurrency = policy.limits.max_concurrency.of(total).max(1);
     let max_failures = policy.limits.max_failures.of(total);
     let planned = waves.into_iter().filter(|(_, chosen)| !chosen.is_empty());
+    // Who goes back leaves what failed: neither a person nor an answer is waited for.
+    let gates = |wave: &Wave| if group.back.is_some() { Gates::default() } else { wave.gates.clone() };
+    let limits = (max_concurrency, max_failures);
     let mut spec = RolloutSpec {
         operator: group.operator.into(),
         target: group.target.clone(),
@@ -53,7 +56,7 @@ pub fn freeze<'a>(group: &Group<'a>, policy: &PolicySpec, sequence: i64) -> Froz
         revision_history_limit: policy.revision_history_limit,
         unmatched: count,
         plan_hash: String::new(),
-        waves: planned.map(|(wave, chosen)| plan(wave, &chosen, &members, (max_concurrency, max_failures))).collect(),
+        waves: planned.map(|(wave, chosen)| plan(wave, gates(wave), &chosen, &members, limits)).collect(),
         suspend: false,
         abort: false,
         undo: false,
@@ -91,7 +94,13 @@ fn allot<'w>(members: &[Candidate], waves: &'w [Wave]) -> (Vec<(&'w Wave, Vec<us
 }
 
 /// One wave in whole numbers. What it does not say for itself is the rollout's limit.
-fn plan(wave: &Wave, chosen: &[usize], members: &[Candidate], (concurrency, failures): (u32, u32)) -> PlannedWave {
+fn plan(
+    wave: &Wave,
+    gates: Gates,
+    chosen: &[usize],
+    members: &[Candidate],
+    (concurrency, failures): (u32, u32),
+) -> PlannedWave {
     let mut chosen = chosen.to_vec();
     chosen.sort_unstable();
     PlannedWave {
@@ -100,7 +109,7 @@ fn plan(wave: &Wave, chosen: &[usize], members: &[Candidate], (concurrency, fail
         max_failures: wave.max_failures.map_or(failures, |amount| amount.of(chosen.len())),
         progress_deadline: wave.progress_deadline,
         soak: wave.soak.duration,
-        gates: wave.gates.clone(),
+        gates,
         members: chosen.iter().filter_map(|index| members.get(*index)).map(|candidate| candidate.name.into()).collect(),
     }
 }

@@ -52,10 +52,13 @@ pub struct Waiting {
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
     pub note: String,
+    /// The same without a time, to be stored with the run: it changes only with what is recorded.
+    pub brief: String,
 }
 
-/// What a wave waits for at its gates; people's first.
-pub fn waiting(run: &Run, status: &RolloutStatus, current: usize) -> Option<Waiting> {
+/// What a wave waits for at its gates; people's first. `broken`: what a broken tenant of it waits for, whom no answer keeps
+/// from the fix.
+pub fn waiting(run: &Run, status: &RolloutStatus, current: usize, broken: bool) -> Option<Waiting> {
     let (shut, wave, view) = (run.gates.get(current)?, status.waves.get(current)?, run.waves.get(current)?);
     let soaked =
         wave.phase == WavePhase::Soaking && super::soak::over(wave, view.plan.soak).is_some_and(|over| over <= run.now);
@@ -67,7 +70,10 @@ pub fn waiting(run: &Run, status: &RolloutStatus, current: usize) -> Option<Wait
     if !gates.is_empty() {
         let (gates, name, wave, hash) = (gates.join(", "), run.name, &view.plan.name, &run.spec.plan_hash);
         let note = format!("waits for a RolloutApproval of {gates}: spec.rollout {name}, wave {wave}, planHash {hash}");
-        return Some(Waiting { on: WaitingOn::Approval, since: None, until: None, note });
+        return Some(Waiting { on: WaitingOn::Approval, since: None, until: None, brief: note.clone(), note });
+    }
+    if broken {
+        return None;
     }
     // A wave that has just been proven is asked about from the next look on.
     let asked = |look: &&Look| look.when == when && !look.open && (look.live || when == When::After);
@@ -78,24 +84,32 @@ pub fn waiting(run: &Run, status: &RolloutStatus, current: usize) -> Option<Wait
 /// What an asked gate was told last, when it is asked again, and when it is given up.
 fn answered(look: &Look, now: Timestamp) -> Waiting {
     let (name, status) = (&look.gate.name, &look.next);
-    let last = match status.at {
-        None => "no round of questions is complete yet".to_owned(),
-        Some(at) => format!("{:?} at {}: {}", status.verdict, clock::shown(at.0), status.message),
-    };
+    let none = || "no round of questions is complete yet".to_owned();
+    let told = |at: &str| format!("{:?}{at}: {}", status.verdict, status.message);
+    let last = status.at.map_or_else(none, |at| told(&format!(" at {}", clock::shown(at.0))));
+    let brief = format!("waits for gate {name}: {}", status.at.map_or_else(none, |_| told("")));
     let next = status.round_at.filter(|at| at.0 > now);
     let next = next.map_or("it is asked now".to_owned(), |at| format!("asked again at {}", clock::shown(at.0)));
     let until = status.since.map(|since| clock::after(since.0, look.pace.deadline));
-    let end = until.map_or(String::new(), |until| format!(", given up at {}", clock::shown(until)));
+    let end = until.map_or(String::new(), |until| match clock::to_come(until, now) {
+        Some(until) => format!(", given up after {}", clock::shown(until)),
+        None => ", given up with the next answer".to_owned(),
+    });
     let on = if status.verdict == GateVerdict::Inconclusive { WaitingOn::Inconclusive } else { WaitingOn::Evidence };
     let until = until.and_then(|until| clock::to_come(until, now));
     let note = format!("waits for gate {name}: {last}; {next}{end}");
-    Waiting { on, since: status.since.map(|since| since.0), until, note }
+    Waiting { on, since: status.since.map(|since| since.0), until, note, brief }
 }
 
 impl Run<'_> {
-    /// Whether anybody of that wave may be granted, as far as its gates go.
+    /// Whether people let that wave go: the broken need no more.
+    pub fn approved(&self, wave: usize) -> bool {
+        self.gates.get(wave).is_none_or(|gates| gates.before.is_empty())
+    }
+
+    /// Whether anybody of that wave may be granted in turn, as far as its gates go.
     pub fn opened_before(&self, wave: usize) -> bool {
-        self.gates.get(wave).is_none_or(|gates| gates.before.is_empty()) && self.answered(wave, When::Before)
+        self.approved(wave) && self.answered(wave, When::Before)
     }
 
     /// Whether that wave may be done once its soak is over.

@@ -70,12 +70,13 @@ impl<'p, 'a> Claim<'p, 'a> {
             return None;
         }
         let mut queue = VecDeque::new();
-        let open = |index: &usize| !closed(run, outcome, *index) && run.opened_before(*index);
+        let open = |index: &usize| !closed(run, outcome, *index) && run.approved(*index);
         for (index, wave) in run.waves.iter().enumerate().filter(|(index, _)| open(index)) {
             queue.extend(wave.broken.iter().map(|tenant| (index, *tenant)));
         }
-        if let Some((index, wave)) =
-            open_wave(run, outcome).filter(open).and_then(|index| Some((index, run.waves.get(index)?)))
+        if let Some((index, wave)) = open_wave(run, outcome)
+            .filter(|index| run.opened_before(*index))
+            .and_then(|index| Some((index, run.waves.get(index)?)))
         {
             queue.extend(wave.ready.iter().map(|tenant| (index, *tenant)));
         }

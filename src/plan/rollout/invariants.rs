@@ -97,6 +97,7 @@ impl Check<'_> {
             tenant,
             "is held back or blocked",
         );
+        self.require(member.refused_note(&order.target).is_none(), 8, tenant, "is granted what does not fit it");
         let windows = || fleet.windows.values().filter(|w| w.selects(&spec.operator, &member.labels));
         let (mut denies, mut allows) = windows().partition::<Vec<_>, _>(|window| window.denies());
         let some = !allows.is_empty();
@@ -129,7 +130,6 @@ impl Check<'_> {
         else {
             return self.report(4, &order.tenant, "is not in the plan of this wave");
         };
-        self.gates(&order.tenant, rollout, index, When::Before);
         let broken = matches!(member.health, Health::Failed { .. });
         self.require(
             order.broken_before || !broken,
@@ -137,9 +137,11 @@ impl Check<'_> {
             &order.tenant,
             "was broken before, and the order does not say so",
         );
+        // Invariant 9: no answer keeps a broken tenant from the fix.
         if broken {
             return;
         }
+        self.gates(&order.tenant, rollout, index, When::Before);
         let phase = |index: usize| stored.waves.get(index).map(|wave| wave.phase);
         let before = (0..index).all(|earlier| phase(earlier) == Some(WavePhase::Done));
         let open = matches!(phase(index), Some(WavePhase::Running | WavePhase::Soaking | WavePhase::Halted));
@@ -218,6 +220,8 @@ impl Check<'_> {
                 member.is_some_and(|member| asks(self.fleet, member, &rollout.spec.target, back))
             };
             self.require(members.iter().all(asked), 9, name, "plans for a tenant that did not ask");
+            let gated = rollout.spec.waves.iter().any(|wave| !wave.gates.is_empty());
+            self.require(back.is_none() || !gated, 9, name, "goes back through a gate");
             let positive =
                 rollout.spec.max_concurrency > 0 && rollout.spec.waves.iter().all(|wave| wave.max_concurrency > 0);
             self.require(positive, 1, name, "could never move anybody");

@@ -61,8 +61,8 @@ fn under_way(run: &Run, status: &RolloutStatus, current: usize) -> String {
         return String::new();
     };
     let title = format!("wave {} ({} of {})", wave.name, current + 1, status.waves.len());
-    if let Some(gates) = gate::waiting(run, status, current) {
-        return format!("{title} {}", gates.note);
+    if let Some(gates) = gate::waiting(run, status, current, false) {
+        return format!("{title} {}", gates.brief);
     }
     if wave.phase == WavePhase::Soaking {
         return match soak::over(wave, view.plan.soak) {

@@ -31,6 +31,7 @@ mod judge;
 mod message;
 mod pass;
 mod path;
+mod patience;
 mod run;
 mod seat;
 mod soak;

@@ -135,14 +135,14 @@ fn in_wave(place: Place, run: &Run, outcome: &Outcome, wish: &Wish, slots: &str)
     let open = run.waves.get(current).zip(status.waves.get(current));
     // Who is broken does not wait for earlier waves.
     let next = if wish.broken() { place.wave } else { current };
-    if let Some(gates) = gate::waiting(run, status, next) {
+    if let Some(gates) = gate::waiting(run, status, next, wish.broken()) {
         let note = format!("wave {} of rollout {name} {}", wave_name(run, next), gates.note);
         return (gates.on, gates.since.or(started), gates.until, note);
     }
     if place.wave == current || wish.broken() {
         let begun = open.is_some_and(|(view, _)| view.stored.phase != WavePhase::Pending);
         // A gate is asked when a place is free for whom it would let go.
-        return if begun || !run.opened_before(place.wave) {
+        return if begun || wish.broken() || !run.opened_before(place.wave) {
             let (wave, all) = (own.plan.max_concurrency, run.spec.max_concurrency);
             let note = format!("for a free slot: wave {own_name} moves {wave} at once, rollout {name} {all}, {slots}");
             let since = own.stored.started_at.map(|at| at.0).or(started);

@@ -65,14 +65,14 @@ impl<'a> Wish<'a> {
             let no = refusal(steps, member, granted, target);
             // Where there is no way back the tenant stays.
             if no.as_ref().is_none_or(|refusal| refusal.kind != Kind::Never) {
-                let no = no.or_else(|| blocked(member)).or_else(|| stands_still(member));
+                let no = no.or_else(|| blocked(member, target)).or_else(|| stands_still(member));
                 let no = no.or_else(|| closed(calendar, member));
                 return Some(Self { member, target, back: Some(run), refusal: no });
             }
         }
         let desired = member.desired.as_ref().filter(|desired| *desired != granted)?;
         let (target, mut no) = steps.way(member, granted, desired);
-        no = no.or_else(|| refusal(steps, member, granted, target)).or_else(|| blocked(member));
+        no = no.or_else(|| refusal(steps, member, granted, target)).or_else(|| blocked(member, target));
         let refusal = no.or_else(|| stands_still(member)).or_else(|| closed(calendar, member));
         Some(Self { member, target, back: None, refusal })
     }
@@ -184,8 +184,9 @@ fn refusal<'a>(
 }
 
 /// What about the tenant and its wish stands in the way.
-fn blocked(member: &Member) -> Option<Refusal> {
-    Some(refuse(Kind::Now, WaitingOn::Inconclusive, member.blocked.clone()?))
+fn blocked(member: &Member, target: &RolloutTarget) -> Option<Refusal> {
+    let note = member.blocked.as_deref().or_else(|| member.refused_note(target))?;
+    Some(refuse(Kind::Now, WaitingOn::Inconclusive, note.to_owned()))
 }
 
 /// A window that is shut.

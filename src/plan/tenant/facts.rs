@@ -54,6 +54,8 @@ pub struct Facts {
     pub granted: Option<Result<Arc<Rendered>, Report>>,
     pub evidence: Option<Evidence>,
     pub member: Member,
+    /// Why what the wave engine would grant, though it is not asked for, does not fit this tenant: `member.refused` in full.
+    pub refused: Option<Report>,
 }
 
 /// Works the facts out.
@@ -92,10 +94,27 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
     let target = desired.as_ref().ok().map(|(target, _)| target.clone());
     let blocked = candidate.as_ref().err();
     let member = member(tenant, seen, (&found, &own), target, blocked, evidence.as_ref(), shared);
-    Facts { tenant: tenant.clone(), parameters, found, desired, candidate, granted, evidence, member }
+    Facts { tenant: tenant.clone(), parameters, found, desired, candidate, granted, evidence, member, refused: None }
 }
 
 impl Facts {
+    /// Why the tenant could not be granted that, if so: rendered as it would be, but for the moment of the grant.
+    #[must_use]
+    pub fn refusal(&self, target: &RolloutTarget, shared: &Shared) -> Option<Report> {
+        let revision = Revision { release: target.digest.clone(), parameters: self.parameters.digest() };
+        let (settings, term) = (self.parameters.settings(), Epoch::default());
+        let trial = grant::first(&target.version, &revision, settings, &term, Timestamp::UNIX_EPOCH);
+        self.render(target, &trial, shared).err()
+    }
+
+    /// Takes over what was found out about the same tenant with the same parameters, under the same releases and ceilings.
+    pub fn keep_refusal(&mut self, known: &Self) {
+        if known.member.uid == self.member.uid && known.parameters == self.parameters {
+            self.member.refused.clone_from(&known.member.refused);
+            self.refused.clone_from(&known.refused);
+        }
+    }
+
     /// What the tenant would be by a grant of something that it does not ask for in so many words.
     ///
     /// # Errors

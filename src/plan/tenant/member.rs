@@ -34,6 +34,7 @@ pub fn member(
         health: evidence.map_or_else(|| unrendered(tenant, found, shared), |e| e.health.clone()),
         standing: standing(tenant, shared.now),
         blocked: blocked.map(|report| report.note.clone()).or_else(|| refused(seen)),
+        refused: None,
         rejected: rejected.filter_map(|r| Some(Revision::parse(&r.revision)?.release)).collect(),
     }
 }

@@ -27,7 +27,9 @@ impl Draft<'_> {
                 "spec.mode is Paused: nothing is written; set it to Active to go on",
             );
         }
-        if let Some(report) = &self.refused {
+        // The wave engine gives the reason back while that is what it waits for.
+        let waits_for = |report: &&Report| word.wait.is_some_and(|(_, note)| note.starts_with(&report.note));
+        if let Some(report) = self.refused.as_ref().or(facts.refused.as_ref().filter(waits_for)) {
             return report.clone();
         }
         // A spec that fits what it asks for, and no longer what it has, only waits for its turn.
