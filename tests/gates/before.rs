@@ -190,6 +190,7 @@ fn a_halt_by_a_gate_about_tenants_names_them_and_how_to_go_on_without_them() {
 fn a_halt_by_a_gate_about_the_wave_names_nobody() {
     let mut cluster = begun(before(query("errors")));
     cluster.after(300);
+    cluster.after(30);
     let reason = &cluster.status(RUN).halted.as_ref().unwrap().reason;
     assert!(reason.contains("not passed within 5m") && !reason.contains("skip"), "{reason}");
 }
