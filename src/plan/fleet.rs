@@ -177,18 +177,22 @@ impl Planner {
                 continue;
             }
             let basis = Basis { versions, epoch: epoch.clone(), share };
-            let mut memo = known.map(|known| std::mem::take(&mut known.memo)).unwrap_or_default();
-            let facts = tenant::facts(name, tenant, seen, &shared, &mut memo);
-            self.fleet.members.insert(name.clone(), facts.member.clone());
-            newcomers.push((name.clone(), basis, memo, facts));
+            match known {
+                Some(known) => {
+                    known.facts = tenant::facts(name, tenant, seen, &shared, &mut known.memo);
+                    (known.basis, known.next) = (basis, Next::nothing());
+                    (known.due, known.spoken_to) = (true, false);
+                    self.fleet.members.insert(name.clone(), known.facts.member.clone());
+                }
+                None => {
+                    let mut memo = Memo::default();
+                    let facts = tenant::facts(name, tenant, seen, &shared, &mut memo);
+                    self.fleet.members.insert(name.clone(), facts.member.clone());
+                    newcomers.push((name.clone(), Planned::new(basis, memo, facts)));
+                }
+            }
         }
-        for (name, basis, memo, facts) in newcomers {
-            let known = self.tenants.remove(&name);
-            let (waited, waits_since) = known.map(|k| (k.waited, k.waits_since)).unwrap_or_default();
-            let next = Next::nothing();
-            let planned = Planned { basis, memo, facts, next, due: true, waited, waits_since, spoken_to: false };
-            self.tenants.insert(name, planned);
-        }
+        self.tenants.extend(newcomers);
         if self.tenants.len() != there {
             let gone = |name: &String| world.tenants.get(name).is_none_or(|t| t.tenant.is_none());
             self.tenants.retain(|name, _| !gone(name));
@@ -264,6 +268,11 @@ impl Planner {
 }
 
 impl Planned {
+    fn new(basis: Basis, memo: Memo, facts: Facts) -> Self {
+        let next = Next::nothing();
+        Self { basis, memo, facts, next, due: true, waited: None, waits_since: None, spoken_to: false }
+    }
+
     /// Whether its time has come.
     fn is_due(&self, now: Timestamp) -> bool {
         self.next.wake.is_some_and(|at| at <= now)
