@@ -155,7 +155,7 @@ impl Planner {
         // The shares are those of this very World: of each tenant that exists, one.
         let tenants = joined(self.shares.iter(), world.tenants.iter());
         let tenants = tenants.filter_map(|(name, share, seen)| Some((name, (share, seen?))));
-        for (name, (share, seen), mut known) in joined(tenants, self.tenants.iter_mut()) {
+        for (name, (share, seen), known) in joined(tenants, self.tenants.iter_mut()) {
             let Some(tenant) = &seen.tenant else { continue };
             there += 1;
             let versions = (seen.version, world.shared_version);
@@ -166,21 +166,25 @@ impl Planner {
             }
             let share = (owner.map(str::to_owned), surplus);
             let basis = Basis { versions, uid: uid.clone(), epoch: epoch.clone(), share };
-            let mut memo = known.as_mut().map(|known| std::mem::take(&mut known.memo)).unwrap_or_default();
-            let mut facts = tenant::facts(name, tenant, seen, &shared, &mut memo);
-            if let Some(known) = known.filter(|known| known.basis.versions.1 == versions.1) {
-                facts.keep_refusal(&known.facts);
+            match known {
+                Some(known) => {
+                    let mut facts = tenant::facts(name, tenant, seen, &shared, &mut known.memo);
+                    if known.basis.versions.1 == basis.versions.1 {
+                        facts.keep_refusal(&known.facts);
+                    }
+                    (known.facts, known.basis, known.next) = (facts, basis, Next::nothing());
+                    (known.due, known.spoken_to) = (true, false);
+                    self.fleet.members.insert(name.clone(), known.facts.member.clone());
+                }
+                None => {
+                    let mut memo = Memo::default();
+                    let facts = tenant::facts(name, tenant, seen, &shared, &mut memo);
+                    self.fleet.members.insert(name.clone(), facts.member.clone());
+                    newcomers.push((name.clone(), Planned::new(basis, memo, facts)));
+                }
             }
-            self.fleet.members.insert(name.clone(), facts.member.clone());
-            newcomers.push((name.clone(), basis, memo, facts));
         }
-        for (name, basis, memo, facts) in newcomers {
-            let known = self.tenants.remove(&name);
-            let (waited, waits_since) = known.map(|k| (k.waited, k.waits_since)).unwrap_or_default();
-            let next = Next::nothing();
-            let planned = Planned { basis, memo, facts, next, due: true, waited, waits_since, spoken_to: false };
-            self.tenants.insert(name, planned);
-        }
+        self.tenants.extend(newcomers);
         if self.tenants.len() != there {
             let gone = |name: &String| world.tenants.get(name).is_none_or(|t| t.tenant.is_none());
             self.tenants.retain(|name, _| !gone(name));
@@ -263,6 +267,11 @@ impl Basis {
 }
 
 impl Planned {
+    fn new(basis: Basis, memo: Memo, facts: Facts) -> Self {
+        let next = Next::nothing();
+        Self { basis, memo, facts, next, due: true, waited: None, waits_since: None, spoken_to: false }
+    }
+
     /// Whether its time has come.
     fn is_due(&self, now: Timestamp) -> bool {
         self.next.wake.is_some_and(|at| at <= now)

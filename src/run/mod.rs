@@ -204,7 +204,7 @@ async fn assemble(
     observe::start(&watching, &sources, &changes);
     let (samples, sampled) = mpsc::channel(256);
     let reading = multiplexed::client(config)?.unwrap_or_else(|| watching.clone());
-    let sampler = Sampler::new(connections(config, watching)?, samples);
+    let sampler = Sampler::new(connections(config, watching), samples);
     let mut index = Index::default();
     index.set_apis(apis);
     index.set_home(&options.lease_namespace);
@@ -220,11 +220,10 @@ async fn assemble(
 }
 
 /// Connections that watches of tenants' Leases share; without HTTP/2 each opens its own.
-fn connections(config: &Config, otherwise: Client) -> Result<Pool, kube::Error> {
-    multiplexed::client(config)?;
+fn connections(config: &Config, otherwise: Client) -> Pool {
     let config = config.clone();
-    // It could be made a moment ago from the same configuration.
-    Ok(Pool::new(move || multiplexed::client(&config).ok().flatten().unwrap_or_else(|| otherwise.clone())))
+    // From the same configuration one could be made when this process began.
+    Pool::new(move || multiplexed::client(&config).ok().flatten().unwrap_or_else(|| otherwise.clone()))
 }
 
 /// Writes of one step that follow each other: a stack has five stages, and one more for whatever must be looked up. A step

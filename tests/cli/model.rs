@@ -15,6 +15,18 @@ use serde_json::{Value, json};
 /// The beginning of every story.
 pub const BEGIN: &str = "2026-01-05T10:00:00Z";
 
+/// A Tenant as YAML, with these fields of its spec.
+pub fn tenant(name: &str, spec: &str) -> String {
+    format!(
+        "---\napiVersion: leasehold.dev/v1alpha1\nkind: Tenant\nmetadata: {{name: {name}}}\nspec: {{operator: memcached, {spec}}}\n"
+    )
+}
+
+/// All of these at that version.
+pub fn fleet_of(names: &[&str], version: &str) -> String {
+    names.iter().map(|name| tenant(name, &format!("version: {version}"))).collect()
+}
+
 pub struct Model {
     pub now: Timestamp,
     index: Index,
@@ -39,6 +51,14 @@ impl Model {
             version: 0,
         };
         model.apply(yaml);
+        model
+    }
+
+    /// One in which these run 1.0.0 of what those objects say, and have for five minutes.
+    pub fn running(yaml: &str, names: &[&str]) -> Self {
+        let mut model = Self::new(&(yaml.to_owned() + &fleet_of(names, "1.0.0")));
+        model.settle();
+        model.wait(300);
         model
     }
 

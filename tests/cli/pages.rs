@@ -2,7 +2,7 @@
 use insta::assert_snapshot;
 use leasehold::cli::{fleet::FleetView, plan::PlanView, screen, table::Paint, tenant::TenantView};
 
-use crate::model::Model;
+use crate::model::{Model, fleet_of, tenant};
 
 const RELEASES: &str = r#"
 apiVersion: leasehold.dev/v1alpha1
@@ -33,22 +33,13 @@ spec: {operator: memcached, version: 1.2.0, image: "example.com/memcached-bad:1.
 
 const NAMES: [&str; 4] = ["acme", "bolt", "cern", "dune"];
 
-fn tenant(name: &str, spec: &str) -> String {
-    format!(
-        "---\napiVersion: leasehold.dev/v1alpha1\nkind: Tenant\nmetadata: {{name: {name}}}\nspec: {{operator: memcached, {spec}}}\n"
-    )
-}
-
 fn fleet(version: &str) -> String {
-    NAMES.map(|name| tenant(name, &format!("version: {version}"))).concat()
+    fleet_of(&NAMES, version)
 }
 
 /// Four tenants that run 1.0.0.
 fn running() -> Model {
-    let mut model = Model::new(&(RELEASES.to_owned() + &fleet("1.0.0")));
-    model.settle();
-    model.wait(300);
-    model
+    Model::running(RELEASES, &NAMES)
 }
 
 fn view(model: &mut Model) -> FleetView {

@@ -34,6 +34,12 @@ async fn until(fleet: &Fleet, version: &str, what: &str, wanted: impl Fn(&Rollou
     .await
 }
 
+async fn releases(fleet: &Fleet, versions: &[&str]) {
+    for version in versions {
+        fleet.release(version).await;
+    }
+}
+
 #[tokio::test]
 async fn gate_prometheus() {
     let fleet = Fleet::shared("asked").await;
@@ -52,9 +58,7 @@ async fn gate_prometheus() {
         let each = ask("errors_ratio{tenant=\"{{tenant}}\"}", "Tenant", "5m");
         waves(&errors, &json!({"before": [{"name": "each", "prometheus": each}]}))
     };
-    for version in ["1.0.0", "1.1.0", "1.2.0", "1.3.0"] {
-        fleet.release(version).await;
-    }
+    releases(&fleet, &["1.0.0", "1.1.0", "1.2.0", "1.3.0"]).await;
     fleet.policy(policy("5m")).await;
     bump(&fleet, "1.0.0").await;
     all_run(&fleet, "1.0.0").await;
@@ -100,9 +104,7 @@ async fn gate_prometheus() {
 #[tokio::test]
 async fn gate_cel() {
     let fleet = Fleet::shared("told").await;
-    for version in ["1.0.0", "1.1.0", "1.2.0"] {
-        fleet.release(version).await;
-    }
+    releases(&fleet, &["1.0.0", "1.1.0", "1.2.0"]).await;
     let ready = "objects.filter(o, o.kind == 'Deployment').all(d, d.status.readyReplicas == tenant.spec.replicas) && \
         tenant.metadata.labels.ring == 'canary'";
     let cel = |expression: &str| json!({"expression": expression, "interval": "1s", "deadline": "2m"});
@@ -141,9 +143,7 @@ async fn gate_job() {
         eprintln!("left out: a Job needs pods that end, and the hollow node's do not");
         return;
     }
-    for version in ["1.0.0", "1.1.0", "1.2.0"] {
-        fleet.release(version).await;
-    }
+    releases(&fleet, &["1.0.0", "1.1.0", "1.2.0"]).await;
     // The operator's own program: it explains itself and ends well, or does not know what it was told.
     let job = |argument: &str| json!({"template": {"image": IMAGE, "args": [argument], "timeout": "2m"}, "interval": "20s", "deadline": "5m"});
     let policy = |argument: &str| waves(&json!({"before": [{"name": "smoke", "job": job(argument)}]}), &json!({}));

@@ -49,75 +49,61 @@ impl Oracle {
     }
 
     fn ending(&self, look: &Look, name: &str, rollout: &Rollout, phase: Phase) -> Finding {
-        let (view, spec) = (look.view, &rollout.spec);
-        let members = || {
-            spec.waves
-                .iter()
-                .flat_map(|wave| &wave.members)
-                .filter_map(|tenant| Some((tenant, rules::present(view, spec, tenant)?)))
-        };
-        let busy = rules::moving(view, Some(name), None);
+        let spec = &rollout.spec;
         match phase {
-            Phase::Aborted => require(spec.abort, 8, name, "aborted, and nobody said so"),
-            Phase::RolledBack => {
-                let asked = spec.on_failure == OnFailure::Rollback && !spec.suspend;
-                let why = spec.undo
-                    || (asked
-                        && (rules::breached(view, spec)
-                            || people::refused(view, name, spec)
-                            || asked::gave_up(look, name, rollout)
-                            || self.unresumed(look, name, rollout)));
-                require(why && !spec.abort, 9, name, "is taken back, and nobody asked for it")?;
-                require(busy == 0, 4, name, "is taken back with tenants in flight")
-            }
-            Phase::Succeeded => {
-                require(
-                    !spec.abort && !spec.suspend && !self.unresumed(look, name, rollout),
-                    8,
-                    name,
-                    "succeeds against a person's word",
-                )?;
-                require(busy == 0, 4, name, "succeeds with tenants in flight")?;
-                let closed = |wave: usize| {
-                    rollout
-                        .status
-                        .as_ref()
-                        .is_some_and(|s| s.waves.get(wave).is_some_and(|w| w.phase == WavePhase::Done))
-                };
-                let left: usize = (0..spec.waves.len())
-                    .filter(|wave| !closed(*wave))
-                    .map(|wave| rules::unsettled(look.world, view, spec, wave))
-                    .sum();
-                require(left == 0, 4, name, "succeeds with tenants that could still move")
-            }
-            _ => {
-                require(!spec.abort, 8, name, "superseded although it is to be aborted")?;
-                require(busy == 0, 4, name, "superseded with tenants in flight")?;
-                let waiting = members().any(|(tenant, m)| {
-                    !rules::on_target(m, spec)
-                        && aim::wants(look.world, view, tenant, spec)
-                        && aim::free(look.world, view, tenant)
-                        && !spec.skip.contains(tenant)
-                });
-                let elsewhere = members()
-                    .any(|(tenant, _)| !aim::wants(look.world, view, tenant, spec) && !spec.skip.contains(tenant));
-                require(elsewhere, 4, name, "superseded, and nobody wants anything else")?;
-                let higher = |m: &Member| {
-                    m.desired.as_ref().is_some_and(|desired| {
-                        desired.version > spec.target.version
-                            || (desired.version == spec.target.version && *desired != spec.target)
-                    })
-                };
-                let newer = members().any(|(tenant, m)| aim::free(look.world, view, tenant) && higher(m));
-                let stopped = spec.suspend || self.unresumed(look, name, rollout);
-                require(
-                    !waiting || (newer && !stopped),
-                    4,
-                    name,
-                    "ends although some wait for it and nobody wants anything newer",
-                )
-            }
+            Phase::Aborted => return require(spec.abort, 8, name, "aborted, and nobody said so"),
+            Phase::RolledBack => self.taken_back(look, name, rollout)?,
+            Phase::Succeeded => self.succeeded(look, name, rollout)?,
+            _ => self.superseded(look, name, rollout)?,
         }
+        require(rules::moving(look.view, Some(name), None) == 0, 4, name, "ends with tenants in flight")
+    }
+
+    fn taken_back(&self, look: &Look, name: &str, rollout: &Rollout) -> Finding {
+        let (view, spec) = (look.view, &rollout.spec);
+        let asked = spec.on_failure == OnFailure::Rollback && !spec.suspend;
+        let why = spec.undo
+            || (asked
+                && (rules::breached(view, spec)
+                    || people::refused(view, name, spec)
+                    || asked::gave_up(look, name, rollout)
+                    || self.unresumed(look, name, rollout)));
+        require(why && !spec.abort, 9, name, "is taken back, and nobody asked for it")
+    }
+
+    fn succeeded(&self, look: &Look, name: &str, rollout: &Rollout) -> Finding {
+        let spec = &rollout.spec;
+        let stopped = spec.abort || spec.suspend || self.unresumed(look, name, rollout);
+        require(!stopped, 8, name, "succeeds against a person's word")?;
+        let waves = rollout.status.as_ref().map(|status| &status.waves);
+        let closed = |wave: usize| waves.and_then(|all| all.get(wave)).is_some_and(|w| w.phase == WavePhase::Done);
+        let open = (0..spec.waves.len()).filter(|wave| !closed(*wave));
+        let left: usize = open.map(|wave| rules::unsettled(look.world, look.view, spec, wave)).sum();
+        require(left == 0, 4, name, "succeeds with tenants that could still move")
+    }
+
+    fn superseded(&self, look: &Look, name: &str, rollout: &Rollout) -> Finding {
+        let (view, spec) = (look.view, &rollout.spec);
+        let all = || spec.waves.iter().flat_map(|wave| &wave.members);
+        let members = || all().filter_map(|tenant| Some((tenant, rules::present(view, spec, tenant)?)));
+        require(!spec.abort, 8, name, "superseded although it is to be aborted")?;
+        let wants = |tenant: &String| aim::wants(look.world, view, tenant, spec);
+        let free = |tenant: &String| aim::free(look.world, view, tenant);
+        let waiting = members().any(|(tenant, m)| {
+            !rules::on_target(m, spec) && wants(tenant) && free(tenant) && !spec.skip.contains(tenant)
+        });
+        let elsewhere = members().any(|(tenant, _)| !wants(tenant) && !spec.skip.contains(tenant));
+        require(elsewhere, 4, name, "superseded, and nobody wants anything else")?;
+        let higher = |m: &Member| {
+            m.desired.as_ref().is_some_and(|desired| {
+                desired.version > spec.target.version
+                    || (desired.version == spec.target.version && *desired != spec.target)
+            })
+        };
+        let newer = members().any(|(tenant, m)| free(tenant) && higher(m));
+        let stopped = spec.suspend || self.unresumed(look, name, rollout);
+        let right = !waiting || (newer && !stopped);
+        require(right, 4, name, "ends although some wait for it and nobody wants anything newer")
     }
 
     pub fn plans(&self, look: &Look) -> Finding {

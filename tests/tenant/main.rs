@@ -6,4 +6,5 @@ mod crds;
 mod epochs;
 mod fleet_policy;
 mod kinds;
+mod objects;
 mod offboard;

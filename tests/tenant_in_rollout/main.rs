@@ -12,7 +12,7 @@ mod paused;
 mod settings;
 
 use leasehold::api::Condition;
-use model::Model;
+use model::{Model, fleet_of, tenant};
 
 const OBJECTS: &str = r#"
 apiVersion: leasehold.dev/v1alpha1
@@ -46,22 +46,13 @@ const TENANTS: [&str; 3] = ["acme", "bolt", "cern"];
 /// A tenant's own edit after which none of its pods becomes ready.
 const STARVED: &str = "resources: {requests: {cpu: 50m, memory: 1Mi}, limits: {cpu: 200m, memory: 1Mi}}";
 
-fn tenant(name: &str, spec: &str) -> String {
-    format!(
-        "---\napiVersion: leasehold.dev/v1alpha1\nkind: Tenant\nmetadata: {{name: {name}}}\nspec: {{operator: memcached, {spec}}}\n"
-    )
-}
-
 fn fleet(version: &str) -> String {
-    TENANTS.map(|name| tenant(name, &format!("version: {version}"))).concat()
+    fleet_of(&TENANTS, version)
 }
 
 /// Three tenants that run 1.0.0.
 fn running() -> Model {
-    let mut model = Model::new(&(OBJECTS.to_owned() + &fleet("1.0.0")));
-    model.settle();
-    model.wait(300);
-    model
+    Model::running(OBJECTS, &TENANTS)
 }
 
 /// All asked to go to that version, the canary granted.

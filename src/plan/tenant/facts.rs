@@ -72,7 +72,7 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
     let granted = found.grant().map(|grant| {
         ceilings_are_known(shared)?;
         let release = release_of(grant, tenant, shared.catalog)?;
-        memo.granted(tenant, release, grant, &Arc::new(parameters.under(grant.settings)), seen)
+        memo.granted(tenant, release, grant, &parameters.under(grant.settings), seen)
     });
     let candidate = admitted(name, &parameters, shared).and_then(|()| {
         let (release, (target, revision)) = (release.clone()?, desired.clone()?);

@@ -1,5 +1,5 @@
 //! A tenant's own parameters: what its spec and the fleet's ceilings say about the stack, defaults filled in.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -92,13 +92,17 @@ impl Parameters {
         Settings { pod_security: self.shared.pod_security, service_monitor: self.shared.apis.service_monitor }
     }
 
-    /// The same as they were under the settings of an earlier moment: ceilings are always those of now.
+    /// The same as they were under the settings of an earlier moment: ceilings are always those of now. At rest those are the
+    /// settings of now, and nobody keeps a second copy.
     #[must_use]
-    pub fn under(&self, settings: Settings) -> Self {
+    pub fn under(self: &Arc<Self>, settings: Settings) -> Arc<Self> {
+        if settings == self.settings() {
+            return self.clone();
+        }
         let Settings { pod_security, service_monitor } = settings;
         let apis = Apis { service_monitor, ..self.shared.apis };
         let shared = SharedParameters { pod_security, apis, ..self.shared.clone() };
-        Self { shared, ..self.clone() }
+        Arc::new(Self { shared, ..Self::clone(self) })
     }
 
     /// Digest of the tenant's own parameters. What all tenants share is not in it: a change of that is no edit of theirs.
