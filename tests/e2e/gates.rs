@@ -29,7 +29,9 @@ fn gate(rollout: &Rollout, wave: usize, when: When) -> GateStatus {
 async fn until(fleet: &Fleet, version: &str, what: &str, wanted: impl Fn(&Rollout) -> bool) -> Rollout {
     eventually(what, PATIENCE, async || {
         let newest = rollouts(fleet).await.into_iter().rfind(|run| run.spec.target.version == version)?;
-        (newest.status.is_some() && wanted(&newest)).then_some(newest)
+        // One that was made just now says nothing yet.
+        let says = newest.status.as_ref().is_some_and(|status| !status.waves.is_empty());
+        (says && wanted(&newest)).then_some(newest)
     })
     .await
 }
