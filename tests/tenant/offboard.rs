@@ -143,3 +143,27 @@ fn pods_that_a_tenant_of_this_name_left_behind_hold_nobody_up() {
     assert_eq!(pods, ["pod-0"], "only its own");
     offboarded(&mut desk);
 }
+
+#[test]
+fn of_what_lost_its_labels_the_namespace_gets_its_own_back_first() {
+    let mut desk = onboarded("Delete");
+    desk.delete_tenant();
+    let deployment = Source::Stack(leasehold::domain::kinds::find("apps", "Deployment").unwrap());
+    let namespace = Source::Stack(leasehold::domain::kinds::find("", "Namespace").unwrap());
+    take_off(&mut desk, deployment, ROLE, "labels", marks::TENANT);
+    take_off(&mut desk, namespace, "tenant-acme", "labels", marks::TENANT);
+    let steps = offboarded(&mut desk);
+    let recalled = steps.iter().find_map(|step| if let Step::Recall(keys) = step { Some(keys) } else { None });
+    let kinds: Vec<&str> = recalled.unwrap().iter().map(|key| &*key.kind).collect();
+    // Only in a namespace that is the tenant's does an admission policy let anything become its own again.
+    assert_eq!((kinds[0], kinds.contains(&"Deployment")), ("Namespace", true), "{kinds:?}");
+}
+
+#[test]
+fn a_paused_tenant_for_which_nothing_was_made_goes_at_once() {
+    let mut desk = Desk::new(leasehold::domain::world::Apis::default());
+    let born = json!({"metadata": {"finalizers": [marks::FINALIZER]}, "spec": {"mode": "Paused"}});
+    desk.put(Source::Tenants, tenant(&born));
+    desk.settle();
+    offboarded(&mut desk);
+}

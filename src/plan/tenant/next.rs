@@ -128,7 +128,9 @@ impl<'a> Draft<'a> {
     fn farewell(mut self) -> Next {
         let tenant = &self.facts.tenant;
         let ours = tenant.metadata.finalizers.iter().flatten().any(|f| f == marks::FINALIZER);
-        let farewell = if tenant.spec.mode == Mode::Paused {
+        // Where nothing was ever made there is nothing that a pause could protect.
+        let made = self.status.granted.is_some() || self.status.inventory.is_some() || !self.seen.objects.is_empty();
+        let farewell = if tenant.spec.mode == Mode::Paused && made {
             offboard::Farewell {
                 step: None,
                 blockers: vec!["spec.mode is Paused: set it to Active to let the offboarding go on".into()],
