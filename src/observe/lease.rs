@@ -82,7 +82,8 @@ fn sample(
         let _seat = seat;
         let api: Api<Lease> = Api::namespaced(client, &namespace);
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-        let mut stream = watcher(api, config).default_backoff().boxed();
+        // The first look and the watch after it in one request, where the API server can.
+        let mut stream = watcher(api.clone(), config.clone().streaming_lists()).default_backoff().boxed();
         let mut record = Record::default();
         while let Some(event) = stream.next().await {
             match event {
@@ -92,6 +93,10 @@ fn sample(
                 Ok(watcher::Event::Delete(_)) => record.follow(None, Instant::now()),
                 Ok(watcher::Event::InitDone) => record.seen.known = true,
                 Ok(watcher::Event::Init) => continue,
+                Err(error) if cannot_stream(&error) => {
+                    stream = watcher(api.clone(), config.clone()).default_backoff().boxed();
+                    continue;
+                }
                 Err(error) => {
                     tracing::debug!(tenant, %error, "sampling the Lease failed; trying again");
                     continue;
@@ -103,6 +108,12 @@ fn sample(
             }
         }
     })
+}
+
+/// Whether the API server refuses to begin a watch with what there is (KEP-3157, not before Kubernetes 1.32, and behind a
+/// feature gate): it calls the option invalid.
+fn cannot_stream(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 422)
 }
 
 /// A Lease as it is followed: every change of it, at the moment at which it was seen on our own monotonic clock.

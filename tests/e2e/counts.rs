@@ -11,7 +11,7 @@ const REQUESTS: usize = 16;
 const WRITES: usize = 14;
 /// For one upgrade, between the claim and the proof: the Lease, the leader's mark, the template. Where standbys poll there is
 /// an eviction besides.
-const UPGRADE: [&str; 4] = ["list leases", "watch leases", "patch pods", "apply deployments"];
+const UPGRADE: [&str; 3] = ["watch leases", "patch pods", "apply deployments"];
 /// The claim, the proof, and one in between that says what is still missing, if that takes a while.
 const STATUSES: usize = 3;
 /// Renewals of our own Lease that a rest is watched for.
