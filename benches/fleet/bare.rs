@@ -2,9 +2,10 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, Patch, PatchParams},
+    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams},
     core::GroupVersionKind,
 };
 use serde_json::Value;
@@ -30,6 +31,7 @@ pub async fn run(cluster: &Cluster, n: usize) -> Floor {
     let began = Instant::now();
     stream::iter(first).map(|stack| create(&client, stack)).buffer_unordered(PARALLEL).for_each(async |()| {}).await;
     let create = began.elapsed();
+    at_rest(&client).await;
     let deployments = second.into_iter().flatten().filter(|object| object["kind"] == "Deployment");
     let began = Instant::now();
     stream::iter(deployments)
@@ -38,6 +40,23 @@ pub async fn run(cluster: &Cluster, n: usize) -> Floor {
         .for_each(async |()| {})
         .await;
     Floor { create, change: began.elapsed() }
+}
+
+/// Until every workload runs: while the controllers still work off what was created they are late to answer a change, and the
+/// API server has time for us that a fleet at rest does not leave.
+async fn at_rest(client: &Client) {
+    let api: Api<Deployment> = Api::all(client.clone());
+    loop {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let list = api.list(&ListParams::default()).await.expect("listed").items;
+        let runs = |d: &Deployment| {
+            let wanted = d.spec.as_ref().and_then(|spec| spec.replicas);
+            d.status.as_ref().is_some_and(|status| status.available_replicas == wanted)
+        };
+        if list.iter().all(runs) {
+            return;
+        }
+    }
 }
 
 /// What `leasehold render` says each tenant's stack is.
