@@ -13,7 +13,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
 };
 use kube::{
-    Api, Client, Resource, ResourceExt,
+    Api, Client, ResourceExt,
     api::{Patch, PatchParams, PostParams},
 };
 use serde_json::json;
@@ -50,9 +50,8 @@ impl Notices {
         Self { client, instance, recent: Arc::default() }
     }
 
-    /// Publishes an event about an object. `action` is what was done.
-    pub async fn publish<K: Resource<DynamicType = ()>>(&self, about: &K, action: &str, notice: &Notice) {
-        let (about, now) = (about.object_ref(&()), Timestamp::now());
+    /// Publishes an event about an object. `action` is what was done, at `now`.
+    pub async fn publish(&self, about: ObjectReference, action: &str, notice: &Notice, now: Timestamp) {
         let key = (about.uid.clone().unwrap_or_default(), notice.clone());
         // Events about what has no namespace are in this one.
         let namespace = about.namespace.clone().unwrap_or_else(|| "default".into());

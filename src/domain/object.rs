@@ -1,7 +1,8 @@
 //! Observed objects, reduced to what decisions need.
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map},
     fmt,
+    ops::{Deref, DerefMut},
 };
 
 use jiff::Timestamp;
@@ -12,13 +13,14 @@ use super::{
     kinds::{self, StackKind},
 };
 
-/// Which object: group, kind, namespace (empty for cluster-scoped) and name.
+/// Which object: group, kind, namespace (empty for cluster-scoped) and name. In order of kinds: of one tenant's objects most
+/// differ in that, and all are in one namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ObjectKey {
-    pub namespace: String,
-    pub name: String,
-    pub group: String,
     pub kind: String,
+    pub name: String,
+    pub namespace: String,
+    pub group: String,
 }
 
 impl fmt::Display for ObjectKey {
@@ -163,5 +165,49 @@ pub struct CrdSeen {
     pub established: bool,
 }
 
-/// The objects of one stack by key.
-pub type Objects = BTreeMap<ObjectKey, Seen>;
+/// The objects of one stack by key. Whoever may have changed one has counted that: what was worked out of them holds as long
+/// as the count does.
+#[derive(Clone, Debug, Default)]
+pub struct Objects {
+    by_key: BTreeMap<ObjectKey, Seen>,
+    changes: u64,
+}
+
+impl Objects {
+    /// Changes so far, or what may have been one.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Takes in that an object has another version and is the same otherwise, which is no change.
+    pub fn renumber(&mut self, key: &ObjectKey, version: String) {
+        if let Some(seen) = self.by_key.get_mut(key) {
+            seen.resource_version = version;
+        }
+    }
+}
+
+impl Deref for Objects {
+    type Target = BTreeMap<ObjectKey, Seen>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.by_key
+    }
+}
+
+impl DerefMut for Objects {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.changes += 1;
+        &mut self.by_key
+    }
+}
+
+impl<'a> IntoIterator for &'a Objects {
+    type Item = (&'a ObjectKey, &'a Seen);
+    type IntoIter = btree_map::Iter<'a, ObjectKey, Seen>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.by_key.iter()
+    }
+}

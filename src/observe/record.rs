@@ -130,7 +130,9 @@ impl Index {
         }
         // What came before the Tenant was taken on its label's word; a label is anybody's to write.
         let home = tenant.target_namespace();
-        seen.objects.retain(|key, _| key.home() == home);
+        if seen.objects.keys().any(|key| key.home() != home) {
+            seen.objects.retain(|key, _| key.home() == home);
+        }
         seen.pods.retain(|_, pod| pod.namespace == home && pod.tenant_uid == tenant.metadata.uid);
         seen.tenant = Some(Arc::new(tenant));
         seen.version += 1;
@@ -150,18 +152,23 @@ impl Index {
     }
 
     fn record_object(&mut self, kind: &StackKind, object: &DynamicObject) {
-        if let Some((key, reduced)) = reduce::object(kind, object)
+        if let Some((key, mut reduced)) = reduce::object(kind, object)
             && self.at_home(&reduced.tenant, key.home())
             && self.has_room_for(&reduced.tenant, &key)
         {
             let seen = self.tenant(&reduced.tenant.clone());
+            let version = reduced.resource_version.clone();
             let same = seen.objects.get(&key).is_some_and(|old| {
-                let mut old = old.clone();
-                old.resource_version.clone_from(&reduced.resource_version);
-                old == reduced
+                reduced.resource_version.clone_from(&old.resource_version);
+                *old == reduced
             });
+            if same {
+                seen.objects.renumber(&key, version);
+                return;
+            }
+            reduced.resource_version = version;
             seen.objects.insert(key, reduced);
-            seen.version += u64::from(!same);
+            seen.version += 1;
             allowance::keep_within(seen);
         }
     }

@@ -3,14 +3,17 @@
 //! One loop over the fleet and not one controller per object, because a wave, a budget and a shared CRD are decisions
 //! about all tenants at once. What did not change is not worked out again.
 mod fits;
+mod planned;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     ops::Bound,
+    sync::Arc,
 };
 
 use jiff::Timestamp;
 
+use self::planned::{Basis, Planned};
 use super::{
     analysis::{self, Question},
     catalog::{Catalog, Release},
@@ -19,7 +22,7 @@ use super::{
     releases::{self, ReleaseStep},
     rollout::Decisions,
     shares::Shares,
-    tenant::{self, Facts, Memo, Next, Shared, Step, Word},
+    tenant::{self, Memo, Next, Shared, SharedParameters, Step, Word},
 };
 use crate::{
     api::{Grant, Rollout},
@@ -27,7 +30,7 @@ use crate::{
         epoch::Epoch,
         fleet::{Fleet, Granted, Health},
         report::Wait,
-        world::{Undecodable, World},
+        world::{TenantSeen, Undecodable, World},
     },
 };
 
@@ -54,40 +57,15 @@ pub struct Planner {
     catalog: Catalog,
     seen_shared: Option<u64>,
     tenants: BTreeMap<String, Planned>,
-    /// Tenants whose next has a step.
+    /// Tenants whose next has a step that moves them on, and those whose step only tells.
     steps: BTreeSet<String>,
+    telling: BTreeSet<String>,
     fleet: Fleet,
     /// Tenants that the fleet shows as granted only because a grant is in doubt.
     doubted: Vec<String>,
     shares: Shares,
-}
-
-/// What was worked out for one tenant, and from what.
-#[derive(Debug)]
-struct Planned {
-    basis: Basis,
-    memo: Memo,
-    facts: Facts,
-    next: Next,
-    /// The facts are new, and `next` was not worked out from them yet.
-    due: bool,
-    /// The wave engine's wait that `next` speaks of.
-    waited: Option<(Wait, String)>,
-    /// Since when it gives that reason.
-    waits_since: Option<Timestamp>,
-    spoken_to: bool,
-}
-
-/// What facts depend on beside the time.
-#[derive(Clone, Debug, PartialEq)]
-struct Basis {
-    /// Versions of the tenant and of what all share, and which tenant of that name it is: each counts from nothing.
-    versions: (u64, u64),
-    uid: Option<String>,
-    /// Our own.
-    epoch: Epoch,
-    /// Who has its namespace, if somebody else; and whether it is one too many.
-    share: (Option<String>, bool),
+    /// What all stacks are rendered from alike, as of the last plan.
+    parameters: Arc<SharedParameters>,
 }
 
 impl Planner {
@@ -99,6 +77,10 @@ impl Planner {
             self.seen_shared = Some(world.shared_version);
             let facts = |(key, release): (&(String, String), &Release)| (key.clone(), release.facts.clone());
             self.fleet.releases = self.catalog.releases.iter().map(facts).collect();
+        }
+        let parameters = SharedParameters::new(&world.fleet, world.apis);
+        if *self.parameters != parameters {
+            self.parameters = Arc::new(parameters);
         }
         self.shares.update(world);
         self.gather(world, epoch, now);
@@ -124,10 +106,20 @@ impl Planner {
     }
 
     /// The tenants for which there is something to do, as of the last plan: after that name, and then from the first on.
-    pub fn steps_after(&self, name: &str) -> impl Iterator<Item = (&String, &Step)> {
-        let after = self.steps.range::<str, _>((Bound::Excluded(name), Bound::Unbounded));
-        let before = self.steps.range::<str, _>((Bound::Unbounded, Bound::Included(name)));
+    /// Those whose step only tells how they do, or the others.
+    pub fn steps_after(&self, name: &str, tells: bool) -> impl Iterator<Item = (&String, &Step)> {
+        let steps = if tells { &self.telling } else { &self.steps };
+        let after = steps.range::<str, _>((Bound::Excluded(name), Bound::Unbounded));
+        let before = steps.range::<str, _>((Bound::Unbounded, Bound::Included(name)));
         after.chain(before).filter_map(|name| Some((name, self.tenants.get(name)?.next.step.as_ref()?)))
+    }
+
+    /// Whether the plan for that tenant was made from what is seen of it now, and from what all share.
+    #[must_use]
+    pub fn is_current(&self, (name, seen): (&str, &TenantSeen), shared_version: u64) -> bool {
+        let uid = seen.tenant.as_ref().and_then(|tenant| tenant.metadata.uid.as_ref());
+        let basis = self.tenants.get(name).map(|planned| &planned.basis);
+        basis.is_some_and(|basis| basis.versions == (seen.version, shared_version) && basis.uid.as_ref() == uid)
     }
 
     /// What comes next for one tenant, as of the last plan.
@@ -150,7 +142,7 @@ impl Planner {
 
     /// Works out the facts of every tenant that changed, or whose time has come.
     fn gather(&mut self, world: &World, epoch: &Epoch, now: Timestamp) {
-        let shared = shared(&self.catalog, &self.shares, world, epoch, now);
+        let shared = shared(&self.catalog, &self.shares, &self.parameters, world, epoch, now);
         let (mut there, mut newcomers) = (0, Vec::new());
         // The shares are those of this very World: of each tenant that exists, one.
         let tenants = joined(self.shares.iter(), world.tenants.iter());
@@ -168,7 +160,8 @@ impl Planner {
             let basis = Basis { versions, uid: uid.clone(), epoch: epoch.clone(), share };
             match known {
                 Some(known) => {
-                    let mut facts = tenant::facts(name, tenant, seen, &shared, &mut known.memo);
+                    let before = (Some(&known.facts), &mut known.memo);
+                    let mut facts = tenant::facts(name, tenant, seen, &shared, before);
                     if known.basis.versions.1 == basis.versions.1 {
                         facts.keep_refusal(&known.facts);
                     }
@@ -178,7 +171,7 @@ impl Planner {
                 }
                 None => {
                     let mut memo = Memo::default();
-                    let facts = tenant::facts(name, tenant, seen, &shared, &mut memo);
+                    let facts = tenant::facts(name, tenant, seen, &shared, (None, &mut memo));
                     self.fleet.members.insert(name.clone(), facts.member.clone());
                     newcomers.push((name.clone(), Planned::new(basis, memo, facts)));
                 }
@@ -190,6 +183,7 @@ impl Planner {
             self.tenants.retain(|name, _| !gone(name));
             self.fleet.members.retain(|name, _| !gone(name));
             self.steps.retain(|name| !gone(name));
+            self.telling.retain(|name| !gone(name));
         }
     }
 
@@ -227,7 +221,7 @@ impl Planner {
 
     /// What comes next for each tenant that changed or that the wave engine has a new word for.
     fn answer(&mut self, world: &World, decisions: &Decisions, epoch: &Epoch, now: Timestamp) {
-        let shared = shared(&self.catalog, &self.shares, world, epoch, now);
+        let shared = shared(&self.catalog, &self.shares, &self.parameters, world, epoch, now);
         let grants: HashMap<&str, _> = decisions.grants.iter().map(|g| (g.tenant.as_str(), g)).collect();
         let failures: HashMap<&str, _> = decisions.failures.iter().map(|(name, f)| (name.as_str(), f)).collect();
         for (name, planned, wait) in joined(self.tenants.iter_mut(), decisions.waits.iter()) {
@@ -250,37 +244,23 @@ impl Planner {
             planned.next = tenant::next(&planned.facts, seen, word, &shared, &mut planned.memo);
             planned.waited = word.wait.cloned();
             (planned.spoken_to, planned.due) = (spoken_to, false);
-            if planned.next.step.is_some() {
-                self.steps.insert(name.clone());
-            } else {
-                self.steps.remove(name);
+            let status = planned.facts.tenant.status.as_ref();
+            let tells = planned.next.step.as_ref().map(|step| step.tells(status));
+            for (steps, which) in [(&mut self.steps, false), (&mut self.telling, true)] {
+                if tells == Some(which) {
+                    steps.insert(name.clone());
+                } else {
+                    steps.remove(name);
+                }
             }
         }
-    }
-}
-
-impl Basis {
-    fn holds(&self, versions: (u64, u64), uid: Option<&String>, share: (Option<&str>, bool), epoch: &Epoch) -> bool {
-        let same = self.versions == versions && self.uid.as_ref() == uid && self.epoch == *epoch;
-        same && (self.share.0.as_deref(), self.share.1) == share
-    }
-}
-
-impl Planned {
-    fn new(basis: Basis, memo: Memo, facts: Facts) -> Self {
-        let next = Next::nothing();
-        Self { basis, memo, facts, next, due: true, waited: None, waits_since: None, spoken_to: false }
-    }
-
-    /// Whether its time has come.
-    fn is_due(&self, now: Timestamp) -> bool {
-        self.next.wake.is_some_and(|at| at <= now)
     }
 }
 
 fn shared<'a>(
     catalog: &'a Catalog,
     shares: &'a Shares,
+    parameters: &'a Arc<SharedParameters>,
     world: &'a World,
     epoch: &'a Epoch,
     now: Timestamp,
@@ -289,7 +269,7 @@ fn shared<'a>(
         catalog,
         fleet: &world.fleet,
         unread: world.fleet_unread.as_deref(),
-        apis: world.apis,
+        parameters,
         claims: &shares.claims,
         surplus: &shares.surplus,
         epoch,

@@ -174,7 +174,7 @@ impl FleetLoop {
             Some((asked, answer)) = self.asker.answer() => self.index.answered(&asked, answer),
             () = tokio::time::sleep(pause) => return Ok(Turn::Observed),
         }
-        self.gather().await?;
+        self.gather(term).await?;
         Ok(Turn::Observed)
     }
 
@@ -193,15 +193,19 @@ impl FleetLoop {
         [until, place].into_iter().flatten().fold(HEARTBEAT, Duration::min)
     }
 
-    async fn gather(&mut self) -> Result<(), WentBack> {
+    async fn gather(&mut self, term: Option<&Term>) -> Result<(), WentBack> {
         let burst = BURST.max(self.planning.saturating_mul(SHARE)).min(LONGEST);
         let window = if self.planned_at.elapsed() < burst { burst } else { GATHER };
         let deadline = tokio::time::Instant::now() + window;
+        self.refill(term);
         loop {
             tokio::select! {
                 Some(change) = self.changes.recv() => self.index.apply(change, Timestamp::now())?,
                 Some(sample) = self.samples.recv() => self.sampled(sample),
-                Some(done) = self.under_way.join_next() => self.finish(done),
+                Some(done) = self.under_way.join_next() => {
+                    self.finish(done);
+                    self.refill(term);
+                }
                 Some((asked, answer)) = self.asker.answer() => self.index.answered(&asked, answer),
                 () = tokio::time::sleep_until(deadline) => return Ok(()),
             }

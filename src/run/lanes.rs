@@ -13,6 +13,8 @@ use super::subject::Subject;
 /// Steps of tenants under way at once that go as they should. More only queue up in the API server, where they would hurt
 /// others.
 const BRISK: usize = 32;
+/// Of them, what only tells how tenants do, while others wait to be moved: enough to be heard, too little to hold them up.
+const TELLING: usize = 4;
 /// Steps under way at once that last.
 const SLOW: usize = 32;
 /// A step takes a few requests of some milliseconds each; one that takes this long is stuck somewhere.
@@ -27,8 +29,16 @@ pub struct Lanes {
 #[derive(Debug)]
 struct Place {
     since: Instant,
+    kind: Kind,
+}
+
+/// What the places go by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kind {
     /// The tenant's last write had no answer.
-    suspect: bool,
+    pub suspect: bool,
+    /// The step only tells how the tenant does.
+    pub tells: bool,
 }
 
 impl Lanes {
@@ -38,13 +48,19 @@ impl Lanes {
     }
 
     /// Takes a place, if there is one. Rollouts and releases are few and always find one.
-    pub fn start(&mut self, subject: &Subject, suspect: bool, now: Instant) -> bool {
+    pub fn start(&mut self, subject: &Subject, kind: Kind, now: Instant) -> bool {
         let tenant = matches!(subject, Subject::Tenant(_));
-        if self.is_busy(subject) || (tenant && !self.room(suspect, now)) {
+        if self.is_busy(subject) || (tenant && !self.room(kind.suspect, now)) {
             return false;
         }
-        self.busy.insert(subject.clone(), Place { since: now, suspect });
+        self.busy.insert(subject.clone(), Place { since: now, kind });
         true
+    }
+
+    /// Whether what only tells has its share of the places. What is stuck counts in the slow lane, and silences nobody.
+    #[must_use]
+    pub fn told_enough(&self, now: Instant) -> bool {
+        self.busy.values().filter(|place| place.kind.tells && !place.slow(now)).count() >= TELLING
     }
 
     pub fn end(&mut self, subject: &Subject) {
@@ -76,7 +92,7 @@ impl Lanes {
 
 impl Place {
     fn slow(&self, now: Instant) -> bool {
-        self.suspect || now.saturating_duration_since(self.since) >= LASTS
+        self.kind.suspect || now.saturating_duration_since(self.since) >= LASTS
     }
 }
 
@@ -89,7 +105,7 @@ mod tests {
     }
 
     fn started(lanes: &mut Lanes, from: usize, many: usize, suspect: bool, now: Instant) -> usize {
-        (from..from + many).filter(|n| lanes.start(&tenant(*n), suspect, now)).count()
+        (from..from + many).filter(|n| lanes.start(&tenant(*n), Kind { suspect, tells: false }, now)).count()
     }
 
     #[test]
@@ -112,6 +128,17 @@ mod tests {
     }
 
     #[test]
+    fn what_only_tells_has_a_share_and_what_is_stuck_silences_nobody() {
+        let (mut lanes, now) = (Lanes::default(), Instant::now());
+        let tells = Kind { suspect: false, tells: true };
+        for n in 0..TELLING {
+            assert!(!lanes.told_enough(now) && lanes.start(&tenant(n), tells, now));
+        }
+        assert!(lanes.told_enough(now) && lanes.room(false, now), "there is room for what moves");
+        assert!(!lanes.told_enough(now + LASTS));
+    }
+
+    #[test]
     fn there_are_never_more_than_both_lanes_hold() {
         let (mut lanes, mut now, mut all) = (Lanes::default(), Instant::now(), 0);
         for round in 0..8 {
@@ -125,9 +152,9 @@ mod tests {
     #[test]
     fn one_subject_has_one_step_and_rollouts_always_find_a_place() {
         let (mut lanes, now) = (Lanes::default(), Instant::now());
-        assert!(lanes.start(&tenant(0), false, now) && !lanes.start(&tenant(0), false, now));
+        assert!(lanes.start(&tenant(0), Kind::default(), now) && !lanes.start(&tenant(0), Kind::default(), now));
         started(&mut lanes, 1, 100, false, now);
-        assert!(lanes.start(&Subject::Rollout("r".into()), false, now));
-        assert!(!lanes.start(&Subject::Rollout("r".into()), false, now) && lanes.is_busy(&tenant(0)));
+        assert!(lanes.start(&Subject::Rollout("r".into()), Kind::default(), now));
+        assert!(!lanes.start(&Subject::Rollout("r".into()), Kind::default(), now) && lanes.is_busy(&tenant(0)));
     }
 }

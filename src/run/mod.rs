@@ -1,5 +1,6 @@
 //! Wiring: clients, watches, the loop, the elector, HTTP, signals. No decisions.
 mod asker;
+mod bulletin;
 mod catch_up;
 mod fleet_loop;
 mod http;
@@ -25,6 +26,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::{
     asker::Asker,
+    bulletin::Bulletin,
     fleet_loop::{FleetLoop, Pulse},
     metrics::Metrics,
     tasks::Tasks,
@@ -212,7 +214,7 @@ async fn assemble(
     let tasks = Tasks {
         bound: bound * WRITES_IN_A_ROW,
         writer: Writer::new(writing.clone(), bound),
-        notices: Notices::new(writing.clone(), options.pod_name.clone()),
+        bulletin: Bulletin::start(Notices::new(writing.clone(), options.pod_name.clone())),
     };
     let prometheus = Prometheus::new().inspect_err(|error| tracing::warn!(%error, "no Prometheus can be asked")).ok();
     let asker = Asker::new(asker::Sources::new(reading, tasks.writer.clone(), prometheus));

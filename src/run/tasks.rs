@@ -2,10 +2,11 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
+use kube::Resource as _;
 
-use super::{metrics::Metrics, subject::Subject};
+use super::{bulletin::Bulletin, metrics::Metrics, subject::Subject};
 use crate::{
-    act::{Answers, Failure, Found, Notices, Outcome, Writer},
+    act::{Answers, Failure, Found, Outcome, Writer},
     api::{Grant, Rollout, Tenant, Upgrade},
     domain::world::{FaultKind, Undecodable, World},
     election::Term,
@@ -69,7 +70,7 @@ pub struct Tasks {
     /// How long one step of a tenant may take as a whole.
     pub bound: Duration,
     pub writer: Writer,
-    pub notices: Notices,
+    pub bulletin: Bulletin,
 }
 
 impl Tasks {
@@ -94,7 +95,7 @@ impl Tasks {
                 if let Some(Found::LookedUp(lookups)) = &found {
                     notices.extend(notice::left_behind(lookups));
                 }
-                tasks.tell(tenant.as_ref(), step.name(), notices);
+                tasks.bulletin.tell(&tenant.object_ref(&()), step.name(), notices);
             }
             let succeeded = failure.is_none();
             let evicted =
@@ -165,7 +166,7 @@ impl Tasks {
         let work = async move {
             let result = write(tasks.writer.clone(), term, rollout.clone()).await;
             if result.is_ok() {
-                tasks.tell(&rollout, step, told);
+                tasks.bulletin.tell(&rollout.object_ref(&()), step, told);
             }
             done(about, step, result)
         };
@@ -217,22 +218,6 @@ impl Tasks {
         let about = subject.clone();
         let work = async move { done(about, "note", work.await) };
         Some(Job { subject, grant: None, work: Box::pin(work) })
-    }
-
-    /// Publishes events beside the loop: nothing waits for them.
-    fn tell<K>(&self, about: &K, action: &'static str, notices: Vec<Notice>)
-    where
-        K: kube::Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
-    {
-        if notices.is_empty() {
-            return;
-        }
-        let (publisher, about) = (self.notices.clone(), about.clone());
-        tokio::spawn(async move {
-            for notice in &notices {
-                publisher.publish(&about, action, notice).await;
-            }
-        });
     }
 }
 

@@ -102,7 +102,7 @@ fn the_next_step_is_said_in_words() {
     assert_snapshot!(told.join("\n"), @r#"
     put the finalizer on the Tenant, before anything is made for it
     grant 1.0.0, its first
-    apply Namespace/tenant-acme, LimitRange/memcached-operator, ResourceQuota/memcached-operator and 7 more
+    apply Namespace/tenant-acme, LimitRange/memcached-operator, NetworkPolicy/memcached-operator and 7 more
     "#);
 }
 

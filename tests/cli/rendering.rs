@@ -64,7 +64,7 @@ fn kinds(yaml: &str) -> Vec<String> {
 fn the_stack_comes_in_the_order_in_which_it_is_applied() {
     let (code, yaml, findings) = render(&[&tenant("acme", ""), RELEASE], &[]);
     assert_eq!((code, findings.as_str()), (Some(0), ""));
-    let stack = ["LimitRange", "ResourceQuota", "NetworkPolicy", "ServiceAccount", "Role", "RoleBinding"];
+    let stack = ["LimitRange", "NetworkPolicy", "ResourceQuota", "Role", "ServiceAccount", "RoleBinding"];
     let kinds = kinds(&yaml);
     assert_eq!(kinds[0], "Namespace");
     assert_eq!(kinds[1..7], stack);

@@ -29,7 +29,8 @@ impl Planner {
         let (mut decisions, mut looked) = (self.decide(now), HashSet::new());
         for pass in 1..=PASSES {
             let doubtful = self.doubtful(&decisions, &mut looked);
-            let found = self.refusals(doubtful, &shared(&self.catalog, &self.shares, world, epoch, now));
+            let found =
+                self.refusals(doubtful, &shared(&self.catalog, &self.shares, &self.parameters, world, epoch, now));
             if found.is_empty() {
                 break;
             }

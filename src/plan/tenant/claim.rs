@@ -45,7 +45,7 @@ impl Draft<'_> {
             }
             Found::Status(old) => {
                 let granted = Revision::parse(&old.revision)?;
-                let own = facts.parameters.digest();
+                let own = facts.parameters.digest().to_owned();
                 let edited = granted.parameters != own;
                 let rendered = facts.granted.as_ref()?.as_ref().ok().filter(|_| edited)?;
                 let revision = Revision { release: granted.release, parameters: own };
@@ -59,7 +59,8 @@ impl Draft<'_> {
     /// for was not looked at yet: where it does not fit the tenant, the tenant says so and stays as it is.
     fn ordered(&mut self, order: &GrantOrder) -> Option<(Grant, Arc<Rendered>)> {
         let (facts, shared) = (self.facts, self.shared);
-        let revision = Revision { release: order.target.digest.clone(), parameters: facts.parameters.digest() };
+        let revision =
+            Revision { release: order.target.digest.clone(), parameters: facts.parameters.digest().to_owned() };
         let before = self.status.running.as_ref().map(|running| (&running.version, &running.revision));
         let before = before.or_else(|| facts.found.grant().map(|grant| (&grant.version, &grant.revision)));
         let from = before.and_then(|(version, revision)| {
@@ -94,7 +95,8 @@ impl Draft<'_> {
     /// not granted again by itself.
     fn reject(&mut self, order: &GrantOrder) {
         let Some(target) = &order.reject else { return };
-        let revision = Revision { release: target.digest.clone(), parameters: self.facts.parameters.digest() };
+        let revision =
+            Revision { release: target.digest.clone(), parameters: self.facts.parameters.digest().to_owned() };
         let rejected = Rejected {
             revision: revision.to_string(),
             reason: format!("{} was taken back by rollout {}", target.version, order.rollout)

@@ -28,11 +28,17 @@ pub struct Evidence {
     pub missing: String,
 }
 
-/// Judges the granted revision.
+/// Judges the granted revision. `applied`: all of it is known to be there as rendered.
 #[must_use]
-pub fn judge(tenant: &Tenant, seen: &TenantSeen, grant: &Grant, rendered: &Rendered, now: Timestamp) -> Evidence {
+pub fn judge(
+    tenant: &Tenant,
+    seen: &TenantSeen,
+    grant: &Grant,
+    (rendered, applied): (&Rendered, bool),
+    now: Timestamp,
+) -> Evidence {
     let needs_leader = tenant.spec.mode != Mode::Stopped && rendered.has_workload();
-    let lagging = lagging(seen, rendered);
+    let lagging = if applied { None } else { absent(seen, rendered) }.or_else(|| running(seen, rendered));
     let complete = lagging.is_none();
     let led = !needs_leader || seen.lease.as_ref().is_some_and(|lease| led(lease, seen, grant, rendered));
     let status = tenant.status.as_ref();
@@ -55,21 +61,24 @@ pub fn judge(tenant: &Tenant, seen: &TenantSeen, grant: &Grant, rendered: &Rende
     Evidence { health, complete, led, failure, missing }
 }
 
+/// The first object that is not there as it was rendered.
+fn absent(seen: &TenantSeen, rendered: &Rendered) -> Option<String> {
+    rendered.objects.iter().find_map(|object| match seen.objects.get(&object.key) {
+        None => Some(format!("{} does not exist yet", object.key.spoken())),
+        Some(live) if live.digest.as_deref() != Some(object.digest.as_str()) => {
+            Some(format!("{} is not applied yet", object.key.spoken()))
+        }
+        Some(_) => None,
+    })
+}
+
 /// The first workload that does not run as rendered, and in what.
-fn lagging(seen: &TenantSeen, rendered: &Rendered) -> Option<String> {
-    rendered.objects.iter().find_map(|object| {
-        let Some(live) = seen.objects.get(&object.key) else {
-            return Some(format!("{} does not exist yet", object.key.spoken()));
-        };
-        if live.digest.as_deref() != Some(object.digest.as_str()) {
-            return Some(format!("{} is not applied yet", object.key.spoken()));
-        }
-        let workload = live.workload.as_ref()?;
-        if workload.complete() {
-            return None;
-        }
+fn running(seen: &TenantSeen, rendered: &Rendered) -> Option<String> {
+    let workloads = seen.objects.iter().filter_map(|(key, live)| Some((key, live.workload.as_ref()?)));
+    let mut ours = workloads.filter(|(key, _)| rendered.objects.iter().any(|object| object.key == **key));
+    ours.find(|(_, workload)| !workload.complete()).map(|(key, workload)| {
         let why = workload.refused.as_ref().map(|m| format!("; the API server refuses pods: {m}")).unwrap_or_default();
-        Some(format!("{} is not fully updated and available yet{why}", object.key.spoken()))
+        format!("{} is not fully updated and available yet{why}", key.spoken())
     })
 }
 

@@ -8,7 +8,7 @@ use super::{
     grant::{self, Found},
     member::member,
     memo::Memo,
-    parameters::Parameters,
+    parameters::{Parameters, SharedParameters},
     stack::{self, Rendered},
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
         epoch::Epoch,
         fleet::Member,
         report::{Reason, Report},
-        world::{Apis, TenantSeen},
+        world::TenantSeen,
     },
     plan::catalog::{Catalog, Release},
 };
@@ -30,7 +30,8 @@ pub struct Shared<'a> {
     pub fleet: &'a FleetSpec,
     /// Why the fleet's ceilings are not known, if so.
     pub unread: Option<&'a str>,
-    pub apis: Apis,
+    /// What all stacks are rendered from alike, of the fleet's ceilings and the cluster's APIs.
+    pub parameters: &'a Arc<SharedParameters>,
     /// Namespaces and who may have them.
     pub claims: &'a BTreeMap<String, String>,
     /// Tenants beyond the fleet's ceiling.
@@ -58,16 +59,25 @@ pub struct Facts {
     pub refused: Option<Report>,
 }
 
-/// Works the facts out.
+/// Works the facts out. `known` are the tenant's last ones: what of them still holds is taken over.
 #[must_use]
-pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Shared, memo: &mut Memo) -> Facts {
-    let parameters = Arc::new(Parameters::new(name, tenant, shared));
+pub fn facts(
+    name: &str,
+    tenant: &Arc<Tenant>,
+    seen: &TenantSeen,
+    shared: &Shared,
+    (known, memo): (Option<&Facts>, &mut Memo),
+) -> Facts {
+    let still =
+        |known: &&Facts| Arc::ptr_eq(&known.parameters.shared, shared.parameters) && known.tenant.spec == tenant.spec;
+    let parameters = known.filter(still).map(|known| known.parameters.clone());
+    let parameters = parameters.unwrap_or_else(|| Arc::new(Parameters::new(name, tenant, shared.parameters)));
     let found = Found::search(tenant, seen);
     let own = parameters.digest();
     let release = wanted(tenant, shared.catalog);
     let desired = release.as_ref().map_err(Clone::clone).map(|release| {
         let target = RolloutTarget { version: tenant.spec.version.clone(), digest: release.digest.clone() };
-        (target, Revision { release: release.digest.clone(), parameters: own.clone() })
+        (target, Revision { release: release.digest.clone(), parameters: own.to_owned() })
     });
     let granted = found.grant().map(|grant| {
         ceilings_are_known(shared)?;
@@ -88,12 +98,15 @@ pub fn facts(name: &str, tenant: &Arc<Tenant>, seen: &TenantSeen, shared: &Share
         memo.candidate(tenant, release, &trial, &parameters)
     });
     let evidence = match (&granted, found.grant()) {
-        (Some(Ok(rendered)), Some(grant)) => Some(evidence::judge(tenant, seen, grant, rendered, shared.now)),
+        (Some(Ok(rendered)), Some(grant)) => {
+            let applied = memo.applied(seen);
+            Some(evidence::judge(tenant, seen, grant, (rendered, applied), shared.now))
+        }
         _ => None,
     };
     let target = desired.as_ref().ok().map(|(target, _)| target.clone());
     let blocked = candidate.as_ref().err();
-    let member = member(tenant, seen, (&found, &own), target, blocked, evidence.as_ref(), shared);
+    let member = member(tenant, seen, (&found, own), target, blocked, evidence.as_ref(), shared);
     Facts { tenant: tenant.clone(), parameters, found, desired, candidate, granted, evidence, member, refused: None }
 }
 
@@ -101,7 +114,7 @@ impl Facts {
     /// Why the tenant could not be granted that, if so: rendered as it would be, but for the moment of the grant.
     #[must_use]
     pub fn refusal(&self, target: &RolloutTarget, shared: &Shared) -> Option<Report> {
-        let revision = Revision { release: target.digest.clone(), parameters: self.parameters.digest() };
+        let revision = Revision { release: target.digest.clone(), parameters: self.parameters.digest().to_owned() };
         let (settings, term) = (self.parameters.settings(), Epoch::default());
         let trial = grant::first(&target.version, &revision, settings, &term, Timestamp::UNIX_EPOCH);
         self.render(target, &trial, shared).err()

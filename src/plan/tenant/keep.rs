@@ -21,10 +21,14 @@ impl Draft<'_> {
             self.confirmations.push(report);
             return None;
         }
+        let stored = self.status.inventory.as_ref().map(|inventory| &*inventory.digest);
+        if stored.is_some() && memo.settled(self.seen) == stored {
+            return self.hand_over(rendered);
+        }
         let mut stages = stack::changes(&self.facts.tenant, rendered, self.seen, &mut memo.compared);
         self.leave_drift(&mut stages);
         if stages.is_empty() {
-            return self.prune(rendered);
+            return self.prune(rendered, memo);
         }
         let drift = stages.iter().flatten().all(|a| matches!(a.why, Why::Drift(_)));
         self.applying = Some(if drift { Motion::Repairing } else { Motion::Applying });
@@ -76,14 +80,15 @@ impl Draft<'_> {
     pub(super) fn newer_epoch(&self) -> Option<String> {
         let uid = self.facts.tenant.metadata.uid.as_deref();
         let ours = self.seen.objects.iter().filter(|(_, object)| object.tenant_uid.as_deref() == uid);
-        let newer = |object: &Seen| object.epoch.clone().filter(|epoch| *epoch > *self.shared.epoch);
-        let (key, epoch) = ours.into_iter().find_map(|(key, object)| Some((key, newer(object)?)))?;
+        let newer = |object: &'_ Seen| object.epoch.as_ref().is_some_and(|epoch| *epoch > *self.shared.epoch);
+        let (key, object) = ours.into_iter().find(|(_, object)| newer(object))?;
+        let epoch = object.epoch.clone().unwrap_or_default();
         Some(format!("{} was written in epoch {epoch}, newer than ours ({})", key.spoken(), self.shared.epoch))
     }
 
     /// Removes what the granted revision no longer renders, once everything else is applied.
-    pub(super) fn prune(&mut self, rendered: &Rendered) -> Option<Step> {
-        let keys = rendered.keys();
+    pub(super) fn prune(&mut self, rendered: &Rendered, memo: &mut Memo) -> Option<Step> {
+        let (keys, mut only_ours) = (rendered.keys(), true);
         let uid = self.facts.tenant.metadata.uid.as_deref();
         let annotations = self.facts.tenant.metadata.annotations.as_ref();
         let confirmed: BTreeSet<&str> = annotations
@@ -97,6 +102,7 @@ impl Draft<'_> {
             if keys.contains(key) || object.tenant_uid.as_deref() != uid || object.deleting {
                 continue;
             }
+            only_ours = false;
             let precious = key.stack_kind().is_none_or(|k| k.precious);
             if precious && !confirmed.contains(key.to_string().as_str()) {
                 self.confirmations.push(format!(
@@ -112,10 +118,19 @@ impl Draft<'_> {
         entries.extend(
             self.seen.objects.iter().filter(|(_, o)| o.tenant_uid.as_deref() == uid).map(|(k, _)| k.to_string()),
         );
-        self.status.inventory = Some(inventory(entries));
+        let inventory = inventory(entries);
+        if only_ours && self.drifted.is_empty() {
+            memo.settle(self.seen, &inventory.digest);
+        }
+        self.status.inventory = Some(inventory);
         if !go.is_empty() {
             return Some(Step::Delete(go));
         }
+        self.hand_over(rendered)
+    }
+
+    /// What is left to do about pods and leadership once the objects are as they should be.
+    fn hand_over(&self, rendered: &Rendered) -> Option<Step> {
         let proven = self.facts.evidence.as_ref().is_some_and(|e| e.health == Health::Proven);
         if proven { handover::clean_up(self.seen, rendered) } else { self.awaken(rendered) }
     }

@@ -23,7 +23,7 @@ pub use self::{
     grant::granted,
     memo::Memo,
     next::{Next, Word, next},
-    parameters::{Parameters, lease_name, own_text},
+    parameters::{Parameters, SharedParameters, lease_name, own_text},
     stack::{Rendered, render},
     step::{Apply, CustomKind, Step, Target, Why},
 };

@@ -67,7 +67,9 @@ fn unseen(tenant: &Tenant, seen: &TenantSeen) -> Vec<ObjectKey> {
     let known = |key: &ObjectKey| seen.objects.contains_key(key) || seen.lookups.contains_key(key);
     let keys = entries.filter_map(|entry| ObjectKey::parse(entry));
     let unseen: BTreeSet<ObjectKey> = keys.filter(|key| ours(key) && !known(key)).collect();
-    unseen.into_iter().collect()
+    let (mut first, rest): (Vec<_>, Vec<_>) = unseen.into_iter().partition(|key| key.namespace.is_empty());
+    first.extend(rest);
+    first
 }
 
 /// The custom resources go first: only while the operator runs can it finalize them.

@@ -4,10 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::facts::Shared;
 use crate::{
     api::{
-        Grant, LeaderTimings, Mode, PodSecurity, PolicyRule, Quota, Resources, Settings, Tenant, TenantSpec,
+        FleetSpec, Grant, LeaderTimings, Mode, PodSecurity, PolicyRule, Quota, Resources, Settings, Tenant, TenantSpec,
         TenantStatus,
     },
     domain::{
@@ -39,7 +38,7 @@ const OBJECTS: [(&str, u32); 4] =
     [("configmaps", 1000), ("secrets", 1000), ("services", 200), ("persistentvolumeclaims", 200)];
 
 /// What one tenant's stack is rendered from, beside the release.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameters {
     pub tenant: String,
     pub namespace: String,
@@ -49,11 +48,13 @@ pub struct Parameters {
     pub timings: LeaderTimings,
     pub values: Map<String, Value>,
     /// Not the tenant's own: ceilings of the fleet and APIs of the cluster.
-    pub shared: SharedParameters,
+    pub shared: Arc<SharedParameters>,
+    /// Of the tenant's own.
+    digest: String,
 }
 
 /// What all tenants' stacks are rendered from alike.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SharedParameters {
     pub pod_security: PodSecurity,
     pub apis: Apis,
@@ -63,11 +64,25 @@ pub struct SharedParameters {
     pub protected_namespaces: Vec<String>,
 }
 
+impl SharedParameters {
+    #[must_use]
+    pub fn new(fleet: &FleetSpec, apis: Apis) -> Self {
+        Self {
+            pod_security: fleet.tenant_pod_security,
+            apis,
+            metrics_namespace: fleet.metrics_namespace.clone(),
+            allowed_rules: fleet.allowed_rules.clone(),
+            allowed_images: fleet.allowed_images.clone(),
+            protected_namespaces: fleet.protected_namespaces.clone(),
+        }
+    }
+}
+
 impl Parameters {
     #[must_use]
-    pub fn new(name: &str, tenant: &Tenant, shared: &Shared) -> Self {
+    pub fn new(name: &str, tenant: &Tenant, shared: &Arc<SharedParameters>) -> Self {
         let spec = &tenant.spec;
-        Self {
+        let parameters = Self {
             tenant: name.into(),
             namespace: tenant.target_namespace(),
             replicas: if spec.mode == Mode::Stopped { 0 } else { spec.replicas },
@@ -75,20 +90,15 @@ impl Parameters {
             quota: quota(spec),
             timings: spec.leader_election.clone(),
             values: spec.values.clone(),
-            shared: SharedParameters {
-                pod_security: shared.fleet.tenant_pod_security,
-                apis: shared.apis,
-                metrics_namespace: shared.fleet.metrics_namespace.clone(),
-                allowed_rules: shared.fleet.allowed_rules.clone(),
-                allowed_images: shared.fleet.allowed_images.clone(),
-                protected_namespaces: shared.fleet.protected_namespaces.clone(),
-            },
-        }
+            shared: shared.clone(),
+            digest: String::new(),
+        };
+        Self { digest: parameters.digested(), ..parameters }
     }
 
     /// The fleet's settings that stacks are rendered from.
     #[must_use]
-    pub const fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         Settings { pod_security: self.shared.pod_security, service_monitor: self.shared.apis.service_monitor }
     }
 
@@ -101,13 +111,17 @@ impl Parameters {
         }
         let Settings { pod_security, service_monitor } = settings;
         let apis = Apis { service_monitor, ..self.shared.apis };
-        let shared = SharedParameters { pod_security, apis, ..self.shared.clone() };
-        Arc::new(Self { shared, ..Self::clone(self) })
+        let shared = SharedParameters { pod_security, apis, ..SharedParameters::clone(&self.shared) };
+        Arc::new(Self { shared: Arc::new(shared), ..Self::clone(self) })
     }
 
     /// Digest of the tenant's own parameters. What all tenants share is not in it: a change of that is no edit of theirs.
     #[must_use]
-    pub fn digest(&self) -> String {
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    fn digested(&self) -> String {
         digest::of(&(&self.namespace, self.replicas, &self.resources, &self.quota, &self.timings, &self.values))
     }
 

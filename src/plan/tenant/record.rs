@@ -37,8 +37,7 @@ impl Draft<'_> {
         self.pause(evidence.health == Health::Proven);
         if evidence.health == Health::Proven {
             // Until the proof is on record the Lease is still looked at: without it there would be no proof.
-            let stored = self.facts.tenant.status.as_ref().and_then(|s| s.running.as_ref());
-            self.sample = self.seen.lease.is_some() && stored.is_none_or(|r| r.revision != grant.revision);
+            self.sample = self.seen.lease.is_some() && !is_proven(grant, self.facts.tenant.status.as_ref());
             self.proven(grant);
         } else {
             self.status.failure.clone_from(&evidence.failure);

@@ -87,6 +87,25 @@ impl Step {
         status.last_upgrade.as_ref().filter(|upgrade| old.and_then(|old| old.last_upgrade.as_ref()) != Some(*upgrade))
     }
 
+    /// Whether it only says how the tenant does, and nobody who moves waits for that: no grant, no failure, and no proof that a
+    /// run goes by. `old` is the status before.
+    #[must_use]
+    pub fn tells(&self, old: Option<&TenantStatus>) -> bool {
+        let (Self::Status(new), Some(old)) = (self, old) else { return false };
+        let in_a_run = new.granted.as_ref().is_some_and(|granted| granted.rollout.is_some());
+        new.granted == old.granted
+            && (&new.failure, &new.rejected) == (&old.failure, &old.rejected)
+            && (new.running == old.running || !in_a_run)
+    }
+
+    /// Whether it is the claim of a grant that a run gave.
+    #[must_use]
+    pub fn moves_in_a_run(&self, old: Option<&TenantStatus>) -> bool {
+        let Self::Status(new) = self else { return false };
+        let before = old.and_then(|old| old.granted.as_ref());
+        new.granted.as_ref() != before && new.granted.as_ref().is_some_and(|granted| granted.rollout.is_some())
+    }
+
     /// For logs, metrics and events.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 
 use super::FleetLoop;
 use crate::{
-    domain::world::FaultKind,
+    domain::world::{FaultKind, TenantSeen},
     election::Term,
-    plan::Plan,
+    plan::{Plan, Planner, tenant::Step},
     run::{
+        lanes::Kind,
         subject::Subject,
         tasks::{self, Job},
     },
@@ -34,33 +35,64 @@ impl FleetLoop {
             }
         }
         for job in jobs {
-            if self.lanes.start(&job.subject, false, Instant::now()) {
+            if self.lanes.start(&job.subject, Kind::default(), Instant::now()) {
                 self.spawn(job);
             }
         }
-        for job in self.tenants(term) {
-            self.spawn(job);
-        }
+        self.tenants(term);
     }
 
-    /// The steps of tenants for which there are places, which they take.
-    fn tenants(&mut self, term: &Term) -> Vec<Job> {
+    /// Starts the steps of tenants for which there are places: first a few that tell how tenants do, so that people hear of
+    /// them however much there is to do, then what moves tenants on, then the rest.
+    fn tenants(&mut self, term: &Term) {
+        self.crowded = false;
+        for (tells, few) in [(true, true), (false, false), (true, false)] {
+            self.crowded |= self.take_places(term, tells, few, |_, _, _| true);
+        }
+        self.tasks.bulletin.crowded(self.crowded && !self.lanes.room(false, Instant::now()));
+    }
+
+    /// A place is free: the last plan says for whom, where it still holds. Waiting for the next one would leave the place empty
+    /// for as long as changes are gathered. Whom a run lets go is the next plan's to say: what was seen meanwhile may stop it.
+    pub(super) fn refill(&mut self, term: Option<&Term>) {
+        let Some(term) = term.filter(|term| self.crowded && term.check().is_ok()) else { return };
+        if !self.lanes.room(false, Instant::now()) {
+            return;
+        }
+        let world = self.index.world();
+        let shared = world.shared_version;
+        self.take_places(term, false, true, |planner, (name, seen), step| {
+            let status = seen.tenant.as_ref().and_then(|tenant| tenant.status.as_ref());
+            planner.is_current((name, seen), shared) && !step.moves_in_a_run(status)
+        });
+    }
+
+    /// Starts the steps that tell, or those that do not, while there are places, where they hold. Returns whether somebody is
+    /// left without.
+    fn take_places(
+        &mut self,
+        term: &Term,
+        tells: bool,
+        few: bool,
+        holds: impl Fn(&Planner, (&str, &TenantSeen), &Step) -> bool,
+    ) -> bool {
         let (now, world) = (Instant::now(), self.index.world());
-        let mut lanes = std::mem::take(&mut self.lanes);
-        let (mut jobs, mut crowded) = (Vec::new(), false);
+        let (mut jobs, mut crowded, mut lanes) = (Vec::new(), false, std::mem::take(&mut self.lanes));
         // Beginning after the one that was served last: nobody is always the last of the alphabet.
-        for (name, step) in self.planner.steps_after(&self.served) {
-            if !(lanes.room(false, now) || lanes.room(true, now)) {
+        for (name, step) in self.planner.steps_after(&self.served, tells) {
+            if few && tells && lanes.told_enough(now) {
+                break;
+            }
+            // A few places are found at once, or not at all: who waits for the slow lane waits for the next plan.
+            if !(lanes.room(false, now) || (!few && lanes.room(true, now))) {
                 crowded = true;
                 break;
             }
             let subject = Subject::Tenant(name.clone());
-            let fault = world.tenants.get(name).and_then(|seen| seen.fault.as_ref());
-            let suspect = fault.is_some_and(|fault| fault.kind == FaultKind::Transient);
-            if lanes.is_busy(&subject) {
-                continue;
-            }
-            if !lanes.start(&subject, suspect, now) {
+            let seen = world.tenants.get(name).filter(|seen| holds(&self.planner, (name, seen), step));
+            let Some(seen) = seen.filter(|_| !lanes.is_busy(&subject)) else { continue };
+            let suspect = seen.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Transient);
+            if !lanes.start(&subject, Kind { suspect, tells }, now) {
                 crowded = true;
             } else if let Some(job) = self.tasks.tenant(term, world, name, step) {
                 jobs.push(job);
@@ -68,8 +100,11 @@ impl FleetLoop {
                 lanes.end(&subject);
             }
         }
-        (self.lanes, self.crowded) = (lanes, crowded);
-        jobs
+        self.lanes = lanes;
+        for job in jobs {
+            self.spawn(job);
+        }
+        crowded
     }
 
     fn spawn(&mut self, job: Job) {
