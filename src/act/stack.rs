@@ -193,7 +193,7 @@ impl Writer {
         (answers, None)
     }
 
-    /// Says which pod the ReplicaSet controller shall remove first or last.
+    /// Says what the removal of a pod costs: the ReplicaSet controller removes the cheapest first.
     ///
     /// # Errors
     /// What the API server said. A pod that is gone is done.
@@ -203,11 +203,11 @@ impl Writer {
         namespace: &str,
         pod: &str,
         uid: &str,
-        cost: Option<&str>,
+        cost: i32,
     ) -> Result<Answers, Failure> {
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), namespace, &Source::Pods.api_resource());
-        let patch = stamped(term, &json!({"metadata": {"annotations": {marks::DELETION_COST: cost}}}), uid);
+        let patch = stamped(term, &json!({"metadata": {"annotations": {marks::DELETION_COST: cost.to_string()}}}), uid);
         let name = format!("Pod/{pod}");
         match self.send(term, &name, api.patch(pod, &PatchParams::default(), &Patch::Merge(&patch))).await? {
             Ok(object) => Ok(dynamic(&object).map(|object| (Source::Pods, object)).into_iter().collect()),

@@ -32,7 +32,7 @@ impl Writer {
             Step::RemoveFinalizer => self.finalizers(term, tenant, false).await.into(),
             Step::Status(status) => self.tenant_status(term, tenant, status).await.into(),
             Step::Apply(stages) => self.apply(term, owner, stages).await.into(),
-            Step::Mark { pod, uid, cost } => self.mark(term, &namespace, pod, uid, *cost).await.into(),
+            Step::Mark { pod, uid, cost, .. } => self.mark(term, &namespace, pod, uid, *cost).await.into(),
             Step::Evict { pod, uid } => self.evict(term, &namespace, pod, uid).await.into(),
             Step::Recall(keys) => {
                 let found = self.recall(term, owner, keys).await;

@@ -22,8 +22,7 @@ pub fn describe(step: &Step, tenant: &Tenant) -> Option<String> {
             }
         }
         Step::Apply(stages) => applying(&stages.iter().flatten().collect::<Vec<_>>()),
-        Step::Mark { pod, cost: Some(_), .. } => format!("have Pod/{pod} go last"),
-        Step::Mark { pod, cost: None, .. } => format!("take the mark off Pod/{pod}"),
+        Step::Mark { pod, .. } => format!("have Pod/{pod} go last"),
         Step::Evict { pod, .. } => format!("start a standby anew, to take the free Lease: evict Pod/{pod}"),
         Step::Finalize(kinds) => {
             let kinds: Vec<&str> = kinds.iter().map(|kind| kind.kind.as_str()).collect();

@@ -59,7 +59,7 @@ impl ObjectKey {
 }
 
 /// An object of a stack as the watch showed it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     pub uid: String,
     pub resource_version: String,
@@ -140,8 +140,10 @@ pub struct LeaseSeen {
     pub leaderless_milliseconds: i64,
     /// How often another process became the holder since the first look.
     pub handovers: i32,
-    /// UIDs of the pods that were there at the first look.
-    pub pods_before: BTreeSet<String>,
+    /// UIDs of the pods that were ready at the first look.
+    pub ready_before: BTreeSet<String>,
+    /// Fewer pods were ready and stayed at the first look than there should be: one that led may have gone before.
+    pub began_late: bool,
     /// UIDs of the pods that were there when it was seen free, without one that was evicted since; empty while somebody
     /// holds it.
     pub pods_when_freed: BTreeSet<String>,
@@ -151,9 +153,14 @@ impl LeaseSeen {
     /// The pod's part of the holder's identity, `<pod>_<unique>`.
     #[must_use]
     pub fn holder_pod(&self) -> Option<&str> {
-        let pod = self.holder.split('_').next()?;
-        (!pod.is_empty()).then_some(pod)
+        pod_of(&self.holder)
     }
+}
+
+/// The pod's part of an identity, `<pod>_<unique>`.
+#[must_use]
+pub fn pod_of(identity: &str) -> Option<&str> {
+    identity.split('_').next().filter(|pod| !pod.is_empty())
 }
 
 /// A CustomResourceDefinition of the cluster, as far as releases care.

@@ -91,6 +91,8 @@ pub struct TenantSeen {
     pub pods: BTreeMap<String, PodSeen>,
     /// Present while its operator's Lease is sampled.
     pub lease: Option<LeaseSeen>,
+    /// UID of the pod that was marked last, or for which a mark was refused.
+    pub marked: Option<String>,
     /// The last write for this tenant that failed; gone after one that succeeded.
     pub fault: Option<Fault>,
     /// Custom resources that were still there when they were last asked to go, while the tenant is offboarded.

@@ -5,6 +5,7 @@ use crate::domain::analysis::{self, Answer, Asked};
 impl Index {
     /// Takes an answer in.
     pub fn answered(&mut self, asked: &Asked, answer: Answer) {
+        self.intends();
         analysis::answer(&mut self.world.analyses, asked, answer);
     }
 

@@ -21,6 +21,8 @@ pub struct Index {
     pub(super) home: String,
     /// A FleetPolicy was read, and not deleted since.
     pub(super) fleet_read: bool,
+    /// Counts changes to what people and policies say of runs.
+    intents: u64,
     /// UIDs of the objects that went last: an answer that the watch has overtaken must not bring one back.
     buried: VecDeque<String>,
 }
@@ -50,6 +52,16 @@ impl Index {
     #[must_use]
     pub const fn world(&self) -> &World {
         &self.world
+    }
+
+    /// Counts changes to everything that may keep a run from letting somebody go, beside that tenant itself.
+    #[must_use]
+    pub const fn intents(&self) -> u64 {
+        self.intents
+    }
+
+    pub(super) const fn intends(&mut self) {
+        self.intents += 1;
     }
 
     /// Watches that have not shown a complete list yet.
@@ -125,6 +137,9 @@ impl Index {
         if let Some(before) = before.filter(|before| *before != tenant) {
             self.forget(source, &key, &before);
         }
+        if source.is_intent() {
+            self.intends();
+        }
         self.record(source, object, now);
         Ok(())
     }
@@ -169,6 +184,9 @@ impl Index {
     }
 
     fn forget(&mut self, source: Source, key: &str, tenant: &str) {
+        if source.is_intent() {
+            self.intends();
+        }
         let world = &mut self.world;
         world.undecodable.remove(&(source.name().to_owned(), key.to_owned()));
         match source {

@@ -1,7 +1,7 @@
 //! Sampling of tenants' Leases: one watch per tenant, only while its plan asks for it. Leases change all the time, so they
 //! are never watched into the loop at rest.
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -13,11 +13,8 @@ use kube::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{
-    index::Index,
-    pool::{Pool, Seat},
-};
-use crate::domain::{object::LeaseSeen, world::TenantSeen};
+use super::pool::{Pool, Seat};
+use crate::domain::object::LeaseSeen;
 
 /// What a sampled Lease says now.
 #[derive(Debug)]
@@ -158,39 +155,9 @@ impl Record {
     }
 }
 
-impl Index {
-    /// Notes what a sampled Lease says; `None` when it is not sampled any more.
-    pub fn lease(&mut self, tenant: &str, lease: Option<LeaseSeen>) {
-        let Some(seen) = self.world.tenants.get_mut(tenant) else { return };
-        seen.lease = lease.map(|lease| beside(lease, seen));
-        seen.version += 1;
-    }
-
-    /// Notes that a standby was evicted: before the watch says so, it does not sleep beside a free Lease any more.
-    pub fn evicted(&mut self, tenant: &str, uid: &str) {
-        if let Some(lease) = self.world.tenants.get_mut(tenant).and_then(|seen| seen.lease.as_mut()) {
-            lease.pods_when_freed.remove(uid);
-        }
-    }
-}
-
-/// The sample with the pods that it came upon: those that were there before the first look, and before the Lease was free.
-fn beside(mut lease: LeaseSeen, seen: &TenantSeen) -> LeaseSeen {
-    let now = || seen.pods.values().map(|pod| pod.uid.clone()).collect();
-    let before = seen.lease.as_ref();
-    lease.pods_before = before.map_or_else(now, |before| before.pods_before.clone());
-    lease.pods_when_freed = match before.filter(|before| before.holder.is_empty()) {
-        _ if !lease.holder.is_empty() => BTreeSet::new(),
-        Some(before) => before.pods_when_freed.clone(),
-        None => now(),
-    };
-    lease
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::object::PodSeen;
 
     /// What is left of a record when its Lease was seen with these holders at these milliseconds; `-`: it was gone.
     fn followed(changes: &[(&str, u64)]) -> LeaseSeen {
@@ -232,38 +199,5 @@ mod tests {
     #[test]
     fn a_lease_that_is_free_now_has_not_cost_anything_yet() {
         assert_eq!(measured(&[("a_1", 0), ("", 100)]), (0, 0));
-    }
-
-    #[test]
-    fn a_sample_remembers_which_pods_it_came_upon() {
-        let pod = |uid: &str| PodSeen { uid: uid.into(), ..PodSeen::default() };
-        let held = |holder: &str| LeaseSeen { known: true, holder: holder.into(), ..LeaseSeen::default() };
-        let mut seen = TenantSeen::default();
-        let mut look = |holder: &str, pods: &[&str]| {
-            seen.pods = pods.iter().map(|uid| ((*uid).to_owned(), pod(uid))).collect();
-            let lease = beside(held(holder), &seen);
-            let uids = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(" ");
-            let found = (uids(&lease.pods_before), uids(&lease.pods_when_freed));
-            seen.lease = Some(lease);
-            found
-        };
-        assert_eq!(look("a_1", &["a", "b"]), ("a b".into(), String::new()));
-        assert_eq!(look("", &["b", "c"]), ("a b".into(), "b c".into()));
-        assert_eq!(look("", &["b", "c", "d"]), ("a b".into(), "b c".into()), "who came later is awake");
-        assert_eq!(look("d_1", &["b", "c", "d"]), ("a b".into(), String::new()));
-    }
-
-    #[test]
-    fn an_evicted_standby_is_awake_before_the_watch_says_that_it_goes() {
-        let pods = ["a", "b"].map(|uid| (uid.to_owned(), PodSeen { uid: uid.into(), ..PodSeen::default() }));
-        let mut index = Index::default();
-        index.tenant("acme").pods = pods.into();
-        let free = || Some(LeaseSeen { known: true, ..LeaseSeen::default() });
-        index.lease("acme", free());
-        index.evicted("acme", "b");
-        index.lease("acme", free());
-        let lease = index.world().tenants["acme"].lease.clone().unwrap();
-        assert_eq!(lease.pods_when_freed, ["a".to_owned()].into());
-        assert_eq!(lease.pods_before.len(), 2);
     }
 }

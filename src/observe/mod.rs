@@ -11,6 +11,7 @@ mod pool;
 mod prometheus;
 mod record;
 mod reduce;
+mod sampled;
 mod watch;
 
 pub use self::{

@@ -87,6 +87,15 @@ impl Source {
         }
     }
 
+    /// Whether such an object says whom a run may let go, and when.
+    #[must_use]
+    pub const fn is_intent(self) -> bool {
+        match self {
+            Self::Releases | Self::Policies | Self::Rollouts | Self::Windows | Self::Approvals | Self::Fleet => true,
+            Self::Tenants | Self::Crds | Self::Pods | Self::Stack(_) => false,
+        }
+    }
+
     /// How the API is addressed.
     #[must_use]
     pub fn api_resource(self) -> ApiResource {

@@ -56,11 +56,15 @@ pub struct FleetLoop {
     lanes: Lanes,
     /// A tenant's step waits for a place.
     crowded: bool,
+    /// A claim of a run waits for one.
+    claims_wait: bool,
     in_doubt: BTreeMap<String, Grant>,
     /// The tenant whose step was started last.
     served: String,
     wake: Option<Timestamp>,
     planned_at: Instant,
+    /// [`Index::intents`] at that moment.
+    planned_on: u64,
     /// How long that took.
     planning: Duration,
 }
@@ -110,10 +114,12 @@ impl FleetLoop {
             under_way: JoinSet::new(),
             lanes: Lanes::default(),
             crowded: false,
+            claims_wait: false,
             in_doubt: BTreeMap::new(),
             served: String::new(),
             wake: None,
             planned_at: Instant::now(),
+            planned_on: 0,
             planning: Duration::ZERO,
         }
     }
@@ -219,6 +225,7 @@ impl FleetLoop {
         let plan = self.planner.plan(self.index.world(), &self.in_doubt, &epoch, Timestamp::now());
         self.wake = plan.wake;
         (self.planned_at, self.planning) = (Instant::now(), began.elapsed());
+        self.planned_on = self.index.intents();
         self.metrics.planned(self.planning, self.index.world(), &self.planner);
         let Some(term) = term.filter(|term| term.check().is_ok()) else { return };
         for tenant in self.sampler.set(&plan.samples) {
@@ -255,6 +262,9 @@ impl FleetLoop {
                 }
                 if let Some(uid) = &done.evicted {
                     self.index.evicted(name, uid);
+                }
+                if let Some(uid) = &done.marked {
+                    self.index.marked(name, uid);
                 }
                 match done.found {
                     Some(Found::Customs(left)) => self.index.customs(name, left, now),

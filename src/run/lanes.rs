@@ -15,6 +15,8 @@ use super::subject::Subject;
 const BRISK: usize = 32;
 /// Of them, what only tells how tenants do, while others wait to be moved: enough to be heard, too little to hold them up.
 const TELLING: usize = 4;
+/// Of them, claims: the rest is for those to whom a wave is nothing, so that no repair is held up by it.
+const CLAIMING: usize = 24;
 /// Steps under way at once that last.
 const SLOW: usize = 32;
 /// A step takes a few requests of some milliseconds each; one that takes this long is stuck somewhere.
@@ -37,8 +39,33 @@ struct Place {
 pub struct Kind {
     /// The tenant's last write had no answer.
     pub suspect: bool,
-    /// The step only tells how the tenant does.
-    pub tells: bool,
+    pub work: Work,
+}
+
+/// What a step is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Work {
+    /// It moves a tenant on outside a run, or puts something back.
+    #[default]
+    Moves,
+    /// It is the claim of a grant that a run gave.
+    Claims,
+    /// It carries out what a claim said. Claims go first: they cause no work to any controller, so a wave that lets many go at
+    /// once is through with its claims before the pods that it replaces keep the API server busy.
+    Upgrades,
+    /// It only tells how the tenant does.
+    Tells,
+}
+
+impl Work {
+    /// How many places it may take while other work waits.
+    const fn share(self) -> usize {
+        match self {
+            Self::Moves | Self::Upgrades => BRISK,
+            Self::Claims => CLAIMING,
+            Self::Tells => TELLING,
+        }
+    }
 }
 
 impl Lanes {
@@ -57,10 +84,10 @@ impl Lanes {
         true
     }
 
-    /// Whether what only tells has its share of the places. What is stuck counts in the slow lane, and silences nobody.
+    /// Whether that work has its share of the places. What is stuck counts in the slow lane, and keeps nobody from his.
     #[must_use]
-    pub fn told_enough(&self, now: Instant) -> bool {
-        self.busy.values().filter(|place| place.kind.tells && !place.slow(now)).count() >= TELLING
+    pub fn has_its_share(&self, work: Work, now: Instant) -> bool {
+        self.busy.values().filter(|place| place.kind.work == work && !place.slow(now)).count() >= work.share()
     }
 
     pub fn end(&mut self, subject: &Subject) {
@@ -105,7 +132,7 @@ mod tests {
     }
 
     fn started(lanes: &mut Lanes, from: usize, many: usize, suspect: bool, now: Instant) -> usize {
-        (from..from + many).filter(|n| lanes.start(&tenant(*n), Kind { suspect, tells: false }, now)).count()
+        (from..from + many).filter(|n| lanes.start(&tenant(*n), Kind { suspect, ..Kind::default() }, now)).count()
     }
 
     #[test]
@@ -128,14 +155,16 @@ mod tests {
     }
 
     #[test]
-    fn what_only_tells_has_a_share_and_what_is_stuck_silences_nobody() {
-        let (mut lanes, now) = (Lanes::default(), Instant::now());
-        let tells = Kind { suspect: false, tells: true };
-        for n in 0..TELLING {
-            assert!(!lanes.told_enough(now) && lanes.start(&tenant(n), tells, now));
+    fn claims_and_what_only_tells_have_a_share_and_what_is_stuck_keeps_nobody_from_it() {
+        for work in [Work::Tells, Work::Claims] {
+            let (mut lanes, now) = (Lanes::default(), Instant::now());
+            for n in 0..work.share() {
+                assert!(!lanes.has_its_share(work, now));
+                assert!(lanes.start(&tenant(n), Kind { suspect: false, work }, now));
+            }
+            assert!(lanes.has_its_share(work, now) && lanes.room(false, now), "there is room for what moves");
+            assert!(!lanes.has_its_share(work, now + LASTS));
         }
-        assert!(lanes.told_enough(now) && lanes.room(false, now), "there is room for what moves");
-        assert!(!lanes.told_enough(now + LASTS));
     }
 
     #[test]

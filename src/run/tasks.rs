@@ -39,6 +39,8 @@ pub struct Done {
     pub repaired: bool,
     /// UID of a pod that was evicted.
     pub evicted: Option<String>,
+    /// UID of a pod that was marked, or whose mark was refused.
+    pub marked: Option<String>,
     /// A change of version whose proof was written.
     pub upgrade: Option<Upgrade>,
 }
@@ -53,6 +55,7 @@ impl Done {
             found: None,
             repaired: false,
             evicted: None,
+            marked: None,
             upgrade: None,
         }
     }
@@ -90,6 +93,7 @@ impl Tasks {
             let taken = tokio::time::timeout(tasks.bound, tasks.writer.step(&term, &tenant, &step)).await;
             let Outcome { answers, failure, found } = taken.unwrap_or_else(|_| tasks.too_long(&step));
             log(&tenant, &step, failure.as_ref());
+            let failure = failure.filter(|failure| !step.forgives(failure.kind));
             if failure.is_none() {
                 let mut notices = notice::of_step(&step, tenant.status.as_ref());
                 if let Some(Found::LookedUp(lookups)) = &found {
@@ -100,9 +104,10 @@ impl Tasks {
             let succeeded = failure.is_none();
             let evicted =
                 if let (Step::Evict { uid, .. }, true) = (&step, succeeded) { Some(uid.clone()) } else { None };
+            let marked = if let (Step::Mark { uid, .. }, true) = (&step, succeeded) { Some(uid.clone()) } else { None };
             let upgrade = step.upgrade(tenant.status.as_ref()).filter(|_| succeeded).cloned();
             let repaired = step.repairs() && succeeded;
-            Done { answers, failure, found, repaired, evicted, upgrade, ..Done::new(about, step.name()) }
+            Done { answers, failure, found, repaired, evicted, marked, upgrade, ..Done::new(about, step.name()) }
         };
         Some(Job { subject, grant, work: Box::pin(work) })
     }

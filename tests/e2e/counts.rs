@@ -9,9 +9,9 @@ use crate::support::proxy::{Proxy, Request};
 /// Issue 3, "Figures": until Ready and events aside, at most 16, of which at most 14 write.
 const REQUESTS: usize = 16;
 const WRITES: usize = 14;
-/// For one upgrade, between the claim and the proof: the Lease, the leader's mark, the template. Where standbys poll there is
-/// an eviction besides.
-const UPGRADE: [&str; 3] = ["watch leases", "patch pods", "apply deployments"];
+/// For one upgrade, beside the claim and the proof: the template, a look at the Lease, and the mark on the new leader for the
+/// next time. Where standbys poll there is an eviction besides.
+const UPGRADE: [&str; 3] = ["apply deployments", "watch leases", "patch pods"];
 /// The claim, the proof, and one in between that says what is still missing, if that takes a while.
 const STATUSES: usize = 3;
 /// Renewals of our own Lease that a rest is watched for.
@@ -64,6 +64,9 @@ async fn an_upgrade_costs_at_most_five_writes() {
         }
         for name in &names {
             fleet.runs(name, version).await;
+            // The last that is done for it: the leader's mark for the next upgrade.
+            let prepared = || upgraded(&proxy, name, version).iter().any(|request| request == "patch pods");
+            eventually("it is prepared for the next upgrade", PATIENCE, async || prepared()).await;
         }
     }
     for name in &names {

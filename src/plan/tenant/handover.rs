@@ -5,17 +5,22 @@
 //! freed Lease within milliseconds. One that polls sleeps for one to 2.2 retry periods between two looks, but looks at
 //! once when it starts: so when the Lease is free and every standby was there before, one of them is started anew.
 //! `docs/rollouts.md` has the other orders, measured.
+use jiff::{SignedDuration, Timestamp};
+
 use super::{evidence, stack::Rendered, step::Step};
 use crate::{
-    api::Standbys,
+    api::{Standbys, TenantStatus},
     domain::{
-        object::{LeaseSeen, PodSeen},
+        object::{LeaseSeen, PodSeen, pod_of},
         world::TenantSeen,
     },
 };
 
-/// Higher than any pod without a mark, which counts 0.
-const LAST: &str = "100";
+/// What the leader's pod costs at least: more than a pod without a mark, which counts 0.
+const LAST: i32 = 100;
+/// How long after its proof a tenant is prepared for its next upgrade. Whoever takes the mark off works against himself, and
+/// not for longer than this against us.
+const FRESH: SignedDuration = SignedDuration::from_mins(1);
 
 /// What an upgrade needs before the pod template may change.
 #[derive(Debug, PartialEq)]
@@ -27,20 +32,66 @@ pub enum Before {
     Mark(Step),
 }
 
-/// What must happen before the pod template changes. Call it only when a change of the template is due.
+/// What must happen before the pod template changes. Call it only when a change of the template is due. The pod that led
+/// when the tenant was proven, `led`, most likely still leads: if it goes last already nobody waits for the first look at
+/// the Lease, which comes long before a new pod is ready and an old one goes.
 #[must_use]
-pub fn before(seen: &TenantSeen) -> Before {
+pub fn before(seen: &TenantSeen, led: Option<&str>) -> Before {
     if staying(seen).count() < 2 {
         return Before::Nothing;
     }
-    let Some(lease) = seen.lease.as_ref().filter(|lease| lease.known) else { return Before::Sample };
-    let leader = lease.holder_pod().and_then(|name| seen.pods.get_key_value(name)).filter(|(_, pod)| !pod.deleting);
-    match leader {
-        Some((name, pod)) if pod.deletion_cost.as_deref() != Some(LAST) => {
-            Before::Mark(Step::Mark { pod: name.clone(), uid: pod.uid.clone(), cost: Some(LAST) })
-        }
-        _ => Before::Nothing,
+    match &seen.lease {
+        Some(lease) if lease.known => mark(seen, false).map_or(Before::Nothing, Before::Mark),
+        _ if led.and_then(|led| cost_of(seen, led)).is_some() => Before::Nothing,
+        _ => Before::Sample,
     }
+}
+
+/// A mark on the leader's pod, if it would not go last without: in an upgrade that is under way, when somebody else leads
+/// than was thought.
+#[must_use]
+pub fn mark(seen: &TenantSeen, ahead: bool) -> Option<Step> {
+    let leader = seen.lease.as_ref().filter(|lease| lease.known)?.holder_pod()?;
+    set_apart(seen, leader, ahead)
+}
+
+/// The mark that the next upgrade will need, set while nobody waits for it: soon after the proof is on record, once for a pod,
+/// and not where somebody else has a say in the order.
+#[must_use]
+pub fn prepare(seen: &TenantSeen, rendered: &Rendered, status: &TenantStatus, now: Timestamp) -> Option<Step> {
+    let proven = status.running.as_ref()?.since.0;
+    let leader = status.leader.as_ref().and_then(|leader| pod_of(&leader.identity))?;
+    let fresh = now.duration_since(proven) < FRESH;
+    let ours_alone = staying(seen).all(|(_, pod)| pod.deletion_cost.is_none() && evidence::is_current(pod, rendered));
+    (fresh && ours_alone && staying(seen).count() > 1).then(|| set_apart(seen, leader, true))?
+}
+
+/// The mark that makes this pod the last to go. What was sent once for a pod is not sent again: whoever undid or denies it
+/// has his way.
+fn set_apart(seen: &TenantSeen, leader: &str, ahead: bool) -> Option<Step> {
+    let (name, pod) = staying(seen).find(|(name, _)| *name == leader)?;
+    let told = seen.marked.as_deref() == Some(&*pod.uid);
+    if told || cost_of(seen, leader).is_some() {
+        return None;
+    }
+    let cost = others(seen, leader).map_or(Some(LAST), |most| most.max(LAST - 1).checked_add(1))?;
+    Some(Step::Mark { pod: name.clone(), uid: pod.uid.clone(), cost, ahead })
+}
+
+/// What that pod costs, if it stays and goes last.
+fn cost_of(seen: &TenantSeen, name: &str) -> Option<i32> {
+    let (_, pod) = staying(seen).find(|(other, _)| *other == name)?;
+    Some(cost(pod)).filter(|cost| others(seen, name).is_none_or(|most| *cost > most))
+}
+
+/// The most that any other pod costs.
+fn others(seen: &TenantSeen, name: &str) -> Option<i32> {
+    staying(seen).filter(|(other, _)| *other != name).map(|(_, pod)| cost(pod)).max()
+}
+
+/// As the ReplicaSet controller reads it.
+fn cost(pod: &PodSeen) -> i32 {
+    pod.deletion_cost.as_ref().and_then(|cost| cost.parse().ok()).unwrap_or_default()
 }
 
 /// The standby to start anew, where they poll: the Lease was held and is free, and nobody is about to look at it. All old
@@ -61,22 +112,13 @@ pub fn awaken(seen: &TenantSeen, standbys: Standbys, rendered: &Rendered, replic
     Some(Step::Evict { pod: name.clone(), uid: pod.uid.clone() })
 }
 
-/// Takes a mark off a pod that outlived the upgrade it was set for.
-#[must_use]
-pub fn clean_up(seen: &TenantSeen, rendered: &Rendered) -> Option<Step> {
-    let (name, pod) = seen
-        .pods
-        .iter()
-        .find(|(_, pod)| evidence::is_current(pod, rendered) && pod.deletion_cost.as_deref() == Some(LAST))?;
-    Some(Step::Mark { pod: name.clone(), uid: pod.uid.clone(), cost: None })
-}
-
-/// What the Lease showed of an upgrade, if it was watched throughout: the first look came before the first new pod.
+/// What the Lease showed of an upgrade, if it was watched throughout: at the first look no new pod was ready, and no old one
+/// had gone.
 #[must_use]
 pub fn measured<'a>(seen: &'a TenantSeen, rendered: &Rendered) -> Option<&'a LeaseSeen> {
-    let lease = seen.lease.as_ref()?;
+    let lease = seen.lease.as_ref().filter(|lease| !lease.began_late)?;
     let mut current = seen.pods.values().filter(|pod| evidence::is_current(pod, rendered));
-    current.all(|pod| !lease.pods_before.contains(&pod.uid)).then_some(lease)
+    current.all(|pod| !lease.ready_before.contains(&pod.uid)).then_some(lease)
 }
 
 fn staying(seen: &TenantSeen) -> impl Iterator<Item = (&String, &PodSeen)> {
@@ -127,17 +169,75 @@ mod tests {
         }
     }
 
+    fn mark_of(pod: &str, cost: i32) -> Step {
+        Step::Mark { pod: pod.into(), uid: pod.into(), cost, ahead: false }
+    }
+
+    fn costs(seen: &mut TenantSeen, pod: &str, cost: &str) {
+        seen.pods.get_mut(pod).unwrap().deletion_cost = Some(cost.into());
+    }
+
     #[test]
     fn the_leaders_pod_goes_last() {
         let pods = [("a", "old ready"), ("b", "old ready")];
-        let mark = Step::Mark { pod: "b".into(), uid: "b".into(), cost: Some(LAST) };
-        assert_eq!(before(&seen("b_1", &pods, &[])), Before::Mark(mark));
+        assert_eq!(before(&seen("b_1", &pods, &[]), None), Before::Mark(mark_of("b", LAST)));
         let mut marked = seen("b_1", &pods, &[]);
-        marked.pods.get_mut("b").unwrap().deletion_cost = Some(LAST.into());
-        assert_eq!(before(&marked), Before::Nothing);
-        assert_eq!(before(&seen("b_1", &pods[1..], &[])), Before::Nothing, "nobody else could go first");
-        assert_eq!(before(&seen("", &pods, &["a", "b"])), Before::Nothing, "nobody leads");
-        assert_eq!(before(&TenantSeen { lease: None, ..marked }), Before::Sample);
+        costs(&mut marked, "b", "100");
+        assert_eq!(before(&marked, None), Before::Nothing);
+        assert_eq!(before(&seen("b_1", &pods[1..], &[]), None), Before::Nothing, "nobody else could go first");
+        assert_eq!(before(&seen("", &pods, &["a", "b"]), None), Before::Nothing, "nobody leads");
+        assert_eq!(before(&TenantSeen { lease: None, ..marked }, None), Before::Sample);
+    }
+
+    #[test]
+    fn who_is_marked_already_is_not_waited_for_and_who_took_over_since_is_marked_above() {
+        let pods = [("a", "old ready"), ("b", "old ready")];
+        let mut prepared = TenantSeen { lease: None, ..seen("", &pods, &[]) };
+        costs(&mut prepared, "a", "100");
+        assert_eq!(before(&prepared, Some("a")), Before::Nothing);
+        assert_eq!(before(&prepared, Some("b")), Before::Sample, "the mark is not on who led last");
+        assert_eq!(before(&prepared, None), Before::Sample);
+        prepared.lease = seen("b_1", &pods, &[]).lease;
+        assert_eq!(mark(&prepared, false), Some(mark_of("b", 101)));
+        costs(&mut prepared, "b", "101");
+        assert_eq!(mark(&prepared, false), None);
+    }
+
+    #[test]
+    fn a_mark_is_sent_once_and_whoever_costs_most_has_his_way() {
+        let pods = [("a", "old ready"), ("b", "old ready")];
+        let mut undone = seen("b_1", &pods, &[]);
+        undone.marked = Some("b".into());
+        assert_eq!(before(&undone, None), Before::Nothing);
+        let mut outbid = seen("b_1", &pods, &[]);
+        costs(&mut outbid, "a", "2147483647");
+        assert_eq!(before(&outbid, None), Before::Nothing);
+        costs(&mut outbid, "a", "-7");
+        assert_eq!(before(&outbid, None), Before::Nothing, "it goes last as it is");
+    }
+
+    #[test]
+    fn what_was_just_proven_is_prepared_for_the_next_upgrade() {
+        let since: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let status: TenantStatus = serde_json::from_value(serde_json::json!({
+            "running": {"version": "1.1.0", "revision": "r", "since": since},
+            "leader": {"identity": "b_1", "transitions": 1},
+        }))
+        .unwrap();
+        let both = seen("", &[("a", "new ready"), ("b", "new ready")], &[]);
+        let prepare = |seen: &TenantSeen, after: i64| {
+            prepare(seen, &rendered(), &status, since + SignedDuration::from_secs(after))
+        };
+        let ahead = Step::Mark { pod: "b".into(), uid: "b".into(), cost: LAST, ahead: true };
+        assert_eq!(prepare(&both, 59), Some(ahead));
+        assert_eq!(prepare(&both, 60), None, "at rest nothing is written");
+        let mut foreign = both.clone();
+        costs(&mut foreign, "a", "7");
+        assert_eq!(prepare(&foreign, 1), None, "somebody else has a say");
+        assert_eq!(prepare(&TenantSeen { marked: Some("b".into()), ..both.clone() }, 1), None, "said once");
+        assert_eq!(prepare(&seen("", &[("b", "new ready")], &[]), 1), None, "nobody else could go first");
+        assert_eq!(prepare(&seen("", &[("a", "new ready"), ("c", "new ready")], &[]), 1), None, "who led is gone");
+        assert_eq!(prepare(&seen("", &[("a", "old ready"), ("b", "new ready")], &[]), 1), None);
     }
 
     #[test]
@@ -173,13 +273,15 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_is_measured_if_the_first_look_came_before_the_first_new_pod() {
+    fn an_upgrade_is_measured_if_the_first_look_came_before_the_first_new_pod_was_ready() {
         let mut upgraded = seen("b_1", &[("a", "new ready"), ("b", "new ready"), ("l", "old going")], &[]);
         let mut looked_when_there_were = |uids: &[&str]| {
-            upgraded.lease.as_mut().unwrap().pods_before = uids.iter().map(|uid| (*uid).to_owned()).collect();
+            upgraded.lease.as_mut().unwrap().ready_before = uids.iter().map(|uid| (*uid).to_owned()).collect();
             measured(&upgraded, &rendered()).is_some()
         };
         assert!(looked_when_there_were(&["l", "k"]));
         assert!(!looked_when_there_were(&["l", "a"]));
+        upgraded.lease = Some(LeaseSeen { began_late: true, ..LeaseSeen::default() });
+        assert!(measured(&upgraded, &rendered()).is_none(), "somebody had gone already");
     }
 }

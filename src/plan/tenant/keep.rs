@@ -3,13 +3,20 @@ use std::collections::BTreeSet;
 
 use super::{
     claim::inventory,
+    evidence,
+    grant::is_proven,
     handover::{self, Before},
     memo::Memo,
     next::Draft,
     stack::{self, Rendered},
     step::{Apply, Step, Target, Why},
 };
-use crate::domain::{fleet::Health, marks, object::Seen, report::Motion};
+use crate::domain::{
+    fleet::Health,
+    marks,
+    object::{Seen, pod_of},
+    report::Motion,
+};
 
 /// Repairs that follow each other closely before the pauses between them grow, to half a minute at most.
 const PATIENCE: u32 = 10;
@@ -37,7 +44,7 @@ impl Draft<'_> {
             return None;
         }
         if stack::replaces_pods(&stages, rendered, self.seen) {
-            match handover::before(self.seen) {
+            match handover::before(self.seen, self.led()) {
                 Before::Nothing => {}
                 Before::Sample => {
                     self.sample = true;
@@ -132,7 +139,24 @@ impl Draft<'_> {
     /// What is left to do about pods and leadership once the objects are as they should be.
     fn hand_over(&self, rendered: &Rendered) -> Option<Step> {
         let proven = self.facts.evidence.as_ref().is_some_and(|e| e.health == Health::Proven);
-        if proven { handover::clean_up(self.seen, rendered) } else { self.awaken(rendered) }
+        if !proven {
+            let upgrading = self.seen.pods.values().any(|pod| !pod.deleting && !evidence::is_current(pod, rendered));
+            let mark = if upgrading { handover::mark(self.seen, false) } else { None };
+            return mark.or_else(|| self.awaken(rendered));
+        }
+        let on_record = self
+            .facts
+            .tenant
+            .status
+            .as_ref()
+            .filter(|status| self.facts.found.grant().is_some_and(|grant| is_proven(grant, Some(status))));
+        handover::prepare(self.seen, rendered, on_record?, self.shared.now)
+    }
+
+    /// The pod that led when something was last said of the tenant.
+    fn led(&self) -> Option<&str> {
+        let status = self.facts.tenant.status.as_ref()?;
+        status.leader.as_ref().and_then(|leader| pod_of(&leader.identity))
     }
 
     /// Has a polling standby look at a Lease that was freed, by starting it anew.

@@ -2,6 +2,7 @@
 use jiff::Timestamp;
 
 use super::{
+    evidence,
     grant::is_proven,
     handover,
     next::{Draft, Word},
@@ -33,20 +34,21 @@ impl Draft<'_> {
         if let Some(lease) = self.seen.lease.as_ref().filter(|l| l.known && !l.holder.is_empty()) {
             self.status.leader = Some(leader(lease));
         }
-        let (Some(evidence), Some(grant)) = (&self.facts.evidence, self.facts.found.grant()) else { return };
-        self.pause(evidence.health == Health::Proven);
-        if evidence.health == Health::Proven {
+        let (Some(found), Some(grant)) = (&self.facts.evidence, self.facts.found.grant()) else { return };
+        self.pause(found.health == Health::Proven);
+        if found.health == Health::Proven {
             // Until the proof is on record the Lease is still looked at: without it there would be no proof.
             self.sample = self.seen.lease.is_some() && !is_proven(grant, self.facts.tenant.status.as_ref());
             self.proven(grant);
         } else {
-            self.status.failure.clone_from(&evidence.failure);
+            self.status.failure.clone_from(&found.failure);
             self.patience(grant);
-            self.sample = self.facts.tenant.spec.mode == Mode::Active && !self.seen.objects.is_empty();
+            self.sample =
+                self.facts.tenant.spec.mode == Mode::Active && (self.seen.lease.is_some() || self.is_coming_up());
         }
         // A new leader has not looked at the Lease yet: its first look may be the proof.
-        let looked = !evidence.complete || self.seen.lease.as_ref().is_some_and(|lease| lease.known);
-        if let Some(order) = word.failure.filter(|_| evidence.failure.is_none() && looked) {
+        let looked = !found.complete || self.seen.lease.as_ref().is_some_and(|lease| lease.known);
+        if let Some(order) = word.failure.filter(|_| found.failure.is_none() && looked) {
             self.status.failure = Some(Failure {
                 revision: grant.revision.clone(),
                 reason: order.reason.clone(),
@@ -54,6 +56,12 @@ impl Draft<'_> {
                 at: Time::millis(self.shared.now),
             });
         }
+    }
+
+    /// Whether a pod of what was granted is there: before, the Lease has nothing to tell but who led so far.
+    fn is_coming_up(&self) -> bool {
+        let rendered = self.facts.granted.as_ref().and_then(|rendered| rendered.as_ref().ok());
+        rendered.is_some_and(|rendered| self.seen.pods.values().any(|pod| evidence::is_current(pod, rendered)))
     }
 
     /// Writes down for how long a tenant on its way is paused: time in which nothing is written for it is not its own.

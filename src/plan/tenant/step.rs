@@ -1,7 +1,7 @@
 //! The writes that one tenant needs next. Data: whoever carries them out makes no choices.
 use crate::{
     api::{TenantStatus, Upgrade},
-    domain::object::ObjectKey,
+    domain::{object::ObjectKey, world::FaultKind},
     plan::choke_point::Admitted,
 };
 
@@ -14,11 +14,13 @@ pub enum Step {
     Status(Box<TenantStatus>),
     /// Apply, stage by stage, in parallel within a stage.
     Apply(Vec<Vec<Apply>>),
-    /// Say which pod the ReplicaSet controller shall remove first or last; `None` takes the mark away.
+    /// Have the ReplicaSet controller remove this pod after all that cost less.
     Mark {
         pod: String,
         uid: String,
-        cost: Option<&'static str>,
+        cost: i32,
+        /// Nothing waits for it: it is tried once, and a failure is no fault of the tenant's.
+        ahead: bool,
     },
     /// Look up these objects of the inventory, which no watch shows. What carries the tenant's UID and has lost its label
     /// gets it back, so that it goes the way of all others.
@@ -104,6 +106,26 @@ impl Step {
         let Self::Status(new) = self else { return false };
         let before = old.and_then(|old| old.granted.as_ref());
         new.granted.as_ref() != before && new.granted.as_ref().is_some_and(|granted| granted.rollout.is_some())
+    }
+
+    /// Whether it carries out what a run's claim said.
+    #[must_use]
+    pub fn carries_out(&self, status: Option<&TenantStatus>) -> bool {
+        let (Self::Apply(_) | Self::Mark { .. }, Some(status)) = (self, status) else { return false };
+        let running = status.running.as_ref().map(|running| &running.revision);
+        status.granted.as_ref().is_some_and(|granted| granted.rollout.is_some() && Some(&granted.revision) != running)
+    }
+
+    /// Whether a failure of this kind is none of the tenant's: it goes without a mark then. That our own term is not known yet
+    /// is over in a moment, and what nobody can tell yet is tried again where an upgrade waits for it.
+    #[must_use]
+    pub const fn forgives(&self, kind: FaultKind) -> bool {
+        let Self::Mark { ahead, .. } = self else { return false };
+        match kind {
+            FaultKind::Conflict | FaultKind::Invalid | FaultKind::Denied => true,
+            FaultKind::Stale => false,
+            FaultKind::Transient => *ahead,
+        }
     }
 
     /// For logs, metrics and events.

@@ -9,7 +9,7 @@ use crate::{
     election::Term,
     plan::{Plan, Planner, tenant::Step},
     run::{
-        lanes::Kind,
+        lanes::{Kind, Work},
         subject::Subject,
         tasks::{self, Job},
     },
@@ -43,44 +43,60 @@ impl FleetLoop {
     }
 
     /// Starts the steps of tenants for which there are places: first a few that tell how tenants do, so that people hear of
-    /// them however much there is to do, then what moves tenants on, then the rest.
+    /// them however much there is to do, then most of the claims, then what moves tenants on, then the rest.
     fn tenants(&mut self, term: &Term) {
+        let order = [
+            (Work::Tells, true),
+            (Work::Claims, true),
+            (Work::Moves, false),
+            (Work::Claims, false),
+            (Work::Upgrades, false),
+            (Work::Tells, false),
+        ];
         self.crowded = false;
-        for (tells, few) in [(true, true), (false, false), (true, false)] {
-            self.crowded |= self.take_places(term, tells, few, |_, _, _| true);
+        for (work, few) in order {
+            let left = self.take_places(term, work, few, |_, _| true);
+            self.crowded |= left;
+            if work == Work::Claims {
+                self.claims_wait = left;
+            }
         }
         self.tasks.bulletin.crowded(self.crowded && !self.lanes.room(false, Instant::now()));
     }
 
     /// A place is free: the last plan says for whom, where it still holds. Waiting for the next one would leave the place empty
-    /// for as long as changes are gathered. Whom a run lets go is the next plan's to say: what was seen meanwhile may stop it.
+    /// for as long as changes are gathered. Whom a run lets go holds as long as nobody has said anything about runs since, and
+    /// nothing happened to that tenant; budgets were counted for all of them in the plan.
     pub(super) fn refill(&mut self, term: Option<&Term>) {
         let Some(term) = term.filter(|term| self.crowded && term.check().is_ok()) else { return };
-        if !self.lanes.room(false, Instant::now()) {
-            return;
+        let (now, shared) = (Instant::now(), self.index.world().shared_version);
+        let holds = |planner: &Planner, tenant: (&str, &TenantSeen)| planner.is_current(tenant, shared);
+        if self.lanes.room(false, now) && self.planned_on == self.index.intents() {
+            let left = self.take_places(term, Work::Claims, true, holds);
+            self.claims_wait = left || self.lanes.has_its_share(Work::Claims, now);
         }
-        let world = self.index.world();
-        let shared = world.shared_version;
-        self.take_places(term, false, true, |planner, (name, seen), step| {
-            let status = seen.tenant.as_ref().and_then(|tenant| tenant.status.as_ref());
-            planner.is_current((name, seen), shared) && !step.moves_in_a_run(status)
-        });
+        if self.lanes.room(false, now) {
+            self.take_places(term, Work::Moves, true, holds);
+        }
+        if self.lanes.room(false, now) && !self.claims_wait {
+            self.take_places(term, Work::Upgrades, true, holds);
+        }
     }
 
-    /// Starts the steps that tell, or those that do not, while there are places, where they hold. Returns whether somebody is
-    /// left without.
+    /// Starts the steps of that work while there are places, or while it has not got its share of them if it is `few`, where
+    /// they hold. Returns whether somebody is left without a place.
     fn take_places(
         &mut self,
         term: &Term,
-        tells: bool,
+        work: Work,
         few: bool,
-        holds: impl Fn(&Planner, (&str, &TenantSeen), &Step) -> bool,
+        holds: impl Fn(&Planner, (&str, &TenantSeen)) -> bool,
     ) -> bool {
         let (now, world) = (Instant::now(), self.index.world());
         let (mut jobs, mut crowded, mut lanes) = (Vec::new(), false, std::mem::take(&mut self.lanes));
         // Beginning after the one that was served last: nobody is always the last of the alphabet.
-        for (name, step) in self.planner.steps_after(&self.served, tells) {
-            if few && tells && lanes.told_enough(now) {
+        for (name, step) in self.planner.steps_after(&self.served, work == Work::Tells) {
+            if few && lanes.has_its_share(work, now) {
                 break;
             }
             // A few places are found at once, or not at all: who waits for the slow lane waits for the next plan.
@@ -89,10 +105,10 @@ impl FleetLoop {
                 break;
             }
             let subject = Subject::Tenant(name.clone());
-            let seen = world.tenants.get(name).filter(|seen| holds(&self.planner, (name, seen), step));
-            let Some(seen) = seen.filter(|_| !lanes.is_busy(&subject)) else { continue };
+            let seen = world.tenants.get(name).filter(|seen| holds(&self.planner, (name, seen)));
+            let Some(seen) = seen.filter(|seen| is_for(work, seen, step) && !lanes.is_busy(&subject)) else { continue };
             let suspect = seen.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Transient);
-            if !lanes.start(&subject, Kind { suspect, tells }, now) {
+            if !lanes.start(&subject, Kind { suspect, work }, now) {
                 crowded = true;
             } else if let Some(job) = self.tasks.tenant(term, world, name, step) {
                 jobs.push(job);
@@ -115,5 +131,16 @@ impl FleetLoop {
             }
         }
         self.under_way.spawn(tasks::unpanicked(job, self.metrics.clone()));
+    }
+}
+
+/// Whether the step is of that work. Those that only tell are kept apart by the planner.
+fn is_for(work: Work, seen: &TenantSeen, step: &Step) -> bool {
+    let status = seen.tenant.as_ref().and_then(|tenant| tenant.status.as_ref());
+    match work {
+        Work::Tells => true,
+        Work::Claims => step.moves_in_a_run(status),
+        Work::Upgrades => step.carries_out(status),
+        Work::Moves => !step.moves_in_a_run(status) && !step.carries_out(status),
     }
 }
