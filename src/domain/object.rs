@@ -81,7 +81,8 @@ pub struct Seen {
     pub content: Box<str>,
     /// Every field that we own is as `digest` says: nobody changed anything.
     pub as_applied: bool,
-    pub workload: Option<WorkloadSeen>,
+    /// Boxed: of ten objects nine have none.
+    pub workload: Option<Box<WorkloadSeen>>,
 }
 
 /// Progress of a Deployment or StatefulSet, from its status.

@@ -87,8 +87,8 @@ pub struct TenantSeen {
     /// When this process first saw the spec ask for its current version.
     pub desired_since: Timestamp,
     pub objects: Objects,
-    /// By name.
-    pub pods: BTreeMap<String, PodSeen>,
+    /// By name. Boxed: a node of a map has room for eleven, and there are two.
+    pub pods: BTreeMap<String, Box<PodSeen>>,
     /// Present while its operator's Lease is sampled.
     pub lease: Option<LeaseSeen>,
     /// UID of the pod that was marked last, or for which a mark was refused.

@@ -59,8 +59,8 @@ impl Index {
                     && self.has_room_for_pod(&pod.tenant, &name)
                 {
                     let seen = self.tenant(&pod.tenant.clone());
-                    if seen.pods.get(&name) != Some(&pod) {
-                        seen.pods.insert(name, pod);
+                    if seen.pods.get(&name).map(AsRef::as_ref) != Some(&pod) {
+                        seen.pods.insert(name, Box::new(pod));
                         seen.version += 1;
                     }
                 }

@@ -51,7 +51,7 @@ pub fn object(kind: &StackKind, raw: &DynamicObject) -> Option<(ObjectKey, Seen)
         grant: mark(marks::GRANT),
         content: if mark(marks::DIGEST).is_some() && !as_applied { content(kind, raw) } else { Box::default() },
         as_applied,
-        workload: kind.is_workload().then(|| workload(raw)),
+        workload: kind.is_workload().then(|| Box::new(workload(raw))),
     };
     Some((key, seen))
 }

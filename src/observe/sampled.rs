@@ -36,7 +36,7 @@ impl Index {
 /// the Lease was free.
 fn beside(mut lease: LeaseSeen, seen: &TenantSeen) -> LeaseSeen {
     let uids = |which: fn(&&PodSeen) -> bool| -> BTreeSet<String> {
-        seen.pods.values().filter(which).map(|pod| pod.uid.clone()).collect()
+        seen.pods.values().map(AsRef::as_ref).filter(which).map(|pod| pod.uid.clone()).collect()
     };
     let now = || uids(|_| true);
     if let Some(before) = &seen.lease {
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_sample_remembers_which_pods_it_came_upon() {
-        let pod = |uid: &str| PodSeen { uid: uid.into(), ready: uid != "s", ..PodSeen::default() };
+        let pod = |uid: &str| Box::new(PodSeen { uid: uid.into(), ready: uid != "s", ..PodSeen::default() });
         let held = |holder: &str| LeaseSeen { known: true, holder: holder.into(), ..LeaseSeen::default() };
         let mut seen = TenantSeen::default();
         let mut look = |holder: &str, pods: &[&str]| {
@@ -87,13 +87,11 @@ mod tests {
         let late = |pods: &[(&str, bool)]| {
             let mut index = Index::default();
             let seen = index.tenant("acme");
-            let workload = Some(WorkloadSeen { wanted: 2, ..WorkloadSeen::default() });
+            let workload = Some(Box::new(WorkloadSeen { wanted: 2, ..WorkloadSeen::default() }));
             seen.objects.insert(deployment.clone(), Seen { workload, ..Seen::default() });
             let pod = |(name, stays): &(&str, bool)| {
-                (
-                    (*name).to_owned(),
-                    PodSeen { uid: (*name).into(), ready: true, deleting: !stays, ..PodSeen::default() },
-                )
+                let pod = PodSeen { uid: (*name).into(), ready: true, deleting: !stays, ..PodSeen::default() };
+                ((*name).to_owned(), Box::new(pod))
             };
             seen.pods = pods.iter().map(pod).collect();
             index.lease("acme", Some(LeaseSeen { known: true, ..LeaseSeen::default() }));
@@ -108,8 +106,8 @@ mod tests {
 
     #[test]
     fn an_evicted_standby_is_awake_before_the_watch_says_that_it_goes() {
-        let pods =
-            ["a", "b"].map(|uid| (uid.to_owned(), PodSeen { uid: uid.into(), ready: true, ..PodSeen::default() }));
+        let pod = |uid: &str| Box::new(PodSeen { uid: uid.into(), ready: true, ..PodSeen::default() });
+        let pods = ["a", "b"].map(|uid| (uid.to_owned(), pod(uid)));
         let mut index = Index::default();
         index.tenant("acme").pods = pods.into();
         let free = || Some(LeaseSeen { known: true, ..LeaseSeen::default() });

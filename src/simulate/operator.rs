@@ -54,10 +54,10 @@ impl Operator {
         seen.pods.clear();
         let running = seen.objects.values().any(|o| o.workload.as_ref().is_some_and(|w| w.wanted > 0));
         if running && self.pod_revision.is_some() {
-            seen.pods.insert(self.pod(tenant), self.seen(tenant, namespace, uid));
+            seen.pods.insert(self.pod(tenant), Box::new(self.seen(tenant, namespace, uid)));
         }
         for workload in seen.objects.values_mut().filter_map(|object| object.workload.as_mut()) {
-            *workload = complete(workload.wanted);
+            **workload = complete(workload.wanted);
             workload.available = if ready { workload.wanted } else { 0 };
         }
     }

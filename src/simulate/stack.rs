@@ -68,7 +68,7 @@ impl Cluster {
             grant: workload.as_ref().and_then(grant),
             content: Box::default(),
             as_applied: true,
-            workload: object.pod_revision.as_ref().map(|_| complete(wanted)),
+            workload: object.pod_revision.as_ref().map(|_| Box::new(complete(wanted))),
         };
         seen.objects.insert(object.key.clone(), reduced);
         seen.version += 1;
@@ -86,7 +86,7 @@ impl Cluster {
         let Some(seen) = self.world.tenants.get_mut(name) else { return };
         for target in targets {
             if let Some(workload) = seen.objects.get_mut(&target.key).and_then(|object| object.workload.as_mut()) {
-                *workload = complete(0);
+                **workload = complete(0);
             }
         }
         self.operators.insert(name.to_owned(), Operator::default());

@@ -122,7 +122,7 @@ pub fn measured<'a>(seen: &'a TenantSeen, rendered: &Rendered) -> Option<&'a Lea
 }
 
 fn staying(seen: &TenantSeen) -> impl Iterator<Item = (&String, &PodSeen)> {
-    seen.pods.iter().filter(|(_, pod)| !pod.deleting)
+    seen.pods.iter().map(|(name, pod)| (name, &**pod)).filter(|(_, pod)| !pod.deleting)
 }
 
 #[cfg(test)]
@@ -148,7 +148,7 @@ mod tests {
                 created: i64::try_from(at).ok().and_then(|at| jiff::Timestamp::from_second(at).ok()),
                 ..PodSeen::default()
             };
-            ((*name).to_owned(), pod)
+            ((*name).to_owned(), Box::new(pod))
         };
         let set = |uids: &[&str]| uids.iter().map(|uid| (*uid).to_owned()).collect::<BTreeSet<_>>();
         let lease = LeaseSeen {
