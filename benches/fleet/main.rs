@@ -9,6 +9,7 @@ mod support;
 mod bare;
 mod fleet;
 mod log;
+mod wall;
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ const LONG: Duration = Duration::from_mins(10);
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let sizes = std::env::var("LEASEHOLD_BENCH_N").unwrap_or_else(|_| "100,300".into());
-    println!("| N | figure | Leasehold | bare client | ratio |\n|---|---|---|---|---|");
+    println!("| N | figure | Leasehold | bare client, or critical path | ratio |\n|---|---|---|---|---|");
     for n in sizes.split(',').filter_map(|n| n.trim().parse().ok()) {
         runtime.block_on(measure(n));
     }
@@ -82,6 +83,15 @@ async fn measure(n: usize) {
         ratio(took, floor.change),
     );
     per_tenant(n, "change of image", span.ours().len(), span.our_writes().len());
+
+    let (took, path) = wall::run(&cluster, &fleet).await;
+    row(
+        n,
+        "rollout of two waves against its critical path",
+        format!("{:.2} s", took.as_secs_f64()),
+        format!("{:.2} s", path.as_secs_f64()),
+        ratio(took, path),
+    );
 
     restart(&cluster, &fleet, ours, n).await;
 }

@@ -56,7 +56,7 @@ pub struct FleetLoop {
     lanes: Lanes,
     /// A tenant's step waits for a place.
     crowded: bool,
-    /// A claim of a run waits for one.
+    /// A claim waits for one.
     claims_wait: bool,
     in_doubt: BTreeMap<String, Grant>,
     /// The tenant whose step was started last.

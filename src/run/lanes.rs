@@ -15,7 +15,7 @@ use super::subject::Subject;
 const BRISK: usize = 32;
 /// Of them, what only tells how tenants do, while others wait to be moved: enough to be heard, too little to hold them up.
 const TELLING: usize = 4;
-/// Of them, claims: the rest is for those to whom a wave is nothing, so that no repair is held up by it.
+/// Of them, claims, while others wait: the rest is for those to whom a wave is nothing, so that no repair is held up by it.
 const CLAIMING: usize = 24;
 /// Steps under way at once that last.
 const SLOW: usize = 32;
@@ -45,15 +45,15 @@ pub struct Kind {
 /// What a step is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Work {
-    /// It moves a tenant on outside a run, or puts something back.
+    /// It puts something back, or takes something away.
     #[default]
     Moves,
-    /// It is the claim of a grant that a run gave.
+    /// It is what goes before the first object is touched.
     Claims,
-    /// It carries out what a claim said. Claims go first: they cause no work to any controller, so a wave that lets many go at
-    /// once is through with its claims before the pods that it replaces keep the API server busy.
-    Upgrades,
-    /// It only tells how the tenant does.
+    /// It carries out what a claim said. Claims go first: they cause no work to any controller, so where many tenants go at once
+    /// they are through with their claims before the pods that are made and replaced keep the API server busy.
+    Applies,
+    /// Nobody who moves waits for it.
     Tells,
 }
 
@@ -61,7 +61,7 @@ impl Work {
     /// How many places it may take while other work waits.
     const fn share(self) -> usize {
         match self {
-            Self::Moves | Self::Upgrades => BRISK,
+            Self::Moves | Self::Applies => BRISK,
             Self::Claims => CLAIMING,
             Self::Tells => TELLING,
         }

@@ -89,10 +89,13 @@ impl Step {
         status.last_upgrade.as_ref().filter(|upgrade| old.and_then(|old| old.last_upgrade.as_ref()) != Some(*upgrade))
     }
 
-    /// Whether it only says how the tenant does, and nobody who moves waits for that: no grant, no failure, and no proof that a
-    /// run goes by. `old` is the status before.
+    /// Whether nobody who moves waits for it: it only says how the tenant does (no grant, no failure, and no proof that a run
+    /// goes by), or prepares what comes some day. `old` is the status before.
     #[must_use]
     pub fn tells(&self, old: Option<&TenantStatus>) -> bool {
+        if let Self::Mark { ahead, .. } = self {
+            return *ahead;
+        }
         let (Self::Status(new), Some(old)) = (self, old) else { return false };
         let in_a_run = new.granted.as_ref().is_some_and(|granted| granted.rollout.is_some());
         new.granted == old.granted
@@ -100,20 +103,24 @@ impl Step {
             && (new.running == old.running || !in_a_run)
     }
 
-    /// Whether it is the claim of a grant that a run gave.
+    /// Whether it is what goes before the first object is touched: the finalizer, or the claim of a grant.
     #[must_use]
-    pub fn moves_in_a_run(&self, old: Option<&TenantStatus>) -> bool {
-        let Self::Status(new) = self else { return false };
-        let before = old.and_then(|old| old.granted.as_ref());
-        new.granted.as_ref() != before && new.granted.as_ref().is_some_and(|granted| granted.rollout.is_some())
+    pub fn claims(&self, old: Option<&TenantStatus>) -> bool {
+        match self {
+            Self::AddFinalizer => true,
+            Self::Status(new) => {
+                new.granted.is_some() && new.granted.as_ref() != old.and_then(|old| old.granted.as_ref())
+            }
+            _ => false,
+        }
     }
 
-    /// Whether it carries out what a run's claim said.
+    /// Whether it carries out what a claim said. `status` is the one before.
     #[must_use]
     pub fn carries_out(&self, status: Option<&TenantStatus>) -> bool {
         let (Self::Apply(_) | Self::Mark { .. }, Some(status)) = (self, status) else { return false };
         let running = status.running.as_ref().map(|running| &running.revision);
-        status.granted.as_ref().is_some_and(|granted| granted.rollout.is_some() && Some(&granted.revision) != running)
+        status.granted.as_ref().is_some_and(|granted| Some(&granted.revision) != running)
     }
 
     /// Whether a failure of this kind is none of the tenant's: it goes without a mark then. That our own term is not known yet

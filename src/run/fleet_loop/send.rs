@@ -43,14 +43,14 @@ impl FleetLoop {
     }
 
     /// Starts the steps of tenants for which there are places: first a few that tell how tenants do, so that people hear of
-    /// them however much there is to do, then most of the claims, then what moves tenants on, then the rest.
+    /// them however much there is to do, then most of the claims, then what puts something back, then the rest.
     fn tenants(&mut self, term: &Term) {
         let order = [
             (Work::Tells, true),
             (Work::Claims, true),
             (Work::Moves, false),
             (Work::Claims, false),
-            (Work::Upgrades, false),
+            (Work::Applies, false),
             (Work::Tells, false),
         ];
         self.crowded = false;
@@ -79,7 +79,7 @@ impl FleetLoop {
             self.take_places(term, Work::Moves, true, holds);
         }
         if self.lanes.room(false, now) && !self.claims_wait {
-            self.take_places(term, Work::Upgrades, true, holds);
+            self.take_places(term, Work::Applies, true, holds);
         }
     }
 
@@ -139,8 +139,8 @@ fn is_for(work: Work, seen: &TenantSeen, step: &Step) -> bool {
     let status = seen.tenant.as_ref().and_then(|tenant| tenant.status.as_ref());
     match work {
         Work::Tells => true,
-        Work::Claims => step.moves_in_a_run(status),
-        Work::Upgrades => step.carries_out(status),
-        Work::Moves => !step.moves_in_a_run(status) && !step.carries_out(status),
+        Work::Claims => step.claims(status),
+        Work::Applies => step.carries_out(status),
+        Work::Moves => !step.claims(status) && !step.carries_out(status),
     }
 }
