@@ -184,6 +184,9 @@ pub struct RolloutStatus {
     pub failed: u32,
     /// Tenants left out: skipped, held, paused, gone, or already somewhere else.
     pub skipped: u32,
+    /// When this status was last written. What only counts and tells is written a second later at the earliest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<Time>,
     /// When the first tenant was granted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,

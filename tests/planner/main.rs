@@ -23,6 +23,7 @@ mod invariants;
 mod lessons;
 mod live;
 mod oracle;
+mod pace;
 mod people;
 mod races;
 mod records;

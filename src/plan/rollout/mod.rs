@@ -29,6 +29,7 @@ mod hops;
 pub mod invariants;
 mod judge;
 mod message;
+mod pace;
 mod pass;
 mod path;
 mod patience;
@@ -47,6 +48,7 @@ use jiff::Timestamp;
 pub use self::{
     decide::{decide, preview},
     invariants::Violation,
+    pace::pace,
 };
 use crate::{
     api::{Rollout, RolloutStatus, RolloutTarget},
