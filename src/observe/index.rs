@@ -95,6 +95,11 @@ impl Index {
         let _ = self.put(source, object, false, now);
     }
 
+    /// Takes in that an object is gone, because we have ended it: before the watch shows it.
+    pub fn ended(&mut self, source: Source, object: &DynamicObject) {
+        self.gone(source, object);
+    }
+
     fn put(&mut self, source: Source, object: &DynamicObject, watched: bool, now: Timestamp) -> Result<(), WentBack> {
         let key = key(object);
         let uid = object.uid().unwrap_or_default();
@@ -177,6 +182,7 @@ impl Index {
             Source::Rollouts => drop(world.rollouts.remove(key)),
             Source::Windows => drop(world.windows.remove(key)),
             Source::Approvals => drop(world.approvals.remove(key)),
+            Source::Slices => return drop(world.slices.remove(key)),
             Source::Fleet => return self.no_fleet_policy(),
             Source::Crds => drop(world.crds.remove(key)),
             Source::Tenants | Source::Pods | Source::Stack(_) => {

@@ -31,6 +31,7 @@ mod rng;
 mod rules;
 mod scale;
 mod schedule;
+mod slices;
 mod stories;
 mod trace;
 mod verbs;

@@ -22,6 +22,7 @@ pub fn expired(pass: &Pass) -> (Vec<String>, Option<Timestamp>) {
         by_operator.entry(&rollout.spec.operator).or_default().push((rollout.spec.sequence, name, rollout));
     }
     let (mut expired, mut wake) = (Vec::new(), None);
+    by_operator.retain(|operator, _| !pass.known.unread.contains_key(operator));
     for runs in by_operator.values_mut() {
         runs.sort_by_key(|(sequence, name, _)| std::cmp::Reverse((*sequence, *name)));
         let limit = runs.first().map_or(0, |(_, _, newest)| newest.spec.revision_history_limit) as usize;

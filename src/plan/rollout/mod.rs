@@ -36,6 +36,7 @@ mod patience;
 mod run;
 mod seat;
 mod soak;
+mod unread;
 mod verdict;
 mod waits;
 mod waves;
@@ -47,6 +48,7 @@ use jiff::Timestamp;
 
 pub use self::{
     decide::{decide, preview},
+    freeze::plan_hash,
     invariants::Violation,
     pace::pace,
 };
