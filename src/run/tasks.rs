@@ -121,7 +121,7 @@ impl Tasks {
     /// What the wave engine decided about Rollouts themselves.
     #[must_use]
     pub fn rollouts(&self, term: &Term, world: &World, decisions: Decisions, staged: Staged) -> Vec<Job> {
-        let mut jobs: Vec<Job> = self.slices(term, world, staged.slices, staged.delete);
+        let mut jobs: Vec<Job> = self.slices(term, world, staged.slices, &staged.delete);
         for rollout in staged.create {
             jobs.push(self.rollout(
                 term,
@@ -159,7 +159,7 @@ impl Tasks {
     }
 
     /// Parts of plans that come and go. One goes in the name of its Rollout, so that this is not created meanwhile.
-    fn slices(&self, term: &Term, world: &World, create: Vec<RolloutSlice>, delete: Vec<String>) -> Vec<Job> {
+    fn slices(&self, term: &Term, world: &World, create: Vec<RolloutSlice>, delete: &[String]) -> Vec<Job> {
         let creation = |slice: RolloutSlice| {
             let subject = Subject::Slice(slice.metadata.name.clone().unwrap_or_default());
             let (writer, term, about) = (self.writer.clone(), term.clone(), subject.clone());

@@ -167,9 +167,8 @@ async fn asked(proxy: &Proxy, what: &str, which: impl Fn(&Request) -> bool) {
 }
 
 async fn client_of(kubeconfig: &Path) -> Client {
-    let config =
-        Config::from_custom_kubeconfig(Kubeconfig::read_from(kubeconfig).unwrap(), &KubeConfigOptions::default());
-    Client::try_from(config.await.unwrap()).unwrap()
+    let (options, parsed) = (KubeConfigOptions::default(), Kubeconfig::read_from(kubeconfig).unwrap());
+    Client::try_from(Config::from_custom_kubeconfig(parsed, &options).await.unwrap()).unwrap()
 }
 
 /// A part of a long plan comes, is there already, and goes: a run of so many tenants is more than this cluster bears. No Lease is

@@ -69,7 +69,7 @@ impl Watched {
             let stored = fleet.rollouts[name].status.as_ref();
             let (written, last) = (decisions.status.contains_key(name), self.written.get(name));
             if bare(stored) != bare(Some(next)) {
-                assert!(written, "what others build on waits: {:?} -> {next:?}", stored);
+                assert!(written, "what others build on waits: {stored:?} -> {next:?}");
                 self.latches += 1;
             } else if written {
                 assert!(last.is_none_or(|last| now.duration_since(*last) >= SECOND), "counted again too early");
@@ -125,7 +125,9 @@ fn in_a_run_of_three_hundred_what_only_counts_is_written_once_a_second_and_the_r
         while watched.cluster.status(RUN).phase != Phase::Succeeded {
             let wake = watched.look().wake;
             let moving: Vec<String> = watched.cluster.moving().iter().map(ToString::to_string).collect();
-            moving.iter().for_each(|name| watched.cluster.prove(name));
+            for name in &moving {
+                watched.cluster.prove(name);
+            }
             let fallen = watched.cluster.fleet.members.iter_mut().filter(|(_, m)| m.health == Health::Regressed);
             fallen.for_each(|(_, member)| member.health = Health::Proven);
             watched.cluster.now = wake.unwrap_or(watched.cluster.now).max(watched.cluster.now + SECOND / 10);

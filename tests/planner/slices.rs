@@ -4,163 +4,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time as MetaTime;
 use leasehold::{
-    api::{Amount, Phase, Rollout, RolloutSlice},
-    domain::{report::WaitingOn, world::World},
-    plan::{
-        rollout::{Decisions, decide, invariants},
-        slices::{Plans, Staged, cut, stage},
-    },
+    api::{Phase, RolloutSlice},
+    domain::report::WaitingOn,
+    plan::slices::{Plans, cut},
 };
 
-use crate::cluster::{self, Cluster, policy, stored, wave, writes};
+use crate::{
+    cluster,
+    desk::{Desk, RUN, Write, name},
+};
 
 const TENANTS: usize = 10_000;
-const RUN: &str = "memcached-1.1.0-1";
-
-/// One write of the shell.
-enum Write {
-    Slice(RolloutSlice),
-    Create(Rollout),
-    DeleteSlice(String),
-    Other(cluster::Write),
-}
-
-/// The fake cluster, with Rollouts and slices as they are kept, and the planner's way of reading them.
-struct Desk {
-    cluster: Cluster,
-    world: World,
-    plans: Plans,
-    made: u32,
-}
-
-/// As long as a name may be.
-fn name(n: usize) -> String {
-    format!("tenant-{n:05}-{}", "x".repeat(50))
-}
-
-impl Desk {
-    /// A fleet that has asked for another version for long enough: one canary, then everybody.
-    fn new(tenants: usize) -> Self {
-        let names: Vec<String> = (0..tenants).map(name).collect();
-        let (mut canary, mut rest) = (wave("rest"), wave("rest"));
-        (canary.name, canary.take) = ("canary".into(), Some(Amount::Count(1)));
-        rest.max_concurrency = Some(Amount::Count(20));
-        let mut cluster =
-            Cluster::new(policy(&[canary, rest])).with(&names.iter().map(String::as_str).collect::<Vec<_>>());
-        cluster.ask(&[], "1.1.0");
-        cluster.wait(10);
-        Self { cluster, world: World::default(), plans: Plans::default(), made: 0 }
-    }
-
-    /// The run is there and its canary was granted.
-    fn begun(tenants: usize) -> Self {
-        let mut desk = Self::new(tenants);
-        desk.turns(6);
-        assert_eq!(desk.cluster.granted.len(), 1, "the canary goes");
-        desk
-    }
-
-    fn look(&mut self) -> (Decisions, Staged) {
-        self.plans.gather(&self.world, &mut self.cluster.fleet);
-        let mut decisions = decide(&self.cluster.fleet, self.cluster.now);
-        let violations = invariants::check(&self.cluster.fleet, &decisions, self.cluster.now);
-        assert!(violations.is_empty(), "{violations:?}");
-        let staged = stage(&mut decisions, &self.world, self.cluster.now);
-        (decisions, staged)
-    }
-
-    /// What is written now, in the order in which it could come.
-    fn writes(&mut self) -> Vec<Write> {
-        let (decisions, staged) = self.look();
-        let slices = staged.slices.into_iter().map(Write::Slice);
-        let create = staged.create.into_iter().map(Write::Create);
-        let others = Decisions { create: Vec::new(), ..decisions };
-        let others = writes(&others).into_iter().map(Write::Other);
-        slices.chain(create).chain(others).chain(staged.delete.into_iter().map(Write::DeleteSlice)).collect()
-    }
-
-    fn apply(&mut self, write: Write) {
-        self.made += 1;
-        let metadata = |metadata: &mut kube::api::ObjectMeta, now| {
-            metadata.uid = Some(format!("uid-{}-{}", metadata.name.clone().unwrap(), self.made));
-            metadata.creation_timestamp = Some(MetaTime(now));
-            (metadata.generation, metadata.resource_version) = (Some(1), Some(self.made.to_string()));
-        };
-        match write {
-            Write::Slice(slice) => {
-                let mut slice = stored(&slice);
-                metadata(&mut slice.metadata, self.cluster.now);
-                self.world.slices.entry(slice.metadata.name.clone().unwrap()).or_insert_with(|| Arc::new(slice));
-            }
-            Write::Create(rollout) => {
-                let mut rollout = stored(&rollout);
-                metadata(&mut rollout.metadata, self.cluster.now);
-                self.world.rollouts.entry(rollout.metadata.name.clone().unwrap()).or_insert(rollout);
-            }
-            Write::DeleteSlice(name) => drop(self.world.slices.remove(&name)),
-            Write::Other(cluster::Write::Delete(name)) => drop(self.world.rollouts.remove(&name)),
-            Write::Other(cluster::Write::Status(name, status)) => {
-                let rollout = self.world.rollouts.get_mut(&name).unwrap();
-                rollout.status = Some(*status);
-                rollout.metadata.resource_version = Some(self.made.to_string());
-                stored(rollout);
-            }
-            Write::Other(write) => self.cluster.apply(write),
-        }
-    }
-
-    /// Decides and writes once.
-    fn turn(&mut self) -> usize {
-        let writes = self.writes();
-        let many = writes.len();
-        writes.into_iter().for_each(|write| self.apply(write));
-        many
-    }
-
-    fn turns(&mut self, many: usize) {
-        for _ in 0..many {
-            self.turn();
-        }
-    }
-
-    /// A person edits a Rollout.
-    fn edit(&mut self, name: &str, change: impl FnOnce(&mut Rollout)) {
-        self.made += 1;
-        let rollout = self.world.rollouts.get_mut(name).unwrap();
-        change(rollout);
-        rollout.metadata.generation = rollout.metadata.generation.map(|generation| generation + 1);
-        rollout.metadata.resource_version = Some(self.made.to_string());
-    }
-
-    fn message(&self, name: &str) -> &str {
-        &self.world.rollouts[name].status.as_ref().unwrap().message
-    }
-
-    /// A slice of the run with something else in it, as somebody would make it who deleted the one that was there.
-    fn replace(&mut self, change: impl FnOnce(&mut RolloutSlice)) -> Arc<RolloutSlice> {
-        let (name, old) = self.world.slices.iter().next().map(|(name, slice)| (name.clone(), slice.clone())).unwrap();
-        let mut other = (*old).clone();
-        change(&mut other);
-        self.world.slices.insert(name, Arc::new(other));
-        old
-    }
-
-    /// Nobody is granted, planned for or cleaned up after, and the run says why.
-    fn stands_still(&mut self, why: &str) {
-        let before = self.cluster.granted.len();
-        for _ in 0..3 {
-            self.turn();
-            self.cluster.wait(700);
-        }
-        let (decisions, staged) = self.look();
-        assert_eq!((self.cluster.granted.len(), decisions.create.len(), staged), (before, 0, Staged::default()));
-        let status = self.world.rollouts[RUN].status.as_ref().unwrap();
-        assert!(status.message.contains(why) && !status.phase.ended(), "{status:?}");
-        let stalled = status.conditions.iter().find(|condition| condition.type_ == "Stalled").unwrap();
-        assert_eq!((&*stalled.status, &*stalled.reason), ("True", "PlanUnread"));
-        assert_eq!(self.turn(), 0, "and then it is at rest");
-    }
-}
 
 #[test]
 fn a_plan_is_named_in_the_rollout_as_long_as_it_is_short() {
@@ -301,7 +155,9 @@ fn the_operator_s_other_runs_stand_still_too_and_other_operators_go_on() {
 fn another_s_slice_of_that_name_keeps_the_run_from_beginning_and_the_tenants_are_told() {
     let mut desk = Desk::new(1_500);
     let writes = desk.writes();
-    writes.into_iter().for_each(|write| desk.apply(write));
+    for write in writes {
+        desk.apply(write);
+    }
     desk.replace(|slice| slice.spec.members = ["somebody".to_owned()].into_iter().collect());
     let (decisions, staged) = desk.look();
     assert_eq!((staged.create.len(), staged.slices.len()), (0, 0));
@@ -313,7 +169,9 @@ fn another_s_slice_of_that_name_keeps_the_run_from_beginning_and_the_tenants_are
 fn slices_that_no_rollout_names_go_after_a_while_and_never_those_of_one_that_comes() {
     let mut desk = Desk::new(1_500);
     let first = desk.writes();
-    first.into_iter().for_each(|write| desk.apply(write));
+    for write in first {
+        desk.apply(write);
+    }
     // They stay as long as the Rollout is about to be created, however long that takes.
     desk.cluster.wait(7_200);
     let (_, staged) = desk.look();
@@ -359,4 +217,23 @@ fn a_plan_that_has_ended_is_asked_for_only_where_somebody_was_stopped_in_it() {
         desk.plans.gather(&desk.world, &mut desk.cluster.fleet);
         assert_eq!(desk.cluster.fleet.unread.contains_key(RUN), stops, "{phase:?}");
     }
+}
+
+#[test]
+fn what_a_lower_history_limit_leaves_over_goes_a_few_at_a_time() {
+    let mut desk = Desk::new(4);
+    desk.turns(6);
+    let ended = desk.world.rollouts[RUN].clone();
+    for n in 0..60 {
+        let mut old = ended.clone();
+        let name = format!("memcached-1.0.{n}-0");
+        old.metadata.name = Some(name.clone());
+        (old.spec.sequence, old.metadata.uid) = (0, Some(format!("uid-{name}")));
+        old.status.as_mut().unwrap().phase = Phase::Succeeded;
+        desk.world.rollouts.insert(name, old);
+    }
+    let left = |desk: &Desk| desk.world.rollouts.len();
+    assert_eq!(desk.look().0.delete.len(), 16);
+    desk.turns(6);
+    assert_eq!(left(&desk), 11, "the newest, and as many as the limit keeps");
 }

@@ -9,6 +9,9 @@ use crate::api::{Phase, Rollout, Span};
 /// How long a person's word is kept although nobody seems to be concerned: far longer than any look may be behind.
 const REMEMBERED: Span = Span::secs(3600);
 
+/// Deletions at once: more only queue up in the API server. The rest follows the answers.
+const AT_ONCE: usize = 16;
+
 /// Finished runs to delete, by name, and when there will be more. Kept in any case: an operator's newest run, because the next one counts on from it;
 /// one that a tenant in flight was granted by, because it holds the deadline; one that carries a person's word.
 pub fn expired(pass: &Pass) -> (Vec<String>, Option<Timestamp>) {
@@ -36,6 +39,7 @@ pub fn expired(pass: &Pass) -> (Vec<String>, Option<Timestamp>) {
             }
         }
     }
+    expired.truncate(AT_ONCE);
     (expired, wake)
 }
 

@@ -36,11 +36,12 @@ impl Plans {
         for (name, rollout) in &world.rollouts {
             let slices: Vec<_> = slices_of(rollout).map(|slice| world.slices.get(slice).cloned()).collect();
             let version = (rollout.metadata.uid.clone(), rollout.metadata.resource_version.clone());
-            // A plan is immutable: of the same Rollout and the same slices comes the same plan.
             let known = self.known.get(name).filter(|k| k.version.0 == version.0 && same(&k.slices, &slices));
             let current = known.is_some_and(|known| known.version == version && version.1.is_some());
             if !current || !fleet.rollouts.contains_key(name) {
-                let plan = known.map_or_else(|| members(rollout, world), |known| known.plan.clone());
+                // A plan is immutable: of the same Rollout and the same slices comes the same plan.
+                let long = known.filter(|known| !known.slices.is_empty());
+                let plan = long.map_or_else(|| members(rollout, world), |known| known.plan.clone());
                 fleet.rollouts.insert(name.clone(), filled(rollout, plan.as_ref().ok()));
                 self.known.insert(name.clone(), Known { version, slices, plan });
             }
