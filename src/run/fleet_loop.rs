@@ -238,7 +238,7 @@ impl FleetLoop {
             self.index.answer(*source, object, now);
         }
         if let Some((source, object)) = &done.ended {
-            self.index.ended(*source, object);
+            self.index.gone(*source, object);
         }
         let world = self.index.world();
         match &done.subject {
