@@ -8,6 +8,7 @@ mod notices;
 mod outcome;
 mod recall;
 mod rollouts;
+mod slices;
 mod stack;
 mod tenants;
 mod writer;
@@ -16,5 +17,5 @@ pub use self::{
     failure::Failure,
     notices::Notices,
     outcome::{Found, Outcome},
-    writer::{Answers, Writer, epoch},
+    writer::{Answers, Writer, dynamic, epoch},
 };

@@ -154,7 +154,7 @@ fn spoken(name: &str) -> String {
     format!("Rollout/{name}")
 }
 
-fn answer<T: serde::Serialize>(source: Source, object: &T) -> Answers {
+pub(super) fn answer<T: serde::Serialize>(source: Source, object: &T) -> Answers {
     let mut object = dynamic(object);
     if let Some(object) = &mut object {
         object.metadata.managed_fields = None;

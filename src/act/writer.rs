@@ -61,6 +61,7 @@ pub fn epoch(term: &Term) -> Epoch {
 }
 
 /// Any object as the World takes it in.
-pub(super) fn dynamic<T: serde::Serialize>(object: &T) -> Option<DynamicObject> {
+#[must_use]
+pub fn dynamic<T: serde::Serialize>(object: &T) -> Option<DynamicObject> {
     serde_json::to_value(object).and_then(serde_json::from_value).ok()
 }

@@ -9,8 +9,10 @@ mod gate;
 mod policy;
 mod release;
 mod rollout;
+mod rollout_status;
 mod schema;
 mod selector;
+mod slice;
 mod status;
 mod tenant;
 mod time;
@@ -21,7 +23,7 @@ use kube::CustomResourceExt;
 
 pub use self::{
     amount::*, approval::*, condition::*, decimal::*, fleet::*, gate::*, policy::*, release::*, rollout::*,
-    selector::*, status::*, tenant::*, time::*, window::*,
+    rollout_status::*, selector::*, slice::*, status::*, tenant::*, time::*, window::*,
 };
 
 /// The CustomResourceDefinitions of every kind, as they are written to `crds/`.
@@ -32,6 +34,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         OperatorRelease::crd(),
         RolloutPolicy::crd(),
         Rollout::crd(),
+        RolloutSlice::crd(),
         RolloutApproval::crd(),
         ChangeWindow::crd(),
         FleetPolicy::crd(),

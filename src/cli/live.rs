@@ -25,7 +25,7 @@ use crate::{
         world::{Apis, World},
     },
     observe::{self, Change, Index, Pool, Sample, Sampler, Source, Step},
-    plan::{Plan, Planner},
+    plan::{Plan, Planner, slices},
 };
 
 /// How long a server may be silent before it has sent everything.
@@ -149,8 +149,9 @@ impl Live {
         let world = self.index.world();
         let view = if plan.is_some() { FleetView::planned(world, &self.planner) } else { FleetView::recorded(world) };
         let rollout = world.rollouts.get(name)?;
+        let whole = slices::whole(rollout, world).unwrap_or_else(|_| rollout.clone());
         let status = plan.as_ref().and_then(|plan| plan.rollouts.status.get(name)).or(rollout.status.as_ref());
-        Some(RolloutReport::new(rollout, status, &view.tenants))
+        Some(RolloutReport::new(&whole, status, &view.tenants))
     }
 
     /// Why one tenant is where it is; `None` when there is none of that name.

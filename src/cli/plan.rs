@@ -144,7 +144,7 @@ impl PlanView {
         });
         Self {
             summary,
-            rollouts: rollouts(world, planner, plan, now),
+            rollouts: rollouts(planner, plan, now),
             tenants: tenants.into_iter().map(step).collect(),
             releases: created.collect(),
             problems,
@@ -182,13 +182,13 @@ impl PlanView {
 }
 
 /// Runs that are there, with what this plan makes of them; runs that are created now; runs that would come later.
-fn rollouts(world: &World, planner: &Planner, plan: &Plan, now: Timestamp) -> Vec<PlannedRollout> {
+fn rollouts(planner: &Planner, plan: &Plan, now: Timestamp) -> Vec<PlannedRollout> {
     let view = |when, rollout: &Rollout| {
         let name = rollout.metadata.name.as_deref().unwrap_or_default();
         let status = plan.rollouts.status.get(name).or(rollout.status.as_ref());
         PlannedRollout { when, rollout: RolloutView::new(rollout, status).with_tenants(rollout) }
     };
-    let active = world.rollouts.values().filter(|r| !r.status.as_ref().is_some_and(|s| s.phase.ended()));
+    let active = planner.fleet().rollouts.values().filter(|r| !r.status.as_ref().is_some_and(|s| s.phase.ended()));
     let created: BTreeSet<&String> = plan.rollouts.create.iter().flat_map(members).collect();
     let preview = rollout::preview(planner.fleet(), now);
     // A preview knows no waiting: what is created now is in it again.

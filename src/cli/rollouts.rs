@@ -72,7 +72,7 @@ impl RolloutView {
     #[must_use]
     pub fn with_tenants(mut self, rollout: &Rollout) -> Self {
         for (view, wave) in self.waves.iter_mut().zip(&rollout.spec.waves) {
-            view.tenants.clone_from(&wave.members);
+            view.tenants = wave.members.to_vec();
         }
         self
     }
@@ -102,7 +102,7 @@ impl WaveView {
         Self {
             name: wave.name.clone(),
             phase: status.phase,
-            members: u32::try_from(wave.members.len()).unwrap_or(u32::MAX),
+            members: u32::try_from(wave.size()).unwrap_or(u32::MAX),
             in_flight: status.in_flight,
             proven: status.proven,
             failed: status.failed,

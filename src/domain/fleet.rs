@@ -14,6 +14,8 @@ pub struct Fleet {
     pub policies: BTreeMap<String, PolicySpec>,
     /// All Rollouts by name, finished ones included.
     pub rollouts: BTreeMap<String, Rollout>,
+    /// Runs whose plans cannot be read, and why: nothing is decided for their operators.
+    pub unread: BTreeMap<String, String>,
     pub windows: BTreeMap<String, Window>,
     /// Decisions of people, by the names of their objects.
     pub approvals: BTreeMap<String, ApprovalSpec>,

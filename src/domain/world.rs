@@ -9,7 +9,9 @@ use super::{
     kinds::StackKind,
     object::{CrdSeen, LeaseSeen, ObjectKey, Objects, PodSeen},
 };
-use crate::api::{ChangeWindow, FleetSpec, OperatorRelease, PolicySpec, Rollout, RolloutApproval, Settings, Tenant};
+use crate::api::{
+    ChangeWindow, FleetSpec, OperatorRelease, PolicySpec, Rollout, RolloutApproval, RolloutSlice, Settings, Tenant,
+};
 
 /// The observed state of the cluster.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,8 @@ pub struct World {
     pub releases: BTreeMap<String, Arc<OperatorRelease>>,
     pub policies: BTreeMap<String, PolicySpec>,
     pub rollouts: BTreeMap<String, Rollout>,
+    /// Parts of the plans of those that are too long for one object.
+    pub slices: BTreeMap<String, Arc<RolloutSlice>>,
     pub windows: BTreeMap<String, Arc<ChangeWindow>>,
     pub approvals: BTreeMap<String, Arc<RolloutApproval>>,
     /// What gates were answered that are asked.
@@ -155,6 +159,7 @@ impl Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Whose {
     Rollout,
+    Slice,
     /// A release, or a CRD that it brings.
     Release,
     Window,

@@ -144,7 +144,8 @@ impl Index {
         Ok(())
     }
 
-    fn gone(&mut self, source: Source, object: &DynamicObject) {
+    /// Takes in that an object is gone: the watch has shown it, or we have ended it ourselves.
+    pub fn gone(&mut self, source: Source, object: &DynamicObject) {
         let key = key(object);
         let known = self.known.entry(source).or_default();
         // The end of an earlier object of that name says nothing of the one that is there now.
@@ -195,6 +196,7 @@ impl Index {
             Source::Rollouts => drop(world.rollouts.remove(key)),
             Source::Windows => drop(world.windows.remove(key)),
             Source::Approvals => drop(world.approvals.remove(key)),
+            Source::Slices => return drop(world.slices.remove(key)),
             Source::Fleet => return self.no_fleet_policy(),
             Source::Crds => drop(world.crds.remove(key)),
             Source::Tenants | Source::Pods | Source::Stack(_) => {
@@ -273,6 +275,22 @@ mod tests {
         let put = |version| Change { source: Source::Tenants, step: Step::Put(Box::new(tenant(version))) };
         index.apply(put("9"), now).unwrap();
         assert_eq!(index.apply(put("3"), now).unwrap_err(), WentBack { object: "tenants acme".into(), had: 9, got: 3 });
+    }
+
+    #[test]
+    fn a_slice_that_we_have_ended_is_gone_before_the_watch_says_so() {
+        let (mut index, now) = (Index::default(), Timestamp::UNIX_EPOCH);
+        let slice: DynamicObject = serde_json::from_value(serde_json::json!({
+            "apiVersion": "leasehold.dev/v1alpha1", "kind": "RolloutSlice",
+            "metadata": {"name": "a-0", "uid": "u1", "resourceVersion": "5"},
+            "spec": {"rollout": "a", "planHash": "0123456789abcdef", "wave": "all", "part": 0, "members": ["acme"]},
+        }))
+        .unwrap();
+        index.answer(Source::Slices, &slice, now);
+        assert_eq!(index.world().slices["a-0"].spec.members, ["acme"]);
+        index.gone(Source::Slices, &slice);
+        index.answer(Source::Slices, &slice, now);
+        assert!(index.world().slices.is_empty(), "a late answer does not bring it back");
     }
 
     #[test]

@@ -7,7 +7,10 @@ use serde::de::DeserializeOwned;
 
 use super::{allowance, index::Index, reduce, watch::Source};
 use crate::{
-    api::{ChangeWindow, FleetPolicy, FleetSpec, OperatorRelease, Rollout, RolloutApproval, RolloutPolicy, Tenant},
+    api::{
+        ChangeWindow, FleetPolicy, FleetSpec, OperatorRelease, Rollout, RolloutApproval, RolloutPolicy, RolloutSlice,
+        Tenant,
+    },
     domain::{
         crd,
         kinds::StackKind,
@@ -38,6 +41,11 @@ impl Index {
             Source::Rollouts => {
                 if let Some(rollout) = self.decode::<Rollout>(source, object) {
                     self.world.rollouts.insert(name, rollout);
+                }
+            }
+            Source::Slices => {
+                if let Some(slice) = self.decode::<RolloutSlice>(source, object) {
+                    self.world.slices.insert(name, Arc::new(slice));
                 }
             }
             Source::Windows => {

@@ -22,10 +22,11 @@ use super::{
     releases::{self, ReleaseStep},
     rollout::Decisions,
     shares::Shares,
+    slices::{self, Plans, Staged},
     tenant::{self, Memo, Next, Shared, SharedParameters, Step, Word},
 };
 use crate::{
-    api::{Grant, Rollout},
+    api::Grant,
     domain::{
         epoch::Epoch,
         fleet::{Fleet, Granted, Health},
@@ -38,6 +39,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Plan {
     pub rollouts: Decisions,
+    /// What of that can be written now, of runs that begin and of what long ones leave behind.
+    pub staged: Staged,
     pub releases: Vec<ReleaseStep>,
     /// What is said of windows and approvals.
     pub notes: Vec<NoteStep>,
@@ -64,6 +67,7 @@ pub struct Planner {
     /// Tenants that the fleet shows as granted only because a grant is in doubt.
     doubted: Vec<String>,
     shares: Shares,
+    plans: Plans,
     /// What all stacks are rendered from alike, as of the last plan.
     parameters: Arc<SharedParameters>,
 }
@@ -85,7 +89,8 @@ impl Planner {
         self.shares.update(world);
         self.gather(world, epoch, now);
         self.compose(world, in_doubt, now);
-        let rollouts = self.decide_what_fits(world, epoch, now);
+        let mut rollouts = self.decide_what_fits(world, epoch, now);
+        let staged = slices::stage(&mut rollouts, world, now);
         self.answer(world, &rollouts, epoch, now);
         let samples =
             self.tenants.iter().filter_map(|(name, p)| Some((name.clone(), p.next.sample.clone()?))).collect();
@@ -97,7 +102,7 @@ impl Planner {
         let wake = [wake, next].into_iter().flatten().min();
         let questions = analysis::questions(&rollouts.asks, world);
         let releases = releases::steps(&self.catalog, world, now);
-        Plan { rollouts, releases, notes, samples, undecodable, questions, wake }
+        Plan { rollouts, staged, releases, notes, samples, undecodable, questions, wake }
     }
 
     /// What comes next for each tenant, as of the last plan.
@@ -206,14 +211,7 @@ impl Planner {
         if self.fleet.policies != world.policies {
             self.fleet.policies.clone_from(&world.policies);
         }
-        self.fleet.rollouts.retain(|name, _| world.rollouts.contains_key(name));
-        for (name, rollout) in &world.rollouts {
-            let version = |r: &Rollout| (r.metadata.uid.clone(), r.metadata.resource_version.clone());
-            let known = self.fleet.rollouts.get(name).map(version);
-            if known.is_none_or(|known| known.1.is_none() || known != version(rollout)) {
-                self.fleet.rollouts.insert(name.clone(), rollout.clone());
-            }
-        }
+        self.plans.gather(world, &mut self.fleet);
         self.fleet.max_concurrency = world.fleet.max_concurrency;
         self.fleet.analyses.clone_from(&world.analyses);
         notes::calendar(&mut self.fleet, world);

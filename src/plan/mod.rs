@@ -12,6 +12,7 @@ pub mod render;
 pub mod rollout;
 mod shared_crd;
 mod shares;
+pub mod slices;
 pub mod tenant;
 
 pub use self::fleet::{Plan, Planner};

@@ -15,7 +15,8 @@ use crate::{
 /// Before the first write of a term: what the leader before us wrote last must be known (election.md, rule 6). Our
 /// watch may lag behind; a list that the API server answers from etcd does not.
 pub async fn catch_up(client: &Client, index: &mut Index, term: &Term) {
-    for source in [Source::Tenants, Source::Rollouts] {
+    // Slices after Rollouts: whichever is listed was written when its slices were there.
+    for source in [Source::Tenants, Source::Rollouts, Source::Slices] {
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &source.api_resource());
         let mut params = ListParams::default().limit(500);
         while term.check().is_ok() {

@@ -244,6 +244,9 @@ impl FleetLoop {
         for (source, object) in &done.answers {
             self.index.answer(*source, object, now);
         }
+        if let Some((source, object)) = &done.ended {
+            self.index.gone(*source, object);
+        }
         let world = self.index.world();
         match &done.subject {
             Subject::Tenant(name) => {

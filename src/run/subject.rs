@@ -6,6 +6,7 @@ use crate::domain::world::Whose;
 pub enum Subject {
     Tenant(String),
     Rollout(String),
+    Slice(String),
     Release(String),
     Window(String),
     Approval(String),
@@ -18,6 +19,7 @@ impl Subject {
         match self {
             Self::Tenant(_) => None,
             Self::Rollout(_) => Some(Whose::Rollout),
+            Self::Slice(_) => Some(Whose::Slice),
             Self::Release(_) => Some(Whose::Release),
             Self::Window(_) => Some(Whose::Window),
             Self::Approval(_) => Some(Whose::Approval),
@@ -28,6 +30,7 @@ impl Subject {
     pub fn name(&self) -> &str {
         let (Self::Tenant(name)
         | Self::Rollout(name)
+        | Self::Slice(name)
         | Self::Release(name)
         | Self::Window(name)
         | Self::Approval(name)) = self;

@@ -2,18 +2,20 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
-use kube::Resource as _;
+use kube::{Resource as _, api::DynamicObject};
 
 use super::{bulletin::Bulletin, metrics::Metrics, subject::Subject};
 use crate::{
-    act::{Answers, Failure, Found, Outcome, Writer},
-    api::{Grant, Rollout, Tenant, Upgrade},
+    act::{self, Answers, Failure, Found, Outcome, Writer},
+    api::{Grant, Rollout, RolloutSlice, Tenant, Upgrade},
     domain::world::{FaultKind, Undecodable, World},
     election::Term,
+    observe::Source,
     plan::{
         NoteStep, ReleaseStep,
         notice::{self, Notice},
         rollout::Decisions,
+        slices::Staged,
         tenant::Step,
     },
 };
@@ -43,6 +45,8 @@ pub struct Done {
     pub marked: Option<String>,
     /// A change of version whose proof was written.
     pub upgrade: Option<Upgrade>,
+    /// What is gone by this write.
+    pub ended: Option<(Source, DynamicObject)>,
 }
 
 impl Done {
@@ -57,6 +61,7 @@ impl Done {
             evicted: None,
             marked: None,
             upgrade: None,
+            ended: None,
         }
     }
 
@@ -120,9 +125,9 @@ impl Tasks {
 
     /// What the wave engine decided about Rollouts themselves.
     #[must_use]
-    pub fn rollouts(&self, term: &Term, world: &World, decisions: Decisions) -> Vec<Job> {
-        let mut jobs: Vec<Job> = Vec::new();
-        for rollout in decisions.create {
+    pub fn rollouts(&self, term: &Term, world: &World, decisions: Decisions, staged: Staged) -> Vec<Job> {
+        let mut jobs: Vec<Job> = self.slices(term, world, staged.slices, &staged.delete);
+        for rollout in staged.create {
             jobs.push(self.rollout(
                 term,
                 rollout,
@@ -156,6 +161,29 @@ impl Tasks {
             ));
         }
         jobs
+    }
+
+    /// Parts of plans that come and go. One goes in the name of its Rollout, so that this is not created meanwhile.
+    fn slices(&self, term: &Term, world: &World, create: Vec<RolloutSlice>, delete: &[String]) -> Vec<Job> {
+        let creation = |slice: RolloutSlice| {
+            let subject = Subject::Slice(slice.metadata.name.clone().unwrap_or_default());
+            let (writer, term, about) = (self.writer.clone(), term.clone(), subject.clone());
+            let work = async move { done(about, "slice", writer.create_slice(&term, &slice).await) };
+            Job { subject, grant: None, work: Box::pin(work) }
+        };
+        let deletion = |slice: &Arc<RolloutSlice>| {
+            let (writer, term, slice) = (self.writer.clone(), term.clone(), slice.clone());
+            let subject = Subject::Rollout(slice.spec.rollout.clone());
+            let about = subject.clone();
+            let work = async move {
+                let result = writer.delete_slice(&term, &slice).await;
+                let ended = if result.is_ok() { act::dynamic(&*slice) } else { None };
+                Done { ended: ended.map(|object| (Source::Slices, object)), ..done(about, "unslice", result) }
+            };
+            Job { subject, grant: None, work: Box::pin(work) }
+        };
+        let deletions = delete.iter().filter_map(|name| world.slices.get(name)).map(deletion);
+        create.into_iter().map(creation).chain(deletions).collect()
     }
 
     fn rollout(

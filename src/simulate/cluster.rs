@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{fate::Fate, operator::Operator};
 use crate::{
-    api::{Rollout, RolloutStatus, Tenant},
+    api::{Rollout, RolloutSlice, RolloutStatus, Tenant},
     domain::{crd, epoch::Epoch, object::CrdSeen, world::World},
     plan::{NoteStep, Plan, Planner, ReleaseStep, notice::Notice, tenant::Step},
 };
@@ -18,10 +18,12 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum Write {
     Release(ReleaseStep),
+    Slice(Box<RolloutSlice>),
     Create(Box<Rollout>),
     /// A Rollout's status, and what is told with it.
     Rollout(String, Box<RolloutStatus>, Vec<Notice>),
     Delete(String),
+    DeleteSlice(String),
     Note(NoteStep),
     Tenant(String, Step),
 }
@@ -73,12 +75,14 @@ impl Cluster {
             events.map(notice).collect::<Vec<_>>()
         };
         let mut writes: Vec<Write> = plan.releases.into_iter().map(Write::Release).collect();
-        writes.extend(decisions.create.iter().map(|rollout| Write::Create(Box::new(rollout.clone()))));
+        writes.extend(plan.staged.slices.into_iter().map(|slice| Write::Slice(Box::new(slice))));
+        writes.extend(plan.staged.create.into_iter().map(|rollout| Write::Create(Box::new(rollout))));
         let status = |(name, status): (&String, &RolloutStatus)| {
             Write::Rollout(name.clone(), Box::new(status.clone()), told(name))
         };
         writes.extend(decisions.status.iter().map(status));
         writes.extend(decisions.delete.into_iter().map(Write::Delete));
+        writes.extend(plan.staged.delete.into_iter().map(Write::DeleteSlice));
         writes.extend(plan.notes.into_iter().map(Write::Note));
         let steps = self.planner.nexts().filter_map(|(name, next)| Some((name, next.step.clone()?)));
         writes.extend(steps.map(|(name, step)| Write::Tenant(name.clone(), step)));
@@ -89,6 +93,7 @@ impl Cluster {
     pub fn apply(&mut self, write: Write) {
         match write {
             Write::Release(step) => self.release(step),
+            Write::Slice(slice) => self.slice(*slice),
             Write::Create(rollout) => self.create(*rollout),
             Write::Rollout(name, status, _) => {
                 if let Some(rollout) = self.world.rollouts.get_mut(&name) {
@@ -97,6 +102,7 @@ impl Cluster {
                 }
             }
             Write::Delete(name) => drop(self.world.rollouts.remove(&name)),
+            Write::DeleteSlice(name) => drop(self.world.slices.remove(&name)),
             Write::Note(step) => self.note(step),
             Write::Tenant(name, step) => self.take(&name, &step),
         }
@@ -237,6 +243,13 @@ impl Cluster {
         rollout.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(self.now));
         self.world.rollouts.entry(name.clone()).or_insert(rollout);
         self.touch_rollout(&name);
+    }
+
+    fn slice(&mut self, mut slice: RolloutSlice) {
+        let name = slice.metadata.name.clone().unwrap_or_default();
+        slice.metadata.uid = Some(format!("uid-{name}"));
+        slice.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(self.now));
+        self.world.slices.entry(name).or_insert_with(|| Arc::new(slice));
     }
 
     fn release(&mut self, step: ReleaseStep) {

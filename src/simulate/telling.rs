@@ -11,7 +11,7 @@ use super::{
 use crate::{
     api::{Rollout, Time},
     domain::report::{Report, Verdict},
-    plan::notice,
+    plan::{notice, slices},
 };
 
 impl Story {
@@ -65,12 +65,13 @@ impl Story {
                 }
                 self.notices.extend(told.into_iter().map(|notice| (name.clone(), notice)));
             }
-            Write::Release(_) | Write::Note(_) => {}
+            Write::Release(_) | Write::Slice(_) | Write::DeleteSlice(_) | Write::Note(_) => {}
         }
     }
 
     fn frozen(&self, rollout: &Rollout) -> String {
-        let spec = &rollout.spec;
+        let whole = slices::whole(rollout, &self.cluster.world);
+        let spec = whole.as_ref().map_or(&rollout.spec, |whole| &whole.spec);
         let name = rollout.metadata.name.as_deref().unwrap_or_default();
         let back = spec.rollback_of.as_ref().map_or(String::new(), |run| format!(", taking back {run}"));
         let mut text = format!("{name} is frozen{back}:");

@@ -18,13 +18,14 @@ use serde_json::{Value, json};
 use support::{Cluster, Node, leasehold_binary};
 use tokio::sync::OnceCell;
 
-const PLURALS: [&str; 7] = [
+const PLURALS: [&str; 8] = [
     "changewindows",
     "fleetpolicies",
     "operatorreleases",
     "rolloutapprovals",
     "rolloutpolicies",
     "rollouts",
+    "rolloutslices",
     "tenants",
 ];
 
@@ -169,6 +170,10 @@ fn rollout() -> Value {
         "order": "Seed", "maxConcurrency": 1, "maxFailures": 0, "revisionHistoryLimit": 10, "waves": [wave]})
 }
 
+fn slice() -> Value {
+    json!({"rollout": "memcached-1.1.0-7", "planHash": "0123456789abcdef", "wave": "all", "part": 0, "members": ["acme", "globex"]})
+}
+
 fn window() -> Value {
     json!({"action": "Deny", "schedule": {"cron": "0 16 * * FRI", "duration": "64h", "timeZone": "Europe/Berlin"}})
 }
@@ -204,6 +209,7 @@ async fn people_find_them_by_short_name_and_category_and_read_their_columns() {
         ("RolloutPolicy", "seen", policy()),
         ("FleetPolicy", "default", json!({})),
         ("Rollout", "seen", rollout()),
+        ("RolloutSlice", "seen", slice()),
         ("ChangeWindow", "seen", window()),
         ("RolloutApproval", "seen", approval()),
     ] {
@@ -214,6 +220,7 @@ async fn people_find_them_by_short_name_and_category_and_read_their_columns() {
         ("lhr", "NAME OPERATOR VERSION READY STATUS AGE"),
         ("lhp", "NAME WAVES ONFAILURE AGE"),
         ("lhro", "NAME OPERATOR TARGET PHASE WAVE MEMBERS PROVEN FAILED AGE"),
+        ("lhrs", "NAME ROLLOUT WAVE PART AGE"),
         ("lhw", "NAME ACTION SCHEDULE ZONE OPEN CHANGES STATUS AGE"),
         ("lha", "NAME ROLLOUT WAVE GATE DECISION APPROVER STATUS AGE"),
         ("lhf", "NAME MAXTENANTS MAXCONCURRENCY PODSECURITY AGE"),

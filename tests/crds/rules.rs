@@ -3,7 +3,7 @@
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use super::{approval, kind, object, policy, release, rollout, served, tenant, window};
+use super::{approval, kind, object, policy, release, rollout, served, slice, tenant, window};
 
 /// One character more than the name of a Tenant may have.
 const TOO_LONG: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -138,8 +138,23 @@ fn wrong_windows_and_approvals() -> Vec<Wrong> {
     ]
 }
 
+fn names(many: usize) -> Vec<String> {
+    (0..many).map(|n| format!("t{n}")).collect()
+}
+
+/// A wave of so many tenants.
+fn named(name: &str, many: usize) -> Value {
+    changed(rollout()["waves"][0].clone(), &json!({"name": name, "members": names(many)}))
+}
+
 fn wrong_fleets_and_rollouts() -> Vec<Wrong> {
     let fleet = |spec: Value, says| ("FleetPolicy", "default", spec, says);
+    let slice = |spec: Value, says| ("RolloutSlice", "a", changed(slice(), &spec), says);
+    let wave = |without: &[&str], with: Value, says| {
+        let mut wave = changed(rollout()["waves"][0].clone(), &with);
+        wave.as_object_mut().unwrap().retain(|field, _| !without.contains(&field.as_str()));
+        ("Rollout", "a", changed(rollout(), &json!({"waves": [wave]})), says)
+    };
     let rollout = |spec: Value, says| ("Rollout", "a", changed(rollout(), &spec), says);
     vec![
         ("FleetPolicy", "another", json!({}), "its name is `default`"),
@@ -148,6 +163,19 @@ fn wrong_fleets_and_rollouts() -> Vec<Wrong> {
         fleet(json!({"metricsNamespace": "a.b"}), "spec.metricsNamespace"),
         rollout(json!({"maxConcurrency": 0}), "spec.maxConcurrency"),
         rollout(json!({"waves": []}), "spec.waves"),
+        wave(&["members"], json!({}), "`members`, or `slices`"),
+        wave(&[], json!({"slices": ["a-0"], "count": 1}), "`members`, or `slices`"),
+        wave(&[], json!({"count": 1}), "`members`, or `slices`"),
+        wave(&["members"], json!({"slices": ["a-0"]}), "`members`, or `slices`"),
+        wave(&["members"], json!({"slices": vec!["a-0"; 17], "count": 1}), "slices"),
+        wave(&[], json!({"members": names(1_001)}), "members"),
+        rollout(json!({"waves": [named("a", 600), named("b", 401)]}), "names at most 1000 tenants itself"),
+        slice(json!({"planHash": "yes"}), "spec.planHash"),
+        slice(json!({"rollout": ""}), "spec.rollout"),
+        slice(json!({"members": []}), "spec.members"),
+        slice(json!({"members": names(2_001)}), "spec.members"),
+        slice(json!({"members": ["a".repeat(64)]}), "spec.members"),
+        slice(json!({"part": 16}), "spec.part"),
     ]
 }
 
@@ -162,6 +190,9 @@ async fn what_is_wrong_is_refused_where_it_is_typed() {
         ("RolloutPolicy", "a", policy()),
         ("FleetPolicy", "default", json!({})),
         ("Rollout", "a", rollout()),
+        ("Rollout", "a", changed(rollout(), &json!({"waves": [named("a", 600), named("b", 400)]}))),
+        ("RolloutSlice", "a", slice()),
+        ("RolloutSlice", "a", changed(slice(), &json!({"members": names(2_000)}))),
         ("ChangeWindow", "a", window()),
         ("ChangeWindow", "brake", json!({"action": "Deny"})),
         ("RolloutApproval", "a", approval()),
@@ -256,6 +287,10 @@ async fn what_must_never_change_never_changes() {
     changes(&rollouts, "frozen", &[(json!({"abort": false}), "cannot be taken back")], &[]).await;
     changes(&rollouts, "frozen", &[], &[json!({"undo": true})]).await;
     changes(&rollouts, "frozen", &[(json!({"undo": false}), "cannot be taken back")], &[]).await;
+
+    let slices = create("RolloutSlice", "part", slice()).await;
+    let refused = [json!({"members": ["acme"]}), json!({"planHash": "fedcba9876543210"}), json!({"part": 1})];
+    changes(&slices, "part", &refused.map(|spec| (spec, "so are its parts")), &[]).await;
 
     let approvals = create("RolloutApproval", "said", approval()).await;
     let refused = [json!({"decision": "Reject"}), json!({"gate": "look"}), json!({"comment": "no, wait"})];

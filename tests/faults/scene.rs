@@ -39,6 +39,7 @@ impl Scene {
             "rolloutapprovals",
             "rolloutpolicies",
             "rollouts",
+            "rolloutslices",
             "tenants",
         ] {
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds").join(kind).with_extension("yaml");

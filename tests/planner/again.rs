@@ -35,7 +35,7 @@ impl Schedule {
         for rollout in before.create.iter().filter(|_| !ending) {
             let name = rollout.metadata.name.as_deref().unwrap_or_default();
             let members = |r: &Rollout| {
-                let mut members: Vec<String> = r.spec.waves.iter().flat_map(|wave| wave.members.clone()).collect();
+                let mut members: Vec<String> = r.spec.waves.iter().flat_map(|wave| wave.members.to_vec()).collect();
                 members.sort();
                 members
             };

@@ -1,5 +1,5 @@
 //! A fake cluster: it stores what the engine decides and lets tenants be well or not. No rule of the engine is in here.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use leasehold::{
@@ -7,9 +7,12 @@ use leasehold::{
     domain::{
         fleet::{Fleet, Granted, Health, Member, OwnEdit, ReleaseFacts, Standing},
         report::WaitingOn,
+        world::World,
     },
     plan::rollout::{Decisions, EventReason, FailureOrder, GrantOrder, decide, invariants},
+    plan::slices,
 };
+use serde::{Serialize, de::DeserializeOwned};
 
 /// One write of the shell. Each can be lost, and they can come in any order.
 #[derive(Clone, Debug)]
@@ -71,6 +74,26 @@ pub fn member(name: &str, version: &str, now: Timestamp) -> Member {
         refused: None,
         rejected: Vec::new(),
     }
+}
+
+/// The most that an object of ours may have, of the 1.5 MiB that etcd takes.
+pub const LARGEST: usize = 256 * 1024;
+
+/// An object as the API server keeps it: as JSON, within bounds.
+pub fn stored<T: Serialize + DeserializeOwned>(object: &T) -> T {
+    let json = serde_json::to_vec(object).unwrap();
+    assert!(json.len() <= LARGEST, "an object of {} bytes", json.len());
+    serde_json::from_slice(&json).unwrap()
+}
+
+/// The plan as it comes back from where it is kept: a long one is in slices.
+fn kept(rollout: &Rollout) -> Rollout {
+    let (short, slices) = slices::cut(rollout);
+    let slices = slices.iter().map(|slice| (slice.metadata.name.clone().unwrap(), Arc::new(stored(slice)))).collect();
+    let whole =
+        slices::whole(&stored(&short), &World { slices, ..World::default() }).expect("the plan comes back whole");
+    assert!(whole.spec.waves.iter().zip(&rollout.spec.waves).all(|(back, wave)| back.members == wave.members));
+    whole
 }
 
 /// A wave with a label `ring=<name>` as its selector; the wave `rest` takes everybody.
@@ -192,10 +215,11 @@ impl Cluster {
 
     pub fn apply(&mut self, write: Write) {
         match write {
-            Write::Create(mut rollout) => {
+            Write::Create(rollout) => {
+                let mut rollout = kept(&rollout);
                 rollout.metadata.generation = Some(1);
                 let name = rollout.metadata.name.clone().expect("a created rollout has a name");
-                self.fleet.rollouts.entry(name).or_insert(*rollout);
+                self.fleet.rollouts.entry(name).or_insert(rollout);
             }
             Write::Status(name, status) => {
                 if let Some(rollout) = self.fleet.rollouts.get_mut(&name) {

@@ -140,3 +140,26 @@ fn a_run_that_has_ended_stays_ended() {
     let alive = RolloutStatus { phase: Phase::Running, ..cluster.status(FIRST).clone() };
     assert_eq!(broken(&cluster, &Decisions { status: [(FIRST.into(), alive)].into(), ..Decisions::default() }), [6]);
 }
+
+#[test]
+fn whatever_goes_on_while_a_plan_of_the_operator_cannot_be_read_is_named() {
+    let mut cluster = begun();
+    cluster.prove("a");
+    let status = |cluster: &Cluster, change: fn(&mut RolloutStatus)| {
+        let mut next = cluster.status(FIRST).clone();
+        change(&mut next);
+        broken(cluster, &Decisions { status: [(FIRST.into(), next)].into(), ..Decisions::default() })
+    };
+    let another = |cluster: &Cluster| {
+        let mut rollout = cluster.fleet.rollouts[FIRST].clone();
+        rollout.metadata.name = Some("memcached-1.1.0-2".into());
+        broken(cluster, &Decisions { create: vec![rollout], ..Decisions::default() })
+    };
+    assert!(grants(&cluster, vec![order("b", "canary")]).is_empty() && another(&cluster).is_empty());
+    cluster.fleet.unread.insert(FIRST.into(), "a part of it is not there".into());
+    assert_eq!(grants(&cluster, vec![order("b", "canary")]), [4]);
+    assert_eq!(another(&cluster), [4]);
+    assert_eq!(status(&cluster, |next| next.waves[0].phase = WavePhase::Done), [4]);
+    assert_eq!(status(&cluster, |next| next.phase = Phase::Succeeded), [4]);
+    assert!(status(&cluster, |next| next.message = "said".into()).is_empty());
+}

@@ -82,7 +82,7 @@ fn kubefleet_638_tenants_that_match_no_wave_are_counted_and_treated_as_the_polic
     };
     let last = with(Unmatched::LastWave);
     let plan = &last.fleet.rollouts["memcached-1.1.0-1"].spec;
-    assert_eq!((plan.waves[1].members.clone(), plan.unmatched), (vec!["b".to_owned(), "c".into()], 1));
+    assert_eq!((plan.waves[1].members.to_vec(), plan.unmatched), (vec!["b".to_owned(), "c".into()], 1));
     let ignore = with(Unmatched::Ignore);
     let plan = &ignore.fleet.rollouts["memcached-1.1.0-1"].spec;
     assert_eq!((plan.waves[1].members.len(), plan.unmatched), (1, 1));

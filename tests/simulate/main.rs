@@ -4,6 +4,7 @@
 #[path = "../planner/cluster.rs"]
 mod cluster;
 
+mod pace;
 mod scripts;
 mod stories;
 mod ten_thousand;

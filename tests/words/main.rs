@@ -25,6 +25,7 @@ async fn cluster() -> Cluster {
     cluster.apply_yaml(include_str!("../../crds/tenants.yaml")).await;
     for crd in [
         include_str!("../../crds/rollouts.yaml"),
+        include_str!("../../crds/rolloutslices.yaml"),
         include_str!("../../crds/rolloutapprovals.yaml"),
         include_str!("../../crds/changewindows.yaml"),
     ] {

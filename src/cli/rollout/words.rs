@@ -12,7 +12,7 @@ use super::{
     },
     Named,
 };
-use crate::api::{Rollout, RolloutSpec};
+use crate::api::{Members, Rollout, RolloutSlice, RolloutSpec};
 
 type Said = Result<ExitCode, Box<dyn std::error::Error>>;
 
@@ -97,16 +97,31 @@ fn resumed(additional_failures: Option<u32>) -> Value {
 impl Skip {
     pub async fn run(self) -> Said {
         let person = self.saying.person().await?;
-        let edit = |rollout: &Rollout| skipping(&rollout.spec, &self.tenants, self.take_in);
+        // A plan is immutable, so that it may be read before.
+        let planned = planned(&person, &self.rollout).await?;
+        let edit = |rollout: &Rollout| skipping(&rollout.spec, &planned, &self.tenants, self.take_in);
         let rollout = person.edit(&self.rollout, edit).await?;
         said(&person, &rollout, &format!("skips {}", listed(&rollout.spec.skip)))
     }
 }
 
+/// Who is in the plan, wherever it is kept.
+async fn planned(person: &Person, rollout: &str) -> Result<Vec<Members>, Trouble> {
+    let rollout: Rollout = person.get(rollout).await?;
+    let mut planned = Vec::new();
+    for wave in rollout.spec.waves {
+        planned.push(wave.members);
+        for slice in &wave.slices {
+            let slice: RolloutSlice = person.get(slice).await?;
+            planned.push(slice.spec.members);
+        }
+    }
+    Ok(planned)
+}
+
 /// The list of the skipped with these in it, or without them.
-fn skipping(spec: &RolloutSpec, tenants: &[String], take_in: bool) -> Result<Value, Trouble> {
-    let planned = |name: &String| spec.waves.iter().any(|wave| wave.members.contains(name));
-    if let Some(stranger) = tenants.iter().find(|name| !planned(name)) {
+fn skipping(spec: &RolloutSpec, planned: &[Members], tenants: &[String], take_in: bool) -> Result<Value, Trouble> {
+    if let Some(stranger) = tenants.iter().find(|name| !planned.iter().any(|members| members.contains(name))) {
         return Err(Trouble::Unclear(format!(
             "Tenant {stranger} is not in the plan of this rollout: nothing was changed"
         )));
@@ -161,9 +176,13 @@ mod tests {
         .unwrap()
     }
 
+    fn plan() -> Vec<Members> {
+        spec(&[]).waves.into_iter().map(|wave| wave.members).collect()
+    }
+
     fn skips(skip: &[&str], tenants: &[&str], take_in: bool) -> Value {
         let tenants: Vec<String> = tenants.iter().map(|name| (*name).to_owned()).collect();
-        skipping(&spec(skip), &tenants, take_in).unwrap()["skip"].clone()
+        skipping(&spec(skip), &plan(), &tenants, take_in).unwrap()["skip"].clone()
     }
 
     #[test]
@@ -175,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_in_no_plan_is_a_mistake() {
-        let why = skipping(&spec(&[]), &["acmee".into()], false).unwrap_err().to_string();
+        let why = skipping(&spec(&[]), &plan(), &["acmee".into()], false).unwrap_err().to_string();
         assert!(why.contains("Tenant acmee is not in the plan"), "{why}");
     }
 }

@@ -18,6 +18,11 @@ use crate::{
     },
 };
 
+/// Gates that are asked in all waves of a policy together, each of which is told up to a kilobyte.
+const MOST_ASKED: usize = 32;
+/// Bytes of all gates of a policy.
+const LONGEST_GATES: usize = 32 << 10;
+
 /// A question with everything that whoever asks it needs to know.
 #[derive(Clone, Debug)]
 pub struct Question {
@@ -138,7 +143,21 @@ pub fn unusable(policy: &PolicySpec) -> Option<String> {
         why.map(|why| format!("gate {} of wave {} cannot be asked: {why}", gate.name, wave.name))
     };
     let gates = |wave: &Wave| wave.gates.all().find_map(|(_, gate)| trouble(wave, gate));
-    policy.waves.iter().find_map(|wave| twice(wave).or_else(|| gates(wave)))
+    policy.waves.iter().find_map(|wave| twice(wave).or_else(|| gates(wave))).or_else(|| too_large(policy))
+}
+
+/// A Rollout holds all gates of its policy and what they are told, beside its tenants and whom a person skips: 256 KiB in all.
+fn too_large(policy: &PolicySpec) -> Option<String> {
+    let gates = || policy.waves.iter().flat_map(|wave| wave.gates.all()).map(|(_, gate)| gate);
+    let asked = gates().filter(|gate| gate.pace().is_some()).count();
+    if asked > MOST_ASKED {
+        return Some(format!(
+            "its waves have {asked} gates that are asked, and {MOST_ASKED} is the most: ask for less"
+        ));
+    }
+    let written: usize = gates().map(|gate| serde_json::to_vec(gate).map_or(0, |json| json.len())).sum();
+    let too_long = || format!("its gates are {written} bytes long, and {LONGEST_GATES} is the most: make them shorter");
+    (written > LONGEST_GATES).then(too_long)
 }
 
 /// An approval names a gate of a wave, and not which list it is in: of two it would open both.

@@ -48,6 +48,7 @@ impl Planner {
                 decisions.wake = decisions.wake.into_iter().chain(now.checked_add(SOON)).min();
             }
         }
+        rollout::pace(&self.fleet, &mut decisions, now);
         decisions
     }
 

@@ -22,7 +22,8 @@ pub fn of(stored: &RolloutStatus, status: &RolloutStatus, now: Timestamp) -> Vec
     list.iter().map(condition).collect()
 }
 
-fn since(stored: &RolloutStatus, type_: &str, state: &str) -> Option<Time> {
+/// Since when a condition has been in that state.
+pub fn since(stored: &RolloutStatus, type_: &str, state: &str) -> Option<Time> {
     let same = |condition: &&Condition| condition.type_ == type_ && condition.status == state;
     stored.conditions.iter().find(same).map(|condition| condition.last_transition_time)
 }

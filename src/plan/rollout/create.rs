@@ -32,6 +32,8 @@ pub enum Delay {
     Frozen(String),
     /// Matches no wave of its policy.
     Unmatched(String),
+    /// The plan of a run of its operator cannot be read.
+    Unread(String),
 }
 
 /// Decides for every group. Plans are frozen as late as possible, so that they hold everybody who waits: one run is
@@ -42,6 +44,10 @@ pub fn creation<'a>(pass: &Pass<'a>) -> Creation<'a> {
     let mut sequences = Sequences::default();
     for group in group::groups(pass) {
         let Some(policy) = pass.known.policy(group.policy) else { continue };
+        if let Some(why) = pass.known.unread.get(group.operator) {
+            creation.waits.push((group, Delay::Unread(why.clone())));
+            continue;
+        }
         if let Some(until) = group.coalesces_until(&policy.coalesce, pass.known.now) {
             creation.wake = clock::earlier(creation.wake, Some(until));
             creation.waits.push((group, Delay::Coalescing(until)));
@@ -68,7 +74,10 @@ pub fn preview(pass: &Pass) -> Vec<Rollout> {
     let mut creation = Creation { create: Vec::new(), waits: Vec::new(), wake: None };
     let mut sequences = Sequences::default();
     for group in group::groups(pass) {
-        if let Some(policy) = pass.known.policy(group.policy).filter(|policy| unusable(&group, policy).is_none()) {
+        let planned = |policy: &&PolicySpec| {
+            unusable(&group, policy).is_none() && !pass.known.unread.contains_key(group.operator)
+        };
+        if let Some(policy) = pass.known.policy(group.policy).filter(planned) {
             creation.freeze(pass, group, policy, &mut sequences);
         }
     }

@@ -1,7 +1,7 @@
 //! The order of one pass: look, judge every run, then deadlines, grants, new runs, waits, history.
 use jiff::Timestamp;
 
-use super::{Decisions, clock, conditions, create, deadline, event, grant, history, judge, pass::Pass, waits};
+use super::{Decisions, clock, conditions, create, deadline, event, grant, history, judge, pass::Pass, unread, waits};
 use crate::{
     api::{Rollout, RolloutStatus},
     domain::{fleet::Fleet, report::WaitingOn},
@@ -45,6 +45,7 @@ pub fn decide(fleet: &Fleet, now: Timestamp) -> Decisions {
     }
     let noticed = fleet.rollouts.iter().filter_map(|(name, rollout)| Some((name.clone(), noticed(rollout, now)?)));
     decisions.status.extend(noticed);
+    decisions.status.extend(unread::statuses(&pass));
     decisions
 }
 

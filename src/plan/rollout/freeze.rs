@@ -63,9 +63,27 @@ pub fn freeze<'a>(group: &Group<'a>, policy: &PolicySpec, sequence: i64) -> Froz
         skip: Vec::new(),
         additional_failures: 0,
     };
-    // Of all that is frozen: whoever approves has seen this very plan.
-    spec.plan_hash = digest::of(&(&name, &spec));
+    spec.plan_hash = plan_hash(&name, &spec);
     Frozen { rollout: Some(Rollout::new(&name, spec)), left }
+}
+
+/// Digest of all that is frozen, wherever it is kept: whoever approves has seen this very plan. What people say in the run is
+/// not in it.
+#[must_use]
+pub fn plan_hash(rollout: &str, spec: &RolloutSpec) -> String {
+    let mut frozen = RolloutSpec {
+        plan_hash: String::new(),
+        suspend: false,
+        abort: false,
+        undo: false,
+        skip: Vec::new(),
+        additional_failures: 0,
+        ..spec.clone()
+    };
+    for wave in &mut frozen.waves {
+        (wave.slices, wave.count) = (Vec::new(), None);
+    }
+    digest::of(&(rollout, &frozen))
 }
 
 /// Whether any wave of the policy selects the tenant.
@@ -111,6 +129,8 @@ fn plan(
         soak: wave.soak.duration,
         gates,
         members: chosen.iter().filter_map(|index| members.get(*index)).map(|candidate| candidate.name.into()).collect(),
+        slices: Vec::new(),
+        count: None,
     }
 }
 

@@ -9,6 +9,9 @@ use crate::api::{Phase, Rollout, Span};
 /// How long a person's word is kept although nobody seems to be concerned: far longer than any look may be behind.
 const REMEMBERED: Span = Span::secs(3600);
 
+/// Deletions at once: more only queue up in the API server. The rest follows the answers.
+const AT_ONCE: usize = 16;
+
 /// Finished runs to delete, by name, and when there will be more. Kept in any case: an operator's newest run, because the next one counts on from it;
 /// one that a tenant in flight was granted by, because it holds the deadline; one that carries a person's word.
 pub fn expired(pass: &Pass) -> (Vec<String>, Option<Timestamp>) {
@@ -22,6 +25,7 @@ pub fn expired(pass: &Pass) -> (Vec<String>, Option<Timestamp>) {
         by_operator.entry(&rollout.spec.operator).or_default().push((rollout.spec.sequence, name, rollout));
     }
     let (mut expired, mut wake) = (Vec::new(), None);
+    by_operator.retain(|operator, _| !pass.known.unread.contains_key(operator));
     for runs in by_operator.values_mut() {
         runs.sort_by_key(|(sequence, name, _)| std::cmp::Reverse((*sequence, *name)));
         let limit = runs.first().map_or(0, |(_, _, newest)| newest.spec.revision_history_limit) as usize;
@@ -35,6 +39,7 @@ pub fn expired(pass: &Pass) -> (Vec<String>, Option<Timestamp>) {
             }
         }
     }
+    expired.truncate(AT_ONCE);
     (expired, wake)
 }
 

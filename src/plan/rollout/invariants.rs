@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use self::facts::{asks, begun, moving, over_budget};
+use self::facts::{asks, begun, moving, over_budget, unread};
 use super::{Decisions, GrantOrder, path::Releases};
 use crate::{
     api::{Phase, Rollout, RolloutStatus, WavePhase, When},
@@ -85,6 +85,7 @@ impl Check<'_> {
             return self.report(6, tenant, "is granted, but the tenant or the rollout is not there");
         };
         let spec = &rollout.spec;
+        self.whole(&spec.operator, &order.rollout);
         self.require(member.uid == order.uid, 6, tenant, "is another one than the order means");
         self.require(order.target == spec.target, 6, tenant, "is granted something else than its rollout's target");
         let back = order.reject.as_ref().and(member.granted.as_ref()).and_then(|granted| granted.rollout.as_deref());
@@ -115,6 +116,12 @@ impl Check<'_> {
         let ready = self.releases.not_ready(&spec.operator, &order.target).is_none();
         self.require(ready, 7, tenant, "is granted a release that is not ready");
         self.turn(order, rollout, member);
+    }
+
+    /// Nothing is granted or planned while a plan of that operator cannot be read.
+    fn whole(&mut self, operator: &str, subject: &str) {
+        let unread = unread(self.fleet, operator);
+        self.require(!unread, 4, subject, "goes on while a plan of its operator cannot be read");
     }
 
     /// Whether the run may grant at all, and whether it is this wave's turn.
@@ -183,6 +190,10 @@ impl Check<'_> {
         };
         let fresh = RolloutStatus::default();
         let stored = rollout.status.as_ref().unwrap_or(&fresh);
+        if unread(self.fleet, &rollout.spec.operator) {
+            let same = next.phase == stored.phase && next.halted == stored.halted && next.waves == stored.waves;
+            return self.require(same || stored.phase.ended(), 4, name, "goes on, and who is in it is not known");
+        }
         let over = self.over.contains(name);
         if let (Some(halt), None) = (&stored.halted, &next.halted) {
             let acted = rollout.metadata.generation.unwrap_or(0) > halt.generation && !rollout.spec.suspend;
@@ -211,6 +222,7 @@ impl Check<'_> {
         for rollout in &self.decisions.create {
             let name = rollout.metadata.name.as_deref().unwrap_or_default();
             self.require(!self.fleet.rollouts.contains_key(name), 4, name, "is there already");
+            self.whole(&rollout.spec.operator, name);
             let members: Vec<&String> = rollout.spec.waves.iter().flat_map(|wave| &wave.members).collect();
             let once = members.iter().collect::<BTreeSet<_>>().len() == members.len();
             self.require(once, 4, name, "plans for a tenant twice");

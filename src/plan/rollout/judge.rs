@@ -116,6 +116,7 @@ fn counted(run: &Run, waves: Vec<WaveStatus>) -> RolloutStatus {
         proven: sum(|wave| wave.proven),
         failed: sum(|wave| wave.failed),
         skipped: sum(|wave| wave.skipped),
+        written_at: run.stored.written_at,
         started_at: run.stored.started_at.or_else(|| waves.iter().filter_map(|wave| wave.started_at).min()),
         waves,
         ..RolloutStatus::default()

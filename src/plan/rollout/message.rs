@@ -115,7 +115,7 @@ pub fn ended(status: &RolloutStatus) -> String {
     text
 }
 
-fn cut(mut text: String) -> String {
+pub fn cut(mut text: String) -> String {
     if text.len() > LONGEST {
         let end = (0..=LONGEST - 3).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         text.truncate(end);

@@ -29,12 +29,14 @@ mod hops;
 pub mod invariants;
 mod judge;
 mod message;
+mod pace;
 mod pass;
 mod path;
 mod patience;
 mod run;
 mod seat;
 mod soak;
+mod unread;
 mod verdict;
 mod waits;
 mod waves;
@@ -46,7 +48,9 @@ use jiff::Timestamp;
 
 pub use self::{
     decide::{decide, preview},
+    freeze::plan_hash,
     invariants::Violation,
+    pace::pace,
 };
 use crate::{
     api::{Rollout, RolloutStatus, RolloutTarget},

@@ -12,6 +12,7 @@ use super::{
     calendar::Calendar,
     path::Releases,
     run::{Place, Run},
+    unread,
     wish::{Steps, Wish},
 };
 use crate::{
@@ -32,6 +33,8 @@ pub struct Known<'a> {
     pub barred: HashMap<&'a str, &'a str>,
     /// Tenants on their way, over all runs.
     pub in_flight: usize,
+    /// Operators for which nothing is decided, and why.
+    pub unread: BTreeMap<&'a str, String>,
 }
 
 /// One look at the fleet.
@@ -53,7 +56,7 @@ impl<'a> Known<'a> {
         let wishes = fleet.members.iter().filter_map(|(name, member)| Some((&**name, wish(name, member)?))).collect();
         let barred = barred::barred(fleet, &wishes);
         let in_flight = fleet.members.values().filter(|member| member.in_flight()).count();
-        Self { fleet, now, releases, wishes, barred, in_flight }
+        Self { fleet, now, releases, wishes, barred, in_flight, unread: unread::operators(fleet) }
     }
 
     /// The policy of that name; `default` is built in.
@@ -70,7 +73,7 @@ impl<'a> Known<'a> {
 impl<'a> Pass<'a> {
     pub fn new(fleet: &'a Fleet, now: Timestamp) -> Self {
         let known = Known::new(fleet, now);
-        let mut runs = in_turn(fleet);
+        let mut runs = in_turn(&known);
         let mut places = HashMap::new();
         for (index, run) in runs.iter_mut().enumerate() {
             run.fill(&known, |name, wave, skipped, there| {
@@ -88,8 +91,10 @@ impl<'a> Pass<'a> {
 
 /// The unfinished runs; of each operator the first is active: one that has begun before one that has not, the older
 /// before the younger.
-fn in_turn(fleet: &Fleet) -> Vec<Run<'_>> {
-    let mut runs: Vec<Run> = fleet.rollouts.iter().filter_map(|(name, rollout)| Run::open(name, rollout)).collect();
+fn in_turn<'a>(known: &Known<'a>) -> Vec<Run<'a>> {
+    let readable = |run: &Run| !known.unread.contains_key(&*run.spec.operator);
+    let mut runs: Vec<Run> =
+        known.fleet.rollouts.iter().filter_map(|(name, rollout)| Run::open(name, rollout)).filter(readable).collect();
     let waiting = |run: &Run| run.stored.phase == Phase::Queued;
     runs.sort_by_key(|run| (&*run.spec.operator, waiting(run), run.spec.sequence, run.name));
     let mut last = None;

@@ -190,7 +190,7 @@ fn outside(pass: &Pass, name: &str, wish: &Wish, delay: Option<&Delay>) -> Told 
         }
         Some(Delay::Queued(behind)) => plain(WaitingOn::Queued, format!("behind rollout {behind}; joins the next one")),
         Some(Delay::Frozen(run)) => plain(WaitingOn::Queued, format!("rollout {run} is being created for it")),
-        Some(Delay::Unmatched(note)) => plain(WaitingOn::Inconclusive, note.clone()),
+        Some(Delay::Unmatched(note) | Delay::Unread(note)) => plain(WaitingOn::Inconclusive, note.clone()),
         None => {
             let policy = &wish.member.policy;
             plain(

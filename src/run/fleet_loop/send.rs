@@ -27,7 +27,9 @@ impl FleetLoop {
         };
         let releases = plan.releases.into_iter().filter_map(|step| self.tasks.release(term, world, step));
         let mut jobs: Vec<Job> = releases.filter(|job| rested(&job.subject)).collect();
-        jobs.extend(self.tasks.rollouts(term, world, plan.rollouts).into_iter().filter(|job| rested(&job.subject)));
+        jobs.extend(
+            self.tasks.rollouts(term, world, plan.rollouts, plan.staged).into_iter().filter(|job| rested(&job.subject)),
+        );
         jobs.extend(plan.notes.into_iter().filter_map(|step| self.tasks.note(term, world, step)));
         for (name, found) in plan.undecodable {
             if world.tenants.get(&name).and_then(|seen| seen.fault.as_ref()).is_none_or(|fault| fault.retry_at <= now) {

@@ -23,6 +23,11 @@ pub(super) fn asks(fleet: &Fleet, member: &Member, target: &RolloutTarget, back:
     desired == target || between()
 }
 
+/// Whether the plan of some run of that operator is not known.
+pub(super) fn unread(fleet: &Fleet, operator: &str) -> bool {
+    fleet.unread.keys().any(|name| fleet.rollouts.get(name).is_some_and(|run| run.spec.operator == operator))
+}
+
 pub(super) fn moving(fleet: &Fleet, rollout: &str, wave: Option<&str>) -> usize {
     let here = |member: &&Member| {
         let granted = member.granted.as_ref();
