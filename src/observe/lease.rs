@@ -163,7 +163,6 @@ impl Index {
     pub fn lease(&mut self, tenant: &str, lease: Option<LeaseSeen>) {
         let Some(seen) = self.world.tenants.get_mut(tenant) else { return };
         seen.lease = lease.map(|lease| beside(lease, seen));
-        seen.version += 1;
     }
 
     /// Notes that a standby was evicted: before the watch says so, it does not sleep beside a free Lease any more.
