@@ -1,5 +1,6 @@
-//! What a plan costs with ten thousand tenants: nothing new, one tenant changed, every tenant looked at again, and in the
-//! middle of a rollout. Pure: no cluster, no I/O. `TENANTS` sets another size.
+//! What a plan costs with ten thousand tenants: nothing new, one tenant changed, every tenant looked at again, every stack
+//! rendered again, and in the middle of a rollout; and what a plan at rest allocates. Pure: no cluster, no I/O. `TENANTS` sets
+//! another size.
 #[allow(dead_code, reason = "shared with the suites `cli` and `tenant`, each of which uses a part")]
 #[path = "../../tests/cli/model.rs"]
 mod model;
@@ -60,6 +61,13 @@ impl Bench {
     }
 }
 
+/// What a plan at rest asks of the allocator.
+fn allocated(bench: &mut Bench) {
+    bench.plan();
+    let info = allocation_counter::measure(|| drop(black_box(bench.plan())));
+    println!("a plan at rest: {} allocations, {} bytes", info.count_total, info.bytes_total);
+}
+
 fn plans(criterion: &mut Criterion) {
     let count = tenants();
     let mut group = criterion.benchmark_group(format!("{count} tenants"));
@@ -74,13 +82,22 @@ fn plans(criterion: &mut Criterion) {
     group.bench_function("unchanged", |b| b.iter(|| black_box(bench.plan())));
     group.bench_function("one tenant changed", |b| {
         b.iter(|| {
-            bench.world.tenants.values_mut().next().expect("there are tenants").version += 1;
+            bench.world.tenants.get_mut("t00000").expect("there are tenants");
             black_box(bench.plan())
         });
     });
+    allocated(&mut bench);
+    // What all depend on and nothing is rendered from, and what is in every stack.
     group.bench_function("every tenant anew", |b| {
         b.iter(|| {
-            bench.world.shared_version += 1;
+            bench.world.fleet.max_concurrency ^= 1;
+            black_box(bench.plan())
+        });
+    });
+    group.bench_function("every stack rendered anew", |b| {
+        b.iter(|| {
+            let namespace = &mut bench.world.fleet.metrics_namespace;
+            *namespace = if namespace == "here" { "there" } else { "here" }.into();
             black_box(bench.plan())
         });
     });

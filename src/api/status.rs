@@ -1,4 +1,6 @@
 //! `Tenant.status`: what Leasehold has granted, applied, seen and proven. Rebuilt from the stack when lost.
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +48,7 @@ pub struct TenantStatus {
     pub last_upgrade: Option<Upgrade>,
     /// Every object that was made for this tenant, written before it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub inventory: Option<Inventory>,
+    pub inventory: Option<Arc<Inventory>>,
     /// What still blocks the offboarding, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 512)))]

@@ -112,7 +112,7 @@ pub fn render(input: Input, apis: Apis) -> Result<Rendered, Box<dyn std::error::
     }
     for tenant in tenants {
         let name = tenant.metadata.name.clone().unwrap_or_default();
-        world.tenants.insert(name, TenantSeen { tenant: Some(Arc::new(undeleted(tenant))), ..TenantSeen::default() });
+        world.tenants.insert(&name, TenantSeen { tenant: Some(Arc::new(undeleted(tenant))), ..TenantSeen::default() });
     }
     let mut planner = Planner::default();
     let stacks = install(&mut planner, &mut world);
@@ -152,13 +152,12 @@ fn install(planner: &mut Planner, world: &mut World) -> BTreeMap<String, Vec<Adm
             }
         }
         for (name, next) in planner.nexts() {
-            let Some(seen) = world.tenants.get_mut(name) else { continue };
             match &next.step {
                 Some(Step::Apply(stages)) => {
                     let manifests = stages.iter().flatten().map(|apply| apply.object.clone());
                     stacks.entry(name.clone()).or_insert_with(|| manifests.collect());
                 }
-                Some(step) => take(seen, step),
+                Some(step) => world.tenants.get_mut(name).into_iter().for_each(|seen| take(seen, step)),
                 None => {}
             }
         }
@@ -174,9 +173,8 @@ fn take(seen: &mut TenantSeen, step: &Step) {
             Arc::make_mut(tenant).metadata.finalizers.get_or_insert_default().push(marks::FINALIZER.into());
         }
         Step::Status(status) => Arc::make_mut(tenant).status = Some(*status.clone()),
-        _ => return,
+        _ => {}
     }
-    seen.version += 1;
 }
 
 fn documents(name: &str, tenant: &Tenant, objects: &[Admitted]) -> Result<String, Box<dyn std::error::Error>> {

@@ -3,13 +3,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{analysis::Analyses, window::Window};
+use super::{analysis::Analyses, members::Members, window::Window};
 use crate::api::{ApprovalSpec, PolicySpec, Rollout, RolloutTarget};
 
 /// The fleet as the wave engine sees it.
 #[derive(Clone, Debug, Default)]
 pub struct Fleet {
-    pub members: BTreeMap<String, Member>,
+    pub members: Members,
     /// RolloutPolicies by name; `default` falls back to [`PolicySpec::built_in`].
     pub policies: BTreeMap<String, PolicySpec>,
     /// All Rollouts by name, finished ones included.

@@ -8,6 +8,7 @@ use super::{
     analysis::Analyses,
     kinds::StackKind,
     object::{CrdSeen, LeaseSeen, ObjectKey, Objects, PodSeen},
+    tenants::{Tenants, Version},
 };
 use crate::api::{
     ChangeWindow, FleetSpec, OperatorRelease, PolicySpec, Rollout, RolloutApproval, RolloutSlice, Settings, Tenant,
@@ -16,7 +17,7 @@ use crate::api::{
 /// The observed state of the cluster.
 #[derive(Clone, Debug, Default)]
 pub struct World {
-    pub tenants: BTreeMap<String, TenantSeen>,
+    pub tenants: Tenants,
     /// By object name.
     pub releases: BTreeMap<String, Arc<OperatorRelease>>,
     pub policies: BTreeMap<String, PolicySpec>,
@@ -105,8 +106,8 @@ pub struct TenantSeen {
     pub lookups: BTreeMap<ObjectKey, Lookup>,
     /// Repairs of drift in a row: somebody may be working against us.
     pub repairs: Repairs,
-    /// Counts changes to anything above.
-    pub version: u64,
+    /// The number of the last change to anything above.
+    pub version: Version,
 }
 
 /// A tenant's custom resources during its offboarding.

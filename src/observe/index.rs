@@ -181,7 +181,7 @@ impl Index {
     }
 
     pub(super) fn tenant(&mut self, name: &str) -> &mut TenantSeen {
-        self.world.tenants.entry(name.to_owned()).or_default()
+        self.world.tenants.entry(name)
     }
 
     fn forget(&mut self, source: Source, key: &str, tenant: &str) {
@@ -201,7 +201,6 @@ impl Index {
             Source::Crds => drop(world.crds.remove(key)),
             Source::Tenants | Source::Pods | Source::Stack(_) => {
                 let Some(seen) = world.tenants.get_mut(tenant) else { return };
-                seen.version += 1;
                 let (namespace, name) = key.split_once('/').unwrap_or(("", key));
                 match source {
                     Source::Tenants => seen.tenant = None,

@@ -12,11 +12,9 @@ use crate::domain::{
 impl Index {
     /// Notes how the last write for a tenant ended.
     pub fn fault(&mut self, tenant: &str, fault: Option<Fault>) {
-        if let Some(seen) = self.world.tenants.get_mut(tenant)
-            && seen.fault != fault
-        {
+        let same = self.world.tenants.get(tenant).is_none_or(|seen| seen.fault == fault);
+        if !same && let Some(seen) = self.world.tenants.get_mut(tenant) {
             seen.fault = fault;
-            seen.version += 1;
         }
     }
 
@@ -36,7 +34,6 @@ impl Index {
     pub fn customs(&mut self, tenant: &str, left: Vec<String>, now: Timestamp) {
         if let Some(seen) = self.world.tenants.get_mut(tenant) {
             seen.customs = Some(Customs { left, at: now });
-            seen.version += 1;
         }
     }
 
@@ -44,7 +41,6 @@ impl Index {
     pub fn looked_up(&mut self, tenant: &str, lookups: BTreeMap<ObjectKey, Lookup>) {
         if let Some(seen) = self.world.tenants.get_mut(tenant) {
             seen.lookups.extend(lookups);
-            seen.version += 1;
         }
     }
 
@@ -53,14 +49,11 @@ impl Index {
         if let Some(seen) = self.world.tenants.get_mut(tenant) {
             let recent = seen.repairs.last.is_some_and(|last| now.duration_since(last).as_secs() < 60);
             seen.repairs = Repairs { times: if recent { seen.repairs.times + 1 } else { 1 }, last: Some(now) };
-            seen.version += 1;
         }
     }
 
     /// Has a tenant looked at again though nothing of it changed.
     pub fn touch(&mut self, tenant: &str) {
-        if let Some(seen) = self.world.tenants.get_mut(tenant) {
-            seen.version += 1;
-        }
+        self.world.tenants.get_mut(tenant);
     }
 }

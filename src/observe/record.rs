@@ -66,10 +66,9 @@ impl Index {
                     && self.made(&pod)
                     && self.has_room_for_pod(&pod.tenant, &name)
                 {
-                    let seen = self.tenant(&pod.tenant.clone());
-                    if seen.pods.get(&name).map(AsRef::as_ref) != Some(&pod) {
-                        seen.pods.insert(name, Box::new(pod));
-                        seen.version += 1;
+                    let known = self.world.tenants.get(&pod.tenant).and_then(|seen| seen.pods.get(&name));
+                    if known.map(AsRef::as_ref) != Some(&pod) {
+                        self.tenant(&pod.tenant.clone()).pods.insert(name, Box::new(pod));
                     }
                 }
             }
@@ -143,7 +142,6 @@ impl Index {
         }
         seen.pods.retain(|_, pod| pod.namespace == home && pod.tenant_uid == tenant.metadata.uid);
         seen.tenant = Some(Arc::new(tenant));
-        seen.version += 1;
     }
 
     /// Whether something stands where that tenant's things stand: elsewhere its mark means nothing, and another tenant
@@ -164,19 +162,19 @@ impl Index {
             && self.at_home(&reduced.tenant, key.home())
             && self.has_room_for(&reduced.tenant, &key)
         {
-            let seen = self.tenant(&reduced.tenant.clone());
             let version = reduced.resource_version.clone();
-            let same = seen.objects.get(&key).is_some_and(|old| {
+            let known = self.world.tenants.get(&reduced.tenant).and_then(|seen| seen.objects.get(&key));
+            let same = known.is_some_and(|old| {
                 reduced.resource_version.clone_from(&old.resource_version);
                 *old == reduced
             });
             if same {
-                seen.objects.renumber(&key, version);
+                self.world.tenants.renumber(&reduced.tenant, &key, version);
                 return;
             }
             reduced.resource_version = version;
+            let seen = self.tenant(&reduced.tenant.clone());
             seen.objects.insert(key, reduced);
-            seen.version += 1;
             allowance::keep_within(seen);
         }
     }

@@ -13,14 +13,12 @@ impl Index {
     pub fn lease(&mut self, tenant: &str, lease: Option<LeaseSeen>) {
         let Some(seen) = self.world.tenants.get_mut(tenant) else { return };
         seen.lease = lease.map(|lease| beside(lease, seen));
-        seen.version += 1;
     }
 
     /// Notes that a mark was sent for a pod, or refused: not before the watch shows another pod is another one marked.
     pub fn marked(&mut self, tenant: &str, uid: &str) {
         if let Some(seen) = self.world.tenants.get_mut(tenant) {
             seen.marked = Some(uid.to_owned());
-            seen.version += 1;
         }
     }
 

@@ -94,7 +94,13 @@ impl Source {
     #[must_use]
     pub const fn is_intent(self) -> bool {
         match self {
-            Self::Releases | Self::Policies | Self::Rollouts | Self::Windows | Self::Approvals | Self::Fleet => true,
+            Self::Releases
+            | Self::Policies
+            | Self::Rollouts
+            | Self::Slices
+            | Self::Windows
+            | Self::Approvals
+            | Self::Fleet => true,
             Self::Tenants | Self::Crds | Self::Pods | Self::Stack(_) => false,
         }
     }

@@ -1,5 +1,8 @@
 //! The releases, parsed once: version, digest, compiled templates, shared CRDs, and what keeps tenants from them.
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use semver::{Version, VersionReq};
 
@@ -107,7 +110,22 @@ impl Catalog {
                 kind: spec.names.kind.clone(),
             })
         });
-        kinds.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+        kinds.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The operators of which something is otherwise here than there: their tenants must be looked at.
+    #[must_use]
+    pub fn other_than<'a>(&'a self, before: &'a Self) -> BTreeSet<&'a str> {
+        let releases =
+            self.releases.iter().filter(|(key, release)| !before.releases.get(*key).is_some_and(|r| r.is(release)));
+        let gone = before.releases.keys().filter(|key| !self.releases.contains_key(*key));
+        let broken = |here: &'a Self, there: &'a Self| {
+            let same =
+                |key, name| here.claimed.get(key) == Some(name) && here.broken.get(name) == there.broken.get(name);
+            there.claimed.iter().filter(move |(key, name)| !same(key, *name)).map(|(key, _)| key)
+        };
+        let keys = releases.map(|(key, _)| key).chain(gone).chain(broken(self, before)).chain(broken(before, self));
+        keys.map(|(operator, _)| &**operator).collect()
     }
 
     /// The versions of an operator, for error messages.
@@ -149,6 +167,17 @@ impl Release {
             crds,
             facts,
         })
+    }
+
+    /// Whether that is the same release in the same state. Destructured, so that a new field cannot be forgotten.
+    fn is(&self, other: &Self) -> bool {
+        let Self { name, object, version: _, digest, content, schema: _, stack: _, own_text: _, crds, facts } = self;
+        let crd = |(a, b): (&SharedCrd, &SharedCrd)| a.name == b.name && a.state == b.state;
+        (name, digest, content, facts) == (&other.name, &other.digest, &other.content, &other.facts)
+            // What was parsed is parsed from the spec.
+            && object.spec == other.object.spec
+            && crds.len() == other.crds.len()
+            && crds.iter().zip(&other.crds).all(crd)
     }
 
     /// Its digest under other settings of the fleet.

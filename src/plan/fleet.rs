@@ -2,6 +2,7 @@
 //!
 //! One loop over the fleet and not one controller per object, because a wave, a budget and a shared CRD are decisions
 //! about all tenants at once. What did not change is not worked out again.
+mod due;
 mod fits;
 mod planned;
 
@@ -13,11 +14,13 @@ use std::{
 
 use jiff::Timestamp;
 
-use self::planned::{Basis, Planned};
+use self::{
+    due::Known,
+    planned::{Agenda, Look, Looks, Planned, Said, each},
+};
 use super::{
     analysis::{self, Question},
-    catalog::{Catalog, Release},
-    joined::joined,
+    catalog::Catalog,
     notes::{self, NoteStep},
     releases::{self, ReleaseStep},
     rollout::Decisions,
@@ -30,7 +33,6 @@ use crate::{
     domain::{
         epoch::Epoch,
         fleet::{Fleet, Granted, Health},
-        report::Wait,
         world::{TenantSeen, Undecodable, World},
     },
 };
@@ -58,11 +60,13 @@ pub struct Plan {
 #[derive(Debug, Default)]
 pub struct Planner {
     catalog: Catalog,
-    seen_shared: Option<u64>,
-    tenants: BTreeMap<String, Planned>,
-    /// Tenants whose next has a step that moves them on, and those whose step only tells.
-    steps: BTreeSet<String>,
-    telling: BTreeSet<String>,
+    known: Known,
+    /// Boxed: a node of a map has room for eleven of them, and what is filled in order leaves half of it empty.
+    tenants: BTreeMap<String, Box<Planned>>,
+    agenda: Agenda,
+    /// What the wave engine said last of tenants that wait, and to whom it gave an order.
+    said: BTreeMap<String, Said>,
+    spoken_to: BTreeSet<String>,
     fleet: Fleet,
     /// Tenants that the fleet shows as granted only because a grant is in doubt.
     doubted: Vec<String>,
@@ -76,32 +80,22 @@ impl Planner {
     /// The plan for this World at this time, for the leader of that epoch. `in_doubt` are grants that were sent and whose
     /// answer is not here yet: they count as given.
     pub fn plan(&mut self, world: &World, in_doubt: &BTreeMap<String, Grant>, epoch: &Epoch, now: Timestamp) -> Plan {
-        if self.seen_shared != Some(world.shared_version) {
-            self.catalog = Catalog::new(world);
-            self.seen_shared = Some(world.shared_version);
-            let facts = |(key, release): (&(String, String), &Release)| (key.clone(), release.facts.clone());
-            self.fleet.releases = self.catalog.releases.iter().map(facts).collect();
-        }
-        let parameters = SharedParameters::new(&world.fleet, world.apis);
-        if *self.parameters != parameters {
-            self.parameters = Arc::new(parameters);
-        }
-        self.shares.update(world);
-        self.gather(world, epoch, now);
+        let before = self.known.shared;
+        let mut due = self.due(world, epoch, now);
+        let same = before == self.known.shared;
+        self.gather(&due, same, world, epoch, now);
         self.compose(world, in_doubt, now);
-        let mut rollouts = self.decide_what_fits(world, epoch, now);
+        let mut rollouts = self.decide_what_fits(&mut due, world, epoch, now);
         let staged = slices::stage(&mut rollouts, world, now);
-        self.answer(world, &rollouts, epoch, now);
-        let samples =
-            self.tenants.iter().filter_map(|(name, p)| Some((name.clone(), p.next.sample.clone()?))).collect();
-        let wakes = self.tenants.values().filter_map(|p| p.next.wake);
-        let wake = wakes.chain(rollouts.wake).filter(|at| *at > now).min();
+        self.hear(&rollouts, &mut due, now);
+        self.answer(&due, world, &rollouts, epoch, now);
         let unsaid = world.undecodable.iter().filter(|((plural, _), found)| plural == "tenants" && !found.reported);
         let undecodable = unsaid.map(|((_, name), found)| (name.clone(), found.clone())).collect();
         let (notes, next) = notes::steps(&self.fleet, world, now);
-        let wake = [wake, next].into_iter().flatten().min();
+        let wake = [self.agenda.wake(now), rollouts.wake.filter(|at| *at > now), next].into_iter().flatten().min();
         let questions = analysis::questions(&rollouts.asks, world);
         let releases = releases::steps(&self.catalog, world, now);
+        let samples = self.agenda.samples.clone();
         Plan { rollouts, staged, releases, notes, samples, undecodable, questions, wake }
     }
 
@@ -113,7 +107,7 @@ impl Planner {
     /// The tenants for which there is something to do, as of the last plan: after that name, and then from the first on.
     /// Those whose step only tells how they do, or the others.
     pub fn steps_after(&self, name: &str, tells: bool) -> impl Iterator<Item = (&String, &Step)> {
-        let steps = if tells { &self.telling } else { &self.steps };
+        let steps = if tells { &self.agenda.telling } else { &self.agenda.steps };
         let after = steps.range::<str, _>((Bound::Excluded(name), Bound::Unbounded));
         let before = steps.range::<str, _>((Bound::Unbounded, Bound::Included(name)));
         after.chain(before).filter_map(|name| Some((name, self.tenants.get(name)?.next.step.as_ref()?)))
@@ -122,9 +116,8 @@ impl Planner {
     /// Whether the plan for that tenant was made from what is seen of it now, and from what all share.
     #[must_use]
     pub fn is_current(&self, (name, seen): (&str, &TenantSeen), shared_version: u64) -> bool {
-        let uid = seen.tenant.as_ref().and_then(|tenant| tenant.metadata.uid.as_ref());
-        let basis = self.tenants.get(name).map(|planned| &planned.basis);
-        basis.is_some_and(|basis| basis.versions == (seen.version, shared_version) && basis.uid.as_ref() == uid)
+        let planned = self.tenants.get(name).is_some_and(|planned| planned.version == seen.version);
+        planned && self.known.shared == Some(shared_version)
     }
 
     /// What comes next for one tenant, as of the last plan.
@@ -145,50 +138,39 @@ impl Planner {
         &self.catalog
     }
 
-    /// Works out the facts of every tenant that changed, or whose time has come.
-    fn gather(&mut self, world: &World, epoch: &Epoch, now: Timestamp) {
+    /// Works out the facts of these tenants, and forgets those that are gone. `same`: all releases are as they were.
+    fn gather(&mut self, due: &BTreeSet<String>, same: bool, world: &World, epoch: &Epoch, now: Timestamp) {
         let shared = shared(&self.catalog, &self.shares, &self.parameters, world, epoch, now);
-        let (mut there, mut newcomers) = (0, Vec::new());
-        // The shares are those of this very World: of each tenant that exists, one.
-        let tenants = joined(self.shares.iter(), world.tenants.iter());
-        let tenants = tenants.filter_map(|(name, share, seen)| Some((name, (share, seen?))));
-        for (name, (share, seen), known) in joined(tenants, self.tenants.iter_mut()) {
-            let Some(tenant) = &seen.tenant else { continue };
-            there += 1;
-            let versions = (seen.version, world.shared_version);
-            let (uid, (owner, surplus)) = (&tenant.metadata.uid, share);
-            let current = |p: &Planned| p.basis.holds(versions, uid.as_ref(), share, epoch) && !p.is_due(now);
-            if known.as_ref().is_some_and(|known| current(known)) {
-                continue;
+        let there = |name: &String| world.tenants.get(name).and_then(|seen| Some((seen, seen.tenant.as_ref()?)));
+        let Looks { news, gone, missing } = each(&mut self.tenants, due, |name, known| {
+            let Some((seen, tenant)) = there(name) else { return Look::Gone };
+            let before = (Some(&known.facts), &mut known.memo);
+            let mut facts = tenant::facts(name, tenant, seen, &shared, before);
+            if same {
+                facts.keep_refusal(&known.facts);
             }
-            let share = (owner.map(str::to_owned), surplus);
-            let basis = Basis { versions, uid: uid.clone(), epoch: epoch.clone(), share };
-            match known {
-                Some(known) => {
-                    let before = (Some(&known.facts), &mut known.memo);
-                    let mut facts = tenant::facts(name, tenant, seen, &shared, before);
-                    if known.basis.versions.1 == basis.versions.1 {
-                        facts.keep_refusal(&known.facts);
-                    }
-                    (known.facts, known.basis, known.next) = (facts, basis, Next::nothing());
-                    (known.due, known.spoken_to) = (true, false);
-                    self.fleet.members.insert(name.clone(), known.facts.member.clone());
-                }
-                None => {
-                    let mut memo = Memo::default();
-                    let facts = tenant::facts(name, tenant, seen, &shared, (None, &mut memo));
-                    self.fleet.members.insert(name.clone(), facts.member.clone());
-                    newcomers.push((name.clone(), Planned::new(basis, memo, facts)));
-                }
-            }
+            let look = if known.facts.member == facts.member { Look::Same } else { Look::News };
+            (known.facts, known.version) = (facts, seen.version);
+            look
+        });
+        let newcomers = missing.into_iter().filter_map(|name| Some((name, there(name)?)));
+        let planned = |(name, (seen, tenant)): (&String, (&TenantSeen, _))| {
+            let mut memo = Memo::default();
+            let facts = tenant::facts(name, tenant, seen, &shared, (None, &mut memo));
+            (name.clone(), Box::new(Planned::new(seen.version, memo, facts)))
+        };
+        for (name, planned) in newcomers.map(planned).collect::<Vec<_>>() {
+            self.fleet.members.insert(name.clone(), planned.facts.member.clone());
+            self.tenants.insert(name, planned);
         }
-        self.tenants.extend(newcomers);
-        if self.tenants.len() != there {
-            let gone = |name: &String| world.tenants.get(name).is_none_or(|t| t.tenant.is_none());
-            self.tenants.retain(|name, _| !gone(name));
-            self.fleet.members.retain(|name, _| !gone(name));
-            self.steps.retain(|name| !gone(name));
-            self.telling.retain(|name| !gone(name));
+        for (name, planned) in news.into_iter().filter_map(|name| self.tenants.get_key_value(name)) {
+            self.fleet.members.insert(name.clone(), planned.facts.member.clone());
+        }
+        for name in gone {
+            if let Some(planned) = self.tenants.remove(name) {
+                self.agenda.forget(name, &planned);
+            }
+            self.fleet.members.remove(name);
         }
     }
 
@@ -213,43 +195,33 @@ impl Planner {
         }
         self.plans.gather(world, &mut self.fleet);
         self.fleet.max_concurrency = world.fleet.max_concurrency;
-        self.fleet.analyses.clone_from(&world.analyses);
+        if self.fleet.analyses != world.analyses {
+            self.fleet.analyses.clone_from(&world.analyses);
+        }
         notes::calendar(&mut self.fleet, world);
     }
 
-    /// What comes next for each tenant that changed or that the wave engine has a new word for.
-    fn answer(&mut self, world: &World, decisions: &Decisions, epoch: &Epoch, now: Timestamp) {
+    /// What comes next for these tenants.
+    fn answer(&mut self, due: &BTreeSet<String>, world: &World, decisions: &Decisions, epoch: &Epoch, now: Timestamp) {
         let shared = shared(&self.catalog, &self.shares, &self.parameters, world, epoch, now);
         let grants: HashMap<&str, _> = decisions.grants.iter().map(|g| (g.tenant.as_str(), g)).collect();
         let failures: HashMap<&str, _> = decisions.failures.iter().map(|(name, f)| (name.as_str(), f)).collect();
-        for (name, planned, wait) in joined(self.tenants.iter_mut(), decisions.waits.iter()) {
-            let on = |wait: Option<&(Wait, String)>| wait.map(|(wait, _)| wait.on);
-            if on(planned.waited.as_ref()) != on(wait) || planned.waits_since.is_none() {
-                planned.waits_since = wait.map(|_| now);
-            }
+        let said = &self.said;
+        let looks = each(&mut self.tenants, due, |name, planned| {
+            let Some(seen) = world.tenants.get(name) else { return Look::Gone };
+            let said = said.get(name);
             let word = Word {
-                wait_since: planned.waits_since,
+                wait_since: said.map(|said| said.since),
                 grant: grants.get(name.as_str()).copied(),
                 failure: failures.get(name.as_str()).copied(),
-                wait,
+                wait: said.map(|said| &said.word),
             };
-            let spoken_to = word.grant.is_some() || word.failure.is_some();
-            let same = !spoken_to && !planned.spoken_to && planned.waited.as_ref() == word.wait;
-            if same && !planned.due {
-                continue;
-            }
-            let Some(seen) = world.tenants.get(name) else { continue };
             planned.next = tenant::next(&planned.facts, seen, word, &shared, &mut planned.memo);
-            planned.waited = word.wait.cloned();
-            (planned.spoken_to, planned.due) = (spoken_to, false);
-            let status = planned.facts.tenant.status.as_ref();
-            let tells = planned.next.step.as_ref().map(|step| step.tells(status));
-            for (steps, which) in [(&mut self.steps, false), (&mut self.telling, true)] {
-                if tells == Some(which) {
-                    steps.insert(name.clone());
-                } else {
-                    steps.remove(name);
-                }
+            if planned.is_booked() { Look::Same } else { Look::News }
+        });
+        for name in looks.news {
+            if let Some(planned) = self.tenants.get_mut(name) {
+                self.agenda.note(name, planned);
             }
         }
     }

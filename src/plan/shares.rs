@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::joined::joined;
 use crate::{api::Tenant, domain::world::World};
 
 /// The shares of all tenants, as of the last look.
@@ -21,9 +20,6 @@ pub struct Shares {
 /// One tenant's share.
 #[derive(Debug)]
 struct Share {
-    /// The version of what was seen of the tenant, and which one of that name it is.
-    version: u64,
-    uid: Option<String>,
     claim: Claim,
     /// Who may have the namespace that it claims, if somebody else.
     owner: Option<String>,
@@ -39,12 +35,6 @@ struct Claim {
     namespace: String,
 }
 
-impl Share {
-    fn new(version: u64, tenant: &Tenant) -> Self {
-        Self { version, uid: tenant.metadata.uid.clone(), claim: Claim::of(tenant), owner: None, surplus: false }
-    }
-}
-
 impl Claim {
     fn of(tenant: &Tenant) -> Self {
         Self {
@@ -56,43 +46,31 @@ impl Claim {
 }
 
 impl Shares {
-    /// Takes the World in.
-    pub fn update(&mut self, world: &World) {
+    /// Takes in what became of these tenants. Returns those that have another share than before, somebody else's doing or
+    /// their own.
+    pub fn update(&mut self, world: &World, touched: &BTreeSet<String>) -> Vec<String> {
         let mut changed = self.ceiling != world.fleet.max_tenants;
         self.ceiling = world.fleet.max_tenants;
-        let (mut there, mut newcomers) = (0, Vec::new());
-        for (name, seen, known) in joined(world.tenants.iter(), self.known.iter_mut()) {
-            let Some(tenant) = &seen.tenant else { continue };
-            there += 1;
-            match known {
-                Some(known) if known.version == seen.version && known.uid == tenant.metadata.uid => {}
-                Some(known) => {
-                    let claim = Claim::of(tenant);
-                    changed |= known.claim != claim;
-                    (known.version, known.claim) = (seen.version, claim);
-                    known.uid.clone_from(&tenant.metadata.uid);
+        for name in touched {
+            let tenant = world.tenants.get(name).and_then(|seen| seen.tenant.as_deref());
+            changed |= match (tenant.map(Claim::of), self.known.get_mut(name)) {
+                (Some(claim), Some(known)) if claim == known.claim => false,
+                (Some(claim), Some(known)) => {
+                    known.claim = claim;
+                    true
                 }
-                None => newcomers.push((name.clone(), Share::new(seen.version, tenant))),
-            }
+                (Some(claim), None) => {
+                    self.known.insert(name.clone(), Share { claim, owner: None, surplus: false });
+                    true
+                }
+                (None, _) => self.known.remove(name).is_some(),
+            };
         }
-        changed |= !newcomers.is_empty();
-        self.known.extend(newcomers);
-        if self.known.len() != there {
-            self.known.retain(|name, _| world.tenants.get(name).is_some_and(|seen| seen.tenant.is_some()));
-            changed = true;
-        }
-        if changed {
-            self.share_out();
-        }
-    }
-
-    /// Of each tenant in the order of names, who else has the namespace that it claims, if so, and whether it is one too many.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, (Option<&str>, bool))> {
-        self.known.iter().map(|(name, share)| (name, (share.owner.as_deref(), share.surplus)))
+        if changed { self.share_out() } else { Vec::new() }
     }
 
     /// The tenant that has a namespace keeps it; among newcomers the older one gets it.
-    fn share_out(&mut self) {
+    fn share_out(&mut self) -> Vec<String> {
         let mut order: Vec<(&String, &Claim)> = self.known.iter().map(|(name, share)| (name, &share.claim)).collect();
         order.sort_unstable_by_key(|(name, claim)| (!claim.settled, claim.born, *name));
         self.claims.clear();
@@ -102,10 +80,16 @@ impl Shares {
         let ceiling = usize::try_from(self.ceiling).unwrap_or(usize::MAX);
         let beyond = order.iter().skip(ceiling).filter(|(_, claim)| !claim.settled);
         self.surplus = beyond.map(|(name, _)| (*name).clone()).collect();
+        let mut others = Vec::new();
         for (name, share) in &mut self.known {
-            share.owner = self.claims.get(&share.claim.namespace).filter(|owner| *owner != name).cloned();
-            share.surplus = self.surplus.contains(name);
+            let owner = self.claims.get(&share.claim.namespace).filter(|owner| *owner != name);
+            let surplus = self.surplus.contains(name);
+            if share.owner.as_ref() != owner || share.surplus != surplus {
+                (share.owner, share.surplus) = (owner.cloned(), surplus);
+                others.push(name.clone());
+            }
         }
+        others
     }
 }
 
@@ -129,8 +113,8 @@ mod tests {
             "spec": {"operator": "memcached", "version": "1.0.0", "namespace": namespace},
         }))
         .unwrap();
-        let seen = TenantSeen { tenant: Some(Arc::new(tenant)), version: 1, ..TenantSeen::default() };
-        world.tenants.insert(name.into(), seen);
+        let seen = TenantSeen { tenant: Some(Arc::new(tenant)), ..TenantSeen::default() };
+        world.tenants.insert(name, seen);
     }
 
     /// What stands in the way of `b`.

@@ -112,23 +112,22 @@ impl Cluster {
     pub fn sample(&mut self, wanted: &BTreeMap<String, (String, String)>) -> bool {
         let mut new = false;
         for name in std::mem::take(&mut self.sampled) {
-            let Some(seen) = self.world.tenants.get_mut(&name).filter(|_| !wanted.contains_key(&name)) else {
-                continue;
-            };
-            seen.lease = None;
-            seen.version += 1;
-            new = true;
+            if !wanted.contains_key(&name)
+                && let Some(seen) = self.world.tenants.get_mut(&name)
+            {
+                seen.lease = None;
+                new = true;
+            }
         }
         for name in wanted.keys() {
-            let Some(seen) = self.world.tenants.get_mut(name) else { continue };
+            let Some(seen) = self.world.tenants.get(name) else { continue };
             let lease = self.operators.get(name).map(|operator| operator.lease(name, self.now)).unwrap_or_default();
             let lease = crate::domain::object::LeaseSeen { known: true, ..lease };
             let granted = seen.tenant.as_ref().and_then(|t| Some(t.status.as_ref()?.granted.as_ref()?.at.0));
             let fresh = |lease: &crate::domain::object::LeaseSeen| lease.renewed >= granted;
             let same = seen.lease.as_ref().is_some_and(|old| old.holder == lease.holder && fresh(old) == fresh(&lease));
-            if !same {
+            if !same && let Some(seen) = self.world.tenants.get_mut(name) {
                 seen.lease = Some(lease);
-                seen.version += 1;
                 new = true;
             }
             self.sampled.insert(name.clone());
@@ -187,7 +186,6 @@ impl Cluster {
         for name in std::mem::take(&mut self.sampled) {
             if let Some(seen) = self.world.tenants.get_mut(&name) {
                 seen.lease = None;
-                seen.version += 1;
             }
         }
     }
@@ -218,7 +216,6 @@ impl Cluster {
         let tenant = Arc::make_mut(tenant);
         change(tenant);
         tenant.metadata.resource_version = Some(version.to_string());
-        seen.version += 1;
     }
 
     /// Brings a tenant's pods up to date.
@@ -226,7 +223,6 @@ impl Cluster {
         let (Some(seen), Some(operator)) = (self.world.tenants.get_mut(name), self.operators.get(name)) else { return };
         let Some(tenant) = seen.tenant.clone() else { return };
         operator.show(name, seen, (&tenant.target_namespace(), tenant.metadata.uid.as_deref()));
-        seen.version += 1;
     }
 
     pub(super) fn touch_rollout(&mut self, name: &str) {

@@ -71,7 +71,6 @@ impl Cluster {
             workload: object.pod_revision.as_ref().map(|_| Box::new(complete(wanted))),
         };
         seen.objects.insert(object.key.clone(), reduced);
-        seen.version += 1;
         let (Some(tenant), Some(pod_revision)) = (tenant, &object.pod_revision) else { return };
         let granted = tenant.status.as_ref().and_then(|s| s.granted.as_ref()).map(|g| g.version.clone());
         let granted = granted.unwrap_or_else(|| tenant.spec.version.clone());
@@ -101,20 +100,17 @@ impl Cluster {
             seen.pods.clear();
             self.operators.remove(name);
         }
-        seen.version += 1;
     }
 
     fn customs(&mut self, name: &str) {
         let at = self.now;
         let Some(seen) = self.world.tenants.get_mut(name) else { return };
         seen.customs = Some(Customs { left: Vec::new(), at });
-        seen.version += 1;
     }
 
     fn looked_up(&mut self, name: &str, keys: &[ObjectKey]) {
         let Some(seen) = self.world.tenants.get_mut(name) else { return };
         seen.lookups.extend(keys.iter().map(|key| (key.clone(), Lookup::Settled)));
-        seen.version += 1;
     }
 
     fn gone(&mut self, name: &str) {

@@ -51,7 +51,7 @@ impl Cluster {
     pub(super) fn put_tenant(&mut self, mut tenant: Tenant) {
         let (version, now) = (self.next_version(), self.now);
         let name = born(&mut tenant.metadata, version, now);
-        let seen = self.world.tenants.entry(name).or_default();
+        let seen = self.world.tenants.entry(&name);
         if let Some(old) = &seen.tenant {
             let generation = old.metadata.generation.unwrap_or(1) + i64::from(old.spec != tenant.spec);
             tenant.metadata = ObjectMeta {
@@ -68,7 +68,6 @@ impl Cluster {
         }
         seen.fault = None;
         seen.tenant = Some(Arc::new(tenant));
-        seen.version += 1;
     }
 
     pub(super) fn delete_object(&mut self, object: &str) -> Result<(), Refused> {

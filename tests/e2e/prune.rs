@@ -69,7 +69,7 @@ async fn prune() {
     watch_until(&claims, "data", "it is pruned", PATIENCE, gone).await;
     let tenant = fleet.runs("prune-acme", "1.1.0").await;
     assert!(!tenant.holds("Stalled"));
-    let inventory = tenant.status.unwrap().inventory.unwrap().entries;
+    let inventory = tenant.status.unwrap().inventory.unwrap().entries.clone();
     assert!(inventory.len() == 7 && !inventory.iter().any(|entry| entry.contains("_settings_")), "{inventory:?}");
     assert!(maps.get("stranger").await.unwrap().metadata.deletion_timestamp.is_none(), "it carries no UID of ours");
     fleet.end().await;

@@ -32,7 +32,9 @@ impl Case {
     pub fn run(&self, told: bool) -> Result<Seen, String> {
         let mut schedule = Schedule::new(self.seed);
         schedule.told = told;
-        schedule.cluster.fleet.members.retain(|name, _| !self.without.contains(name));
+        for name in &self.without {
+            schedule.cluster.fleet.members.remove(name);
+        }
         let result = panic::catch_unwind(AssertUnwindSafe(|| {
             let steps = schedule.rng.u32(10, 45);
             schedule.bump_many();
@@ -60,7 +62,7 @@ impl Case {
     pub fn shrunk(self, why: String) -> (Self, String) {
         let rule = rule(&why).to_owned();
         let (mut best, mut told, mut tries) = (self, why, 0);
-        let names: Vec<String> = Schedule::new(best.seed).cluster.fleet.members.into_keys().collect();
+        let names: Vec<String> = Schedule::new(best.seed).cluster.fleet.members.keys().cloned().collect();
         let mut smaller = |best: &mut Self, told: &mut String, change: &dyn Fn(&mut Self)| {
             let mut case = best.clone();
             change(&mut case);

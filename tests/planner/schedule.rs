@@ -86,7 +86,9 @@ impl Schedule {
     pub fn pass(&mut self, millis: i64) {
         self.real += millis;
         self.cluster.now += SignedDuration::from_millis(millis);
-        for member in self.cluster.fleet.members.values_mut().filter(|member| member.standing == Standing::Paused) {
+        for (_, member) in
+            self.cluster.fleet.members.iter_mut().filter(|(_, member)| member.standing == Standing::Paused)
+        {
             if let Some(granted) = member.granted.as_mut().filter(|_| member.health == Health::Moving) {
                 granted.paused += millis;
             }

@@ -4,7 +4,11 @@
 #[path = "../planner/cluster.rs"]
 mod cluster;
 
+mod memory;
 mod pace;
+#[allow(dead_code, reason = "shared with the suite `planner`, each of which uses a part")]
+#[path = "../planner/rng.rs"]
+mod rng;
 mod scripts;
 mod stories;
 mod ten_thousand;

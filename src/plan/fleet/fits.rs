@@ -1,7 +1,7 @@
 //! Whether those who would be granted what they do not ask for in so many words (a step on the way, or the way back) can
 //! have it: the Planner's facts and a decision go in, what does not fit is noted on the members, and it is decided again.
 //! What a tenant asks for was looked at with its facts. Must never: grant, or keep a slot for who could not use it.
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -24,8 +24,14 @@ const PASSES: usize = 4;
 const SOON: SignedDuration = SignedDuration::from_millis(100);
 
 impl Planner {
-    /// Decides until everybody who is granted something can have it.
-    pub(super) fn decide_what_fits(&mut self, world: &World, epoch: &Epoch, now: Timestamp) -> Decisions {
+    /// Decides until everybody who is granted something can have it. Adds those of whom it was found out that they cannot.
+    pub(super) fn decide_what_fits(
+        &mut self,
+        due: &mut BTreeSet<String>,
+        world: &World,
+        epoch: &Epoch,
+        now: Timestamp,
+    ) -> Decisions {
         let (mut decisions, mut looked) = (self.decide(now), HashSet::new());
         for pass in 1..=PASSES {
             let doubtful = self.doubtful(&decisions, &mut looked);
@@ -38,10 +44,10 @@ impl Planner {
                 let Some(planned) = self.tenants.get_mut(&name) else { continue };
                 planned.facts.member.refused = Some((target, report.note.clone()));
                 planned.facts.refused = Some(report);
-                planned.due = true;
                 if let Some(member) = self.fleet.members.get_mut(&name) {
                     member.refused.clone_from(&planned.facts.member.refused);
                 }
+                due.insert(name);
             }
             decisions = self.decide(now);
             if pass == PASSES {

@@ -1,60 +1,160 @@
-//! What was worked out for one tenant, and from what: as long as that is the same nothing is worked out again.
+//! What was worked out for one tenant, and what of it all tenants together are asked for: whose turn is when, who has a step.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
+
 use jiff::Timestamp;
 
 use crate::{
-    domain::{epoch::Epoch, report::Wait},
+    domain::{report::Wait, tenants::Version},
     plan::tenant::{Facts, Memo, Next},
 };
 
-/// What was worked out for one tenant, and from what.
+/// What was worked out for one tenant.
 #[derive(Debug)]
 pub(super) struct Planned {
-    pub(super) basis: Basis,
+    /// Of what was seen of it then.
+    pub(super) version: Version,
     pub(super) memo: Memo,
     pub(super) facts: Facts,
     pub(super) next: Next,
-    /// The facts are new, and `next` was not worked out from them yet.
-    pub(super) due: bool,
-    /// The wave engine's wait that `next` speaks of.
-    pub(super) waited: Option<(Wait, String)>,
-    /// Since when it gives that reason.
-    pub(super) waits_since: Option<Timestamp>,
-    pub(super) spoken_to: bool,
+    /// What the agenda has of it.
+    booked: Entry,
 }
 
-/// What facts depend on beside the time.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Basis {
-    /// Versions of the tenant and of what all share, and which tenant of that name it is: each counts from nothing.
-    pub(super) versions: (u64, u64),
-    pub(super) uid: Option<String>,
-    /// Our own.
-    pub(super) epoch: Epoch,
-    /// Who has its namespace, if somebody else; and whether it is one too many.
-    pub(super) share: (Option<String>, bool),
-}
-
-impl Basis {
-    pub(super) fn holds(
-        &self,
-        versions: (u64, u64),
-        uid: Option<&String>,
-        share: (Option<&str>, bool),
-        epoch: &Epoch,
-    ) -> bool {
-        let same = self.versions == versions && self.uid.as_ref() == uid && self.epoch == *epoch;
-        same && (self.share.0.as_deref(), self.share.1) == share
-    }
+/// What of a tenant is on the agenda.
+#[derive(Debug, Default, PartialEq)]
+struct Entry {
+    /// Whether its step only tells, if it has one.
+    tells: Option<bool>,
+    sample: Option<(String, String)>,
+    wake: Option<Timestamp>,
 }
 
 impl Planned {
-    pub(super) fn new(basis: Basis, memo: Memo, facts: Facts) -> Self {
-        let next = Next::nothing();
-        Self { basis, memo, facts, next, due: true, waited: None, waits_since: None, spoken_to: false }
+    pub(super) fn new(version: Version, memo: Memo, facts: Facts) -> Self {
+        Self { version, memo, facts, next: Next::nothing(), booked: Entry::default() }
     }
 
-    /// Whether its time has come.
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.next.wake.is_some_and(|at| at <= now)
+    fn entry(&self) -> Entry {
+        let Next { step, sample, wake, .. } = &self.next;
+        let tells = step.as_ref().map(|step| step.tells(self.facts.tenant.status.as_ref()));
+        Entry { tells, sample: sample.clone(), wake: *wake }
+    }
+
+    /// Whether the agenda has it as it is.
+    pub(super) fn is_booked(&self) -> bool {
+        self.booked == self.entry()
+    }
+}
+
+/// The wave engine's last word about a tenant that waits.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) word: (Wait, String),
+    /// Since when it gives that reason.
+    pub(super) since: Timestamp,
+}
+
+/// What all tenants together are asked for, kept beside them: a plan does not look for it among ten thousand.
+#[derive(Debug, Default)]
+pub(super) struct Agenda {
+    /// Tenants whose next has a step that moves them on, and those whose step only tells.
+    pub(super) steps: BTreeSet<String>,
+    pub(super) telling: BTreeSet<String>,
+    /// Leases to sample: tenant → namespace and name.
+    pub(super) samples: BTreeMap<String, (String, String)>,
+    /// When time alone changes what comes next, and for whom.
+    wakes: BTreeMap<Timestamp, BTreeSet<String>>,
+}
+
+impl Agenda {
+    /// Takes in what comes next for a tenant.
+    pub(super) fn note(&mut self, name: &str, planned: &mut Planned) {
+        self.forget(name, planned);
+        let entry = planned.entry();
+        let _ = match entry.tells {
+            Some(true) => self.telling.insert(name.to_owned()),
+            Some(false) => self.steps.insert(name.to_owned()),
+            None => false,
+        };
+        if let Some(sample) = &entry.sample {
+            self.samples.insert(name.to_owned(), sample.clone());
+        }
+        if let Some(at) = entry.wake {
+            self.wakes.entry(at).or_default().insert(name.to_owned());
+        }
+        planned.booked = entry;
+    }
+
+    /// Forgets a tenant.
+    pub(super) fn forget(&mut self, name: &str, planned: &Planned) {
+        let Entry { tells, sample, wake } = &planned.booked;
+        let _ = match tells {
+            Some(true) => self.telling.remove(name),
+            Some(false) => self.steps.remove(name),
+            None => false,
+        };
+        if sample.is_some() {
+            self.samples.remove(name);
+        }
+        let Some((at, names)) = wake.and_then(|at| Some((at, self.wakes.get_mut(&at)?))) else { return };
+        names.remove(name);
+        if names.is_empty() {
+            self.wakes.remove(&at);
+        }
+    }
+
+    /// Those whose time has come.
+    pub(super) fn due(&self, now: Timestamp) -> impl Iterator<Item = &String> {
+        self.wakes.range(..=now).flat_map(|(_, names)| names)
+    }
+
+    /// When the next one's time comes.
+    pub(super) fn wake(&self, now: Timestamp) -> Option<Timestamp> {
+        self.wakes.range((Bound::Excluded(now), Bound::Unbounded)).next().map(|(at, _)| *at)
+    }
+}
+
+/// What came of a look at a tenant.
+pub(super) enum Look {
+    Same,
+    News,
+    Gone,
+}
+
+/// What came of many.
+#[derive(Default)]
+pub(super) struct Looks<'n> {
+    pub(super) news: Vec<&'n String>,
+    pub(super) gone: Vec<&'n String>,
+    /// Of whom nothing was worked out yet.
+    pub(super) missing: Vec<&'n String>,
+}
+
+/// Looks at each of these tenants.
+pub(super) fn each<'n>(
+    tenants: &mut BTreeMap<String, Box<Planned>>,
+    names: &'n BTreeSet<String>,
+    look: impl Fn(&String, &mut Planned) -> Look,
+) -> Looks<'n> {
+    let mut looks = Looks::default();
+    for name in names {
+        match tenants.get_mut(name) {
+            Some(planned) => looks.take(name, &look(name, planned)),
+            None => looks.missing.push(name),
+        }
+    }
+    looks
+}
+
+impl<'n> Looks<'n> {
+    fn take(&mut self, name: &'n String, look: &Look) {
+        match look {
+            Look::Same => {}
+            Look::News => self.news.push(name),
+            Look::Gone => self.gone.push(name),
+        }
     }
 }

@@ -21,10 +21,15 @@ impl<'a> Back<'a> {
         Self { runs: undone.map(|(name, rollout)| (&**name, (rollout, skip(rollout)))).collect() }
     }
 
+    /// Whether no run is undone.
+    pub fn nobody(&self) -> bool {
+        self.runs.is_empty()
+    }
+
     /// Where the tenant goes back to, and the run that is undone with it. A person's newer wish outranks it, and a tenant
     /// that was broken before that run keeps what may have mended it.
     pub fn of(&self, name: &str, member: &'a Member) -> Option<(&'a str, &'a RolloutTarget)> {
-        if self.runs.is_empty() {
+        if self.nobody() {
             return None;
         }
         let granted = member.granted.as_ref()?;

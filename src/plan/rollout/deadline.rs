@@ -17,7 +17,7 @@ const ORPHANED: Span = Span::secs(600);
 pub fn overdue(pass: &Pass, outcomes: &[Outcome]) -> (Vec<(String, FailureOrder)>, Option<Timestamp>) {
     let mut watch = Watch { now: pass.known.now, orders: BTreeMap::new(), wake: None };
     let members = &pass.known.fleet.members;
-    for (name, member) in members.iter().filter(|(_, member)| member.in_flight() && awake(member)) {
+    for (name, member) in members.restless().filter(|(_, member)| member.in_flight() && awake(member)) {
         if let Some(granted) = &member.granted {
             watch.started(name, member, granted, allowed(pass.known.fleet, granted));
         }

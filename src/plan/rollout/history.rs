@@ -16,8 +16,8 @@ const AT_ONCE: usize = 16;
 /// one that a tenant in flight was granted by, because it holds the deadline; one that carries a person's word.
 pub fn expired(pass: &Pass) -> (Vec<String>, Option<Timestamp>) {
     let fleet = pass.known.fleet;
-    let granting = fleet.members.values().filter(|member| member.in_flight());
-    let granting = granting.filter_map(|member| member.granted.as_ref()?.rollout.as_deref());
+    let granting = fleet.members.restless().filter(|(_, member)| member.in_flight());
+    let granting = granting.filter_map(|(_, member)| member.granted.as_ref()?.rollout.as_deref());
     let back = pass.known.wishes.values().filter_map(|wish| wish.back);
     let needed: HashSet<&str> = granting.chain(pass.known.barred.values().copied()).chain(back).collect();
     let mut by_operator: BTreeMap<&str, Vec<(i64, &str, &Rollout)>> = BTreeMap::new();

@@ -167,10 +167,17 @@ impl Check<'_> {
         for order in &self.decisions.grants {
             per_run.entry(&order.rollout).or_default().push(order);
         }
+        if per_run.is_empty() {
+            return;
+        }
         let taken = self.fleet.members.values().filter(|member| member.in_flight()).count();
         let total = taken + self.decisions.grants.len();
-        let within = per_run.is_empty() || total <= self.fleet.max_concurrency as usize;
-        self.require(within, 1, "fleet", "has more grants in flight than its ceiling");
+        self.require(
+            total <= self.fleet.max_concurrency as usize,
+            1,
+            "fleet",
+            "has more grants in flight than its ceiling",
+        );
         for (name, orders) in per_run {
             let Some(rollout) = self.fleet.rollouts.get(name) else { continue };
             let moving = |wave: Option<&str>| moving(self.fleet, name, wave);

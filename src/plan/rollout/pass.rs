@@ -53,9 +53,15 @@ impl<'a> Known<'a> {
         let calendar = Calendar::new(fleet, now);
         let mut wish =
             |name: &'a str, member: &'a Member| Wish::of(&mut steps, &calendar, back.of(name, member), member);
-        let wishes = fleet.members.iter().filter_map(|(name, member)| Some((&**name, wish(name, member)?))).collect();
+        let wished = |(name, member): (&'a String, &'a Member)| Some((&**name, wish(name, member)?));
+        // Whoever goes back has not asked for it.
+        let wishes = if back.nobody() {
+            fleet.members.restless().filter_map(wished).collect()
+        } else {
+            fleet.members.iter().filter_map(wished).collect()
+        };
         let barred = barred::barred(fleet, &wishes);
-        let in_flight = fleet.members.values().filter(|member| member.in_flight()).count();
+        let in_flight = fleet.members.restless().filter(|(_, member)| member.in_flight()).count();
         Self { fleet, now, releases, wishes, barred, in_flight, unread: unread::operators(fleet) }
     }
 

@@ -59,7 +59,7 @@ pub fn waits(pass: &Pass, outcomes: &[Outcome], creation: &Creation, granted: &[
 fn slots(fleet: &Fleet) -> String {
     let ceiling = format!("the fleet {}", fleet.max_concurrency);
     let paused = |(_, member): &(&String, &Member)| member.in_flight() && member.standing == Standing::Paused;
-    match fleet.members.iter().find(paused) {
+    match fleet.members.restless().find(paused) {
         Some((name, _)) => format!("{ceiling}; {name} is paused on its way and keeps its slot"),
         None => ceiling,
     }

@@ -131,8 +131,8 @@ impl Draft<'_> {
     }
 }
 
-pub(super) fn inventory(entries: BTreeSet<String>) -> Inventory {
+pub(super) fn inventory(entries: BTreeSet<String>) -> Arc<Inventory> {
     // The bound of the field: a status that the API server refuses would stop the tenant.
     let entries: Vec<String> = entries.into_iter().take(MOST).collect();
-    Inventory { digest: digest::of(&entries), entries }
+    Arc::new(Inventory { digest: digest::of(&entries), entries })
 }

@@ -68,8 +68,8 @@ pub fn facts(
     shared: &Shared,
     (known, memo): (Option<&Facts>, &mut Memo),
 ) -> Facts {
-    let still =
-        |known: &&Facts| Arc::ptr_eq(&known.parameters.shared, shared.parameters) && known.tenant.spec == tenant.spec;
+    let same = |known: &Facts| Arc::ptr_eq(&known.tenant, tenant) || known.tenant.spec == tenant.spec;
+    let still = |known: &&Facts| Arc::ptr_eq(&known.parameters.shared, shared.parameters) && same(known);
     let parameters = known.filter(still).map(|known| known.parameters.clone());
     let parameters = parameters.unwrap_or_else(|| Arc::new(Parameters::new(name, tenant, shared.parameters)));
     let found = Found::search(tenant, seen);

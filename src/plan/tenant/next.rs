@@ -196,10 +196,10 @@ impl<'a> Draft<'a> {
         let report = self.report(word);
         let young = self.young(&report, word);
         let tenant = &self.facts.tenant;
-        let before = tenant.status.clone().unwrap_or_default();
+        let before = tenant.status.as_ref().map(|status| &*status.conditions).unwrap_or_default();
         let evidence = self.facts.evidence.as_ref().filter(|_| !self.claimed);
         conditions::write(&mut self.status, tenant, &report, evidence, self.shared.now);
-        conditions::drifted(&mut self.status, tenant, &before.conditions, &self.drifted, self.shared.now);
+        conditions::drifted(&mut self.status, tenant, before, &self.drifted, self.shared.now);
         // A step that failed waits; the status says meanwhile why, unless it is the Tenant itself that cannot be written.
         let step = step.filter(|_| held_back.is_none());
         let step = match step {
@@ -223,6 +223,7 @@ fn unstored(tenant: &Tenant, status: TenantStatus) -> Option<Box<TenantStatus>> 
 
 /// A write of the status, if it says something new.
 fn status_step(old: Option<&TenantStatus>, new: &TenantStatus) -> Option<Step> {
-    let old = old.cloned().unwrap_or_default();
-    conditions::differs(&old, new).then(|| Step::Status(Box::new(new.clone())))
+    let differs =
+        old.map_or_else(|| conditions::differs(&TenantStatus::default(), new), |old| conditions::differs(old, new));
+    differs.then(|| Step::Status(Box::new(new.clone())))
 }
