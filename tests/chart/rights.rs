@@ -284,7 +284,7 @@ async fn rbac_as_shipped_is_enough_and_all_of_it_is_used() {
     let ceiling = fleet["spec"]["allowedRules"].as_array().unwrap();
     let cluster_wide: BTreeSet<Right> =
         rules("ClusterRole").iter().filter(|rule| !ceiling.contains(rule)).flat_map(rights).collect();
-    // A polling standby is evicted in tests/e2e/polling.rs, which needs real pods; what is hollow here takes a free Lease at once.
+    // Polling standbys need real pods (tests/e2e/polling.rs); what is hollow here takes a free Lease at once. See eviction.rs.
     let elsewhere = BTreeSet::from([("create".to_owned(), String::new(), "pods/eviction".to_owned())]);
     assert_eq!(&(&cluster_wide - &used(&log, None)) - &elsewhere, BTreeSet::new(), "unused, of the ClusterRole");
     let at_home: BTreeSet<Right> = rules("Role").iter().flat_map(rights).collect();
