@@ -126,6 +126,18 @@ pub struct PodSeen {
     pub created: Option<Timestamp>,
 }
 
+/// Why a container waits that will not come up by itself.
+const HOPELESS: [&str; 5] =
+    ["CrashLoopBackOff", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"];
+
+impl PodSeen {
+    /// Whether a container waits for a reason that may be a failure.
+    #[must_use]
+    pub fn is_in_trouble(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|(reason, _)| HOPELESS.contains(&reason.as_str()))
+    }
+}
+
 /// A tenant operator's Lease while it is sampled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeaseSeen {
@@ -141,7 +153,7 @@ pub struct LeaseSeen {
     pub leaderless_milliseconds: i64,
     /// How often another process became the holder since the first look.
     pub handovers: i32,
-    /// UIDs of the pods that were ready at the first look.
+    /// Revisions of the pods that were ready at the first look.
     pub ready_before: BTreeSet<String>,
     /// Fewer pods were ready and stayed at the first look than there should be: one that led may have gone before.
     pub began_late: bool,

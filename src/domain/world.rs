@@ -96,8 +96,8 @@ pub struct TenantSeen {
     pub pods: BTreeMap<String, Box<PodSeen>>,
     /// Present while its operator's Lease is sampled.
     pub lease: Option<LeaseSeen>,
-    /// UID of the pod that was marked last, or for which a mark was refused.
-    pub marked: Option<String>,
+    /// UIDs of the pods that were marked, or for which a mark was refused.
+    pub marked: Vec<String>,
     /// The last write for this tenant that failed; gone after one that succeeded.
     pub fault: Option<Fault>,
     /// Custom resources that were still there when they were last asked to go, while the tenant is offboarded.

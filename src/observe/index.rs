@@ -21,7 +21,7 @@ pub struct Index {
     pub(super) home: String,
     /// A FleetPolicy was read, and not deleted since.
     pub(super) fleet_read: bool,
-    /// Counts changes to what people and policies say of runs.
+    /// Counts what runs go by.
     intents: u64,
     /// UIDs of the objects that went last: an answer that the watch has overtaken must not bring one back.
     buried: VecDeque<String>,
@@ -54,7 +54,8 @@ impl Index {
         &self.world
     }
 
-    /// Counts changes to everything that may keep a run from letting somebody go, beside that tenant itself.
+    /// Counts what was seen that may keep a run from letting somebody go, beside that tenant itself: what people and policies say,
+    /// gates' answers, and pods that may be a failure.
     #[must_use]
     pub const fn intents(&self) -> u64 {
         self.intents

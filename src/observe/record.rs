@@ -68,6 +68,9 @@ impl Index {
                 {
                     let known = self.world.tenants.get(&pod.tenant).and_then(|seen| seen.pods.get(&name));
                     if known.map(AsRef::as_ref) != Some(&pod) {
+                        if pod.is_in_trouble() {
+                            self.intends();
+                        }
                         self.tenant(&pod.tenant.clone()).pods.insert(name, Box::new(pod));
                     }
                 }
@@ -173,6 +176,9 @@ impl Index {
                 return;
             }
             reduced.resource_version = version;
+            if reduced.workload.as_ref().is_some_and(|workload| workload.refused.is_some()) {
+                self.intends();
+            }
             let seen = self.tenant(&reduced.tenant.clone());
             seen.objects.insert(key, reduced);
             allowance::keep_within(seen);

@@ -26,7 +26,7 @@ use super::{
     rollout::Decisions,
     shares::Shares,
     slices::{self, Plans, Staged},
-    tenant::{self, Memo, Next, Shared, SharedParameters, Step, Word},
+    tenant::{self, Memo, Next, Shared, SharedParameters, Step, Word, Work},
 };
 use crate::{
     api::Grant,
@@ -105,12 +105,16 @@ impl Planner {
     }
 
     /// The tenants for which there is something to do, as of the last plan: after that name, and then from the first on.
-    /// Those whose step only tells how they do, or the others.
-    pub fn steps_after(&self, name: &str, tells: bool) -> impl Iterator<Item = (&String, &Step)> {
-        let steps = if tells { &self.agenda.telling } else { &self.agenda.steps };
-        let after = steps.range::<str, _>((Bound::Excluded(name), Bound::Unbounded));
-        let before = steps.range::<str, _>((Bound::Unbounded, Bound::Included(name)));
-        after.chain(before).filter_map(|name| Some((name, self.tenants.get(name)?.next.step.as_ref()?)))
+    /// Those whose step is for that.
+    pub fn steps_after(&self, name: &str, work: Work) -> impl Iterator<Item = (&String, &Step)> {
+        let steps = self.agenda.steps.get(&work);
+        let after = steps.map(|steps| steps.range::<str, _>((Bound::Excluded(name), Bound::Unbounded)));
+        let before = steps.map(|steps| steps.range::<str, _>((Bound::Unbounded, Bound::Included(name))));
+        after
+            .into_iter()
+            .flatten()
+            .chain(before.into_iter().flatten())
+            .filter_map(|name| Some((name, self.tenants.get(name)?.next.step.as_ref()?)))
     }
 
     /// Whether the plan for that tenant was made from what is seen of it now, and from what all share.

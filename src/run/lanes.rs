@@ -9,14 +9,17 @@ use std::{
 };
 
 use super::subject::Subject;
+use crate::plan::tenant::Work;
 
 /// Steps of tenants under way at once that go as they should. More only queue up in the API server, where they would hurt
 /// others.
 const BRISK: usize = 32;
 /// Of them, what only tells how tenants do, while others wait to be moved: enough to be heard, too little to hold them up.
-const TELLING: usize = 4;
+pub const TELLING: usize = 4;
 /// Of them, claims, while others wait: the rest is for those to whom a wave is nothing, so that no repair is held up by it.
-const CLAIMING: usize = 24;
+pub const CLAIMING: usize = 24;
+/// Of them, what carries out claims while further claims wait: whoever was granted something gets it, however many come after.
+pub const APPLYING: usize = 4;
 /// Steps under way at once that last.
 const SLOW: usize = 32;
 /// A step takes a few requests of some milliseconds each; one that takes this long is stuck somewhere.
@@ -42,32 +45,6 @@ pub struct Kind {
     pub work: Work,
 }
 
-/// What a step is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Work {
-    /// It puts something back, or takes something away.
-    #[default]
-    Moves,
-    /// It is what goes before the first object is touched.
-    Claims,
-    /// It carries out what a claim said. Claims go first: they cause no work to any controller, so where many tenants go at once
-    /// they are through with their claims before the pods that are made and replaced keep the API server busy.
-    Applies,
-    /// Nobody who moves waits for it.
-    Tells,
-}
-
-impl Work {
-    /// How many places it may take while other work waits.
-    const fn share(self) -> usize {
-        match self {
-            Self::Moves | Self::Applies => BRISK,
-            Self::Claims => CLAIMING,
-            Self::Tells => TELLING,
-        }
-    }
-}
-
 impl Lanes {
     #[must_use]
     pub fn is_busy(&self, subject: &Subject) -> bool {
@@ -84,10 +61,10 @@ impl Lanes {
         true
     }
 
-    /// Whether that work has its share of the places. What is stuck counts in the slow lane, and keeps nobody from his.
+    /// Whether that work has so many places. What is stuck counts in the slow lane, and keeps nobody from his share.
     #[must_use]
-    pub fn has_its_share(&self, work: Work, now: Instant) -> bool {
-        self.busy.values().filter(|place| place.kind.work == work && !place.slow(now)).count() >= work.share()
+    pub fn has(&self, work: Work, places: usize, now: Instant) -> bool {
+        self.busy.values().filter(|place| place.kind.work == work && !place.slow(now)).count() >= places
     }
 
     pub fn end(&mut self, subject: &Subject) {
@@ -155,15 +132,15 @@ mod tests {
     }
 
     #[test]
-    fn claims_and_what_only_tells_have_a_share_and_what_is_stuck_keeps_nobody_from_it() {
-        for work in [Work::Tells, Work::Claims] {
+    fn each_work_has_a_share_and_what_is_stuck_keeps_nobody_from_it() {
+        for (work, share) in [(Work::Tells, TELLING), (Work::Claims, CLAIMING), (Work::Applies, APPLYING)] {
             let (mut lanes, now) = (Lanes::default(), Instant::now());
-            for n in 0..work.share() {
-                assert!(!lanes.has_its_share(work, now));
+            for n in 0..share {
+                assert!(!lanes.has(work, share, now));
                 assert!(lanes.start(&tenant(n), Kind { suspect: false, work }, now));
             }
-            assert!(lanes.has_its_share(work, now) && lanes.room(false, now), "there is room for what moves");
-            assert!(!lanes.has_its_share(work, now + LASTS));
+            assert!(lanes.has(work, share, now) && lanes.room(false, now), "there is room for others");
+            assert!(!lanes.has(work, share, now + LASTS));
         }
     }
 

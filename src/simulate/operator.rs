@@ -72,7 +72,7 @@ impl Operator {
             acquired: self.acquired,
             renewed: leads.then_some(now),
             // Nobody measures a model: as if the first look had come too late.
-            ready_before: [format!("uid-{}", self.pod(tenant))].into(),
+            ready_before: self.pod_revision.iter().cloned().collect(),
             ..LeaseSeen::default()
         }
     }

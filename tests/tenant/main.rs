@@ -6,5 +6,6 @@ mod crds;
 mod epochs;
 mod fleet_policy;
 mod kinds;
+mod looks;
 mod objects;
 mod offboard;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{report::Wait, tenants::Version},
-    plan::tenant::{Facts, Memo, Next},
+    plan::tenant::{Facts, Memo, Next, Work},
 };
 
 /// What was worked out for one tenant.
@@ -26,8 +26,8 @@ pub(super) struct Planned {
 /// What of a tenant is on the agenda.
 #[derive(Debug, Default, PartialEq)]
 struct Entry {
-    /// Whether its step only tells, if it has one.
-    tells: Option<bool>,
+    /// What its step is for, if it has one.
+    work: Option<Work>,
     sample: Option<(String, String)>,
     wake: Option<Timestamp>,
 }
@@ -39,8 +39,8 @@ impl Planned {
 
     fn entry(&self) -> Entry {
         let Next { step, sample, wake, .. } = &self.next;
-        let tells = step.as_ref().map(|step| step.tells(self.facts.tenant.status.as_ref()));
-        Entry { tells, sample: sample.clone(), wake: *wake }
+        let work = step.as_ref().map(|step| step.work(self.facts.tenant.status.as_ref()));
+        Entry { work, sample: sample.clone(), wake: *wake }
     }
 
     /// Whether the agenda has it as it is.
@@ -60,9 +60,8 @@ pub(super) struct Said {
 /// What all tenants together are asked for, kept beside them: a plan does not look for it among ten thousand.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
-    /// Tenants whose next has a step that moves them on, and those whose step only tells.
-    pub(super) steps: BTreeSet<String>,
-    pub(super) telling: BTreeSet<String>,
+    /// Tenants that have a step, by what it is for.
+    pub(super) steps: BTreeMap<Work, BTreeSet<String>>,
     /// Leases to sample: tenant → namespace and name.
     pub(super) samples: BTreeMap<String, (String, String)>,
     /// When time alone changes what comes next, and for whom.
@@ -74,11 +73,9 @@ impl Agenda {
     pub(super) fn note(&mut self, name: &str, planned: &mut Planned) {
         self.forget(name, planned);
         let entry = planned.entry();
-        let _ = match entry.tells {
-            Some(true) => self.telling.insert(name.to_owned()),
-            Some(false) => self.steps.insert(name.to_owned()),
-            None => false,
-        };
+        if let Some(work) = entry.work {
+            self.steps.entry(work).or_default().insert(name.to_owned());
+        }
         if let Some(sample) = &entry.sample {
             self.samples.insert(name.to_owned(), sample.clone());
         }
@@ -90,12 +87,10 @@ impl Agenda {
 
     /// Forgets a tenant.
     pub(super) fn forget(&mut self, name: &str, planned: &Planned) {
-        let Entry { tells, sample, wake } = &planned.booked;
-        let _ = match tells {
-            Some(true) => self.telling.remove(name),
-            Some(false) => self.steps.remove(name),
-            None => false,
-        };
+        let Entry { work, sample, wake } = &planned.booked;
+        if let Some(steps) = work.and_then(|work| self.steps.get_mut(&work)) {
+            steps.remove(name);
+        }
         if sample.is_some() {
             self.samples.remove(name);
         }

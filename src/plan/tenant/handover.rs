@@ -70,7 +70,7 @@ pub fn prepare(seen: &TenantSeen, rendered: &Rendered, status: &TenantStatus, no
 /// has his way.
 fn set_apart(seen: &TenantSeen, leader: &str, ahead: bool) -> Option<Step> {
     let (name, pod) = staying(seen).find(|(name, _)| *name == leader)?;
-    let told = seen.marked.as_deref() == Some(&*pod.uid);
+    let told = seen.marked.contains(&pod.uid);
     if told || cost_of(seen, leader).is_some() {
         return None;
     }
@@ -117,8 +117,7 @@ pub fn awaken(seen: &TenantSeen, standbys: Standbys, rendered: &Rendered, replic
 #[must_use]
 pub fn measured<'a>(seen: &'a TenantSeen, rendered: &Rendered) -> Option<&'a LeaseSeen> {
     let lease = seen.lease.as_ref().filter(|lease| !lease.began_late)?;
-    let mut current = seen.pods.values().filter(|pod| evidence::is_current(pod, rendered));
-    current.all(|pod| !lease.ready_before.contains(&pod.uid)).then_some(lease)
+    lease.ready_before.is_disjoint(&rendered.pod_revisions).then_some(lease)
 }
 
 fn staying(seen: &TenantSeen) -> impl Iterator<Item = (&String, &PodSeen)> {
@@ -207,8 +206,15 @@ mod tests {
     fn a_mark_is_sent_once_and_whoever_costs_most_has_his_way() {
         let pods = [("a", "old ready"), ("b", "old ready")];
         let mut undone = seen("b_1", &pods, &[]);
-        undone.marked = Some("b".into());
+        undone.marked = vec!["b".into()];
         assert_eq!(before(&undone, None), Before::Nothing);
+        undone.lease = seen("a_1", &pods, &[]).lease;
+        assert_eq!(before(&undone, None), Before::Mark(mark_of("a", LAST)));
+        undone.marked.push("a".into());
+        for holder in ["a_1", "b_1", "a_2"] {
+            undone.lease = seen(holder, &pods, &[]).lease;
+            assert_eq!(before(&undone, None), Before::Nothing, "however often the Lease changes hands");
+        }
         let mut outbid = seen("b_1", &pods, &[]);
         costs(&mut outbid, "a", "2147483647");
         assert_eq!(before(&outbid, None), Before::Nothing);
@@ -234,7 +240,7 @@ mod tests {
         let mut foreign = both.clone();
         costs(&mut foreign, "a", "7");
         assert_eq!(prepare(&foreign, 1), None, "somebody else has a say");
-        assert_eq!(prepare(&TenantSeen { marked: Some("b".into()), ..both.clone() }, 1), None, "said once");
+        assert_eq!(prepare(&TenantSeen { marked: vec!["b".into()], ..both.clone() }, 1), None, "said once");
         assert_eq!(prepare(&seen("", &[("b", "new ready")], &[]), 1), None, "nobody else could go first");
         assert_eq!(prepare(&seen("", &[("a", "new ready"), ("c", "new ready")], &[]), 1), None, "who led is gone");
         assert_eq!(prepare(&seen("", &[("a", "old ready"), ("b", "new ready")], &[]), 1), None);
@@ -275,12 +281,12 @@ mod tests {
     #[test]
     fn an_upgrade_is_measured_if_the_first_look_came_before_the_first_new_pod_was_ready() {
         let mut upgraded = seen("b_1", &[("a", "new ready"), ("b", "new ready"), ("l", "old going")], &[]);
-        let mut looked_when_there_were = |uids: &[&str]| {
-            upgraded.lease.as_mut().unwrap().ready_before = uids.iter().map(|uid| (*uid).to_owned()).collect();
+        let mut looked_when_there_were = |revisions: &[&str]| {
+            upgraded.lease.as_mut().unwrap().ready_before = revisions.iter().map(|r| (*r).to_owned()).collect();
             measured(&upgraded, &rendered()).is_some()
         };
-        assert!(looked_when_there_were(&["l", "k"]));
-        assert!(!looked_when_there_were(&["l", "a"]));
+        assert!(looked_when_there_were(&["old"]));
+        assert!(!looked_when_there_were(&["old", NEW]), "whatever became of that pod since");
         upgraded.lease = Some(LeaseSeen { began_late: true, ..LeaseSeen::default() });
         assert!(measured(&upgraded, &rendered()).is_none(), "somebody had gone already");
     }

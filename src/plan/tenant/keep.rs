@@ -44,7 +44,7 @@ impl Draft<'_> {
             return None;
         }
         if stack::replaces_pods(&stages, rendered, self.seen) {
-            match handover::before(self.seen, self.led()) {
+            match handover::before(self.seen, self.led().filter(|_| self.surges())) {
                 Before::Nothing => {}
                 Before::Sample => {
                     self.sample = true;
@@ -151,6 +151,13 @@ impl Draft<'_> {
             .as_ref()
             .filter(|status| self.facts.found.grant().is_some_and(|grant| is_proven(grant, Some(status))));
         handover::prepare(self.seen, rendered, on_record?, self.shared.now)
+    }
+
+    /// Whether a new pod is ready before an old one goes, as far as is known: so it is in the built-in stack.
+    fn surges(&self) -> bool {
+        let version = self.status.granted.as_ref().map(|grant| &grant.version);
+        let release = version.and_then(|version| self.shared.catalog.get(&self.facts.tenant.spec.operator, version));
+        release.is_some_and(|release| release.object.spec.templates.is_none())
     }
 
     /// The pod that led when something was last said of the tenant.

@@ -25,5 +25,5 @@ pub use self::{
     next::{Next, Word, next},
     parameters::{Parameters, SharedParameters, lease_name, own_text},
     stack::{Rendered, render},
-    step::{Apply, CustomKind, Step, Target, Why},
+    step::{Apply, CustomKind, Step, Target, Why, Work},
 };

@@ -43,8 +43,9 @@ impl Draft<'_> {
         } else {
             self.status.failure.clone_from(&found.failure);
             self.patience(grant);
-            self.sample =
-                self.facts.tenant.spec.mode == Mode::Active && (self.seen.lease.is_some() || self.is_coming_up());
+            // Who is complete without a pod of his own is looked at, too: no look, no deadline.
+            self.sample = self.facts.tenant.spec.mode == Mode::Active
+                && (self.seen.lease.is_some() || found.complete || self.is_coming_up());
         }
         // A new leader has not looked at the Lease yet: its first look may be the proof.
         let looked = !found.complete || self.seen.lease.as_ref().is_some_and(|lease| lease.known);

@@ -39,6 +39,21 @@ pub enum Step {
     Unmark(Vec<Target>),
 }
 
+/// What a step is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Work {
+    /// It puts something back, or takes something away.
+    #[default]
+    Moves,
+    /// It is what goes before the first object is touched.
+    Claims,
+    /// It carries out what a claim said. Claims go first: they cause no work to any controller, so where many tenants go at once
+    /// they are through with their claims before the pods that are made and replaced keep the API server busy.
+    Applies,
+    /// Nobody who moves waits for it: it says how the tenant does, or prepares what comes some day.
+    Tells,
+}
+
 /// One object to apply.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Apply {
@@ -89,10 +104,22 @@ impl Step {
         status.last_upgrade.as_ref().filter(|upgrade| old.and_then(|old| old.last_upgrade.as_ref()) != Some(*upgrade))
     }
 
-    /// Whether nobody who moves waits for it: it only says how the tenant does (no grant, no failure, and no proof that a run
-    /// goes by), or prepares what comes some day. `old` is the status before.
+    /// What it is for. `old` is the status before.
     #[must_use]
-    pub fn tells(&self, old: Option<&TenantStatus>) -> bool {
+    pub fn work(&self, old: Option<&TenantStatus>) -> Work {
+        if self.tells(old) {
+            Work::Tells
+        } else if self.claims(old) {
+            Work::Claims
+        } else if self.carries_out(old) {
+            Work::Applies
+        } else {
+            Work::Moves
+        }
+    }
+
+    /// No grant, no failure, and no proof that a run goes by; or what comes some day is prepared.
+    fn tells(&self, old: Option<&TenantStatus>) -> bool {
         if let Self::Mark { ahead, .. } = self {
             return *ahead;
         }
@@ -103,9 +130,8 @@ impl Step {
             && (new.running == old.running || !in_a_run)
     }
 
-    /// Whether it is what goes before the first object is touched: the finalizer, or the claim of a grant.
-    #[must_use]
-    pub fn claims(&self, old: Option<&TenantStatus>) -> bool {
+    /// The finalizer, or the claim of a grant.
+    fn claims(&self, old: Option<&TenantStatus>) -> bool {
         match self {
             Self::AddFinalizer => true,
             Self::Status(new) => {
@@ -115,12 +141,10 @@ impl Step {
         }
     }
 
-    /// Whether it carries out what a claim said. `status` is the one before.
-    #[must_use]
-    pub fn carries_out(&self, status: Option<&TenantStatus>) -> bool {
-        let (Self::Apply(_) | Self::Mark { .. }, Some(status)) = (self, status) else { return false };
-        let running = status.running.as_ref().map(|running| &running.revision);
-        status.granted.as_ref().is_some_and(|granted| Some(&granted.revision) != running)
+    fn carries_out(&self, old: Option<&TenantStatus>) -> bool {
+        let (Self::Apply(_) | Self::Mark { .. }, Some(old)) = (self, old) else { return false };
+        let running = old.running.as_ref().map(|running| &running.revision);
+        old.granted.as_ref().is_some_and(|granted| Some(&granted.revision) != running)
     }
 
     /// Whether a failure of this kind is none of the tenant's: it goes without a mark then. That our own term is not known yet

@@ -7,9 +7,9 @@ use super::FleetLoop;
 use crate::{
     domain::world::{FaultKind, TenantSeen},
     election::Term,
-    plan::{Plan, Planner, tenant::Step},
+    plan::{Plan, Planner, tenant::Work},
     run::{
-        lanes::{Kind, Work},
+        lanes::{APPLYING, CLAIMING, Kind, TELLING},
         subject::Subject,
         tasks::{self, Job},
     },
@@ -45,20 +45,24 @@ impl FleetLoop {
     }
 
     /// Starts the steps of tenants for which there are places: first a few that tell how tenants do, so that people hear of
-    /// them however much there is to do, then most of the claims, then what puts something back, then the rest.
+    /// them however much there is to do, then most of the claims, what puts something back, a few that carry claims out, and then
+    /// the rest.
     fn tenants(&mut self, term: &Term) {
         let order = [
-            (Work::Tells, true),
-            (Work::Claims, true),
-            (Work::Moves, false),
-            (Work::Claims, false),
-            (Work::Applies, false),
-            (Work::Tells, false),
+            (Work::Tells, Some(TELLING)),
+            (Work::Claims, Some(CLAIMING)),
+            (Work::Moves, None),
+            (Work::Applies, Some(APPLYING)),
+            (Work::Claims, None),
+            (Work::Applies, None),
+            (Work::Tells, None),
         ];
         self.crowded = false;
-        for (work, few) in order {
-            let left = self.take_places(term, work, few, |_, _| true);
-            self.crowded |= left;
+        for (work, most) in order {
+            let left = self.take_places(term, work, most, |_, _| true);
+            if most.is_none() {
+                self.crowded |= left;
+            }
             if work == Work::Claims {
                 self.claims_wait = left;
             }
@@ -67,51 +71,46 @@ impl FleetLoop {
     }
 
     /// A place is free: the last plan says for whom, where it still holds. Waiting for the next one would leave the place empty
-    /// for as long as changes are gathered. Whom a run lets go holds as long as nobody has said anything about runs since, and
-    /// nothing happened to that tenant; budgets were counted for all of them in the plan.
+    /// for as long as changes are gathered. Whom a run lets go holds as long as nothing happened to that tenant, nothing was seen
+    /// that runs go by, and no time has come for which a plan is due; budgets were counted for all of them in the plan.
     pub(super) fn refill(&mut self, term: Option<&Term>) {
         let Some(term) = term.filter(|term| self.crowded && term.check().is_ok()) else { return };
-        let (now, shared) = (Instant::now(), self.index.world().shared_version);
+        let shared = self.index.world().shared_version;
         let holds = |planner: &Planner, tenant: (&str, &TenantSeen)| planner.is_current(tenant, shared);
-        if self.lanes.room(false, now) && self.planned_on == self.index.intents() {
-            let left = self.take_places(term, Work::Claims, true, holds);
-            self.claims_wait = left || self.lanes.has_its_share(Work::Claims, now);
+        let in_time = self.wake.is_none_or(|at| at > Timestamp::now());
+        if in_time && self.planned_on == self.index.intents() {
+            self.claims_wait = self.take_places(term, Work::Claims, Some(CLAIMING), holds);
         }
-        if self.lanes.room(false, now) {
-            self.take_places(term, Work::Moves, true, holds);
-        }
-        if self.lanes.room(false, now) && !self.claims_wait {
-            self.take_places(term, Work::Applies, true, holds);
-        }
+        self.take_places(term, Work::Moves, Some(usize::MAX), holds);
+        let most = if self.claims_wait { APPLYING } else { usize::MAX };
+        self.take_places(term, Work::Applies, Some(most), holds);
     }
 
-    /// Starts the steps of that work while there are places, or while it has not got its share of them if it is `few`, where
-    /// they hold. Returns whether somebody is left without a place.
+    /// Starts the steps of that work, where they hold, while there are places, and while it has not got the `most` that it may
+    /// have if not all of them are wanted at any price. Returns whether somebody is left without a place.
     fn take_places(
         &mut self,
         term: &Term,
         work: Work,
-        few: bool,
+        most: Option<usize>,
         holds: impl Fn(&Planner, (&str, &TenantSeen)) -> bool,
     ) -> bool {
         let (now, world) = (Instant::now(), self.index.world());
-        let (mut jobs, mut crowded, mut lanes) = (Vec::new(), false, std::mem::take(&mut self.lanes));
+        let (mut jobs, mut left, mut lanes) = (Vec::new(), false, std::mem::take(&mut self.lanes));
         // Beginning after the one that was served last: nobody is always the last of the alphabet.
-        for (name, step) in self.planner.steps_after(&self.served, work == Work::Tells) {
-            if few && lanes.has_its_share(work, now) {
-                break;
-            }
+        for (name, step) in self.planner.steps_after(&self.served, work) {
             // A few places are found at once, or not at all: who waits for the slow lane waits for the next plan.
-            if !(lanes.room(false, now) || (!few && lanes.room(true, now))) {
-                crowded = true;
+            let room = lanes.room(false, now) || (most.is_none() && lanes.room(true, now));
+            if !room || most.is_some_and(|most| lanes.has(work, most, now)) {
+                left = true;
                 break;
             }
             let subject = Subject::Tenant(name.clone());
             let seen = world.tenants.get(name).filter(|seen| holds(&self.planner, (name, seen)));
-            let Some(seen) = seen.filter(|seen| is_for(work, seen, step) && !lanes.is_busy(&subject)) else { continue };
+            let Some(seen) = seen.filter(|_| !lanes.is_busy(&subject)) else { continue };
             let suspect = seen.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Transient);
             if !lanes.start(&subject, Kind { suspect, work }, now) {
-                crowded = true;
+                left = true;
             } else if let Some(job) = self.tasks.tenant(term, world, name, step) {
                 jobs.push(job);
             } else {
@@ -122,7 +121,7 @@ impl FleetLoop {
         for job in jobs {
             self.spawn(job);
         }
-        crowded
+        left
     }
 
     fn spawn(&mut self, job: Job) {
@@ -133,16 +132,5 @@ impl FleetLoop {
             }
         }
         self.under_way.spawn(tasks::unpanicked(job, self.metrics.clone()));
-    }
-}
-
-/// Whether the step is of that work. Those that only tell are kept apart by the planner.
-fn is_for(work: Work, seen: &TenantSeen, step: &Step) -> bool {
-    let status = seen.tenant.as_ref().and_then(|tenant| tenant.status.as_ref());
-    match work {
-        Work::Tells => true,
-        Work::Claims => step.claims(status),
-        Work::Applies => step.carries_out(status),
-        Work::Moves => !step.claims(status) && !step.carries_out(status),
     }
 }
