@@ -76,7 +76,8 @@ fn sample(
     out: mpsc::Sender<Sample>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let _seat = seat;
+        // Held for as long as this runs: a place on the connection.
+        let _ = &seat;
         let api: Api<Lease> = Api::namespaced(client, &namespace);
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         // The first look and the watch after it in one request, where the API server can.

@@ -273,15 +273,12 @@ impl Flow {
     }
 }
 
-/// Two pods a tenant, none going, none marked.
+/// Two pods a tenant, none going, one of them marked for the next upgrade.
 async fn settled_pods(scene: &Scene, tenants: &[String]) -> bool {
     let pods: Api<DynamicObject> = Api::all_with(scene.client(), &Source::Pods.api_resource());
     let params = ListParams::default().labels(&format!("leasehold.dev/tenant in ({})", tenants.join(",")));
     let Ok(pods) = pods.list(&params).await else { return false };
-    let settled = |pod: &DynamicObject| {
-        let marked = pod.metadata.annotations.as_ref();
-        let marked = marked.is_some_and(|a| a.contains_key("controller.kubernetes.io/pod-deletion-cost"));
-        pod.metadata.deletion_timestamp.is_none() && !marked
-    };
-    pods.items.len() == 2 * tenants.len() && pods.items.iter().all(settled)
+    let marked = pods.items.iter().filter(|pod| state::cost(pod).is_some()).count();
+    let stay = pods.items.iter().all(|pod| pod.metadata.deletion_timestamp.is_none());
+    stay && pods.items.len() == 2 * tenants.len() && marked == tenants.len()
 }

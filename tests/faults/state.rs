@@ -31,7 +31,12 @@ pub async fn of(client: &Client, tenants: &[String], versions: &[String], words:
             Source::Tenants | Source::Rollouts | Source::Approvals => ListParams::default(),
             _ => ListParams::default().labels(&format!("leasehold.dev/tenant in ({})", tenants.join(","))),
         };
-        for (n, object) in api.list(&params).await.unwrap().items.into_iter().enumerate() {
+        let mut objects = api.list(&params).await.unwrap().items;
+        if source == Source::Pods {
+            // Which of two pods came to lead, and so carries the mark, is theirs.
+            objects.sort_by_key(|object| (object.namespace(), cost(object).is_none(), object.name_any()));
+        }
+        for (n, object) in objects.into_iter().enumerate() {
             let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
             let (key, value) = match source {
                 Source::Tenants if !tenants.contains(&name) => continue,
@@ -56,10 +61,15 @@ pub fn differences(wanted: &State, found: &State) -> Vec<String> {
     differs.map(|key| format!("{key}:\n wanted {}\n found  {}", show(wanted, key), show(found, key))).collect()
 }
 
+/// What Leasehold says about the order in which pods go.
+pub fn cost(pod: &DynamicObject) -> Option<&String> {
+    pod.annotations().get("controller.kubernetes.io/pod-deletion-cost")
+}
+
 fn pod(object: &DynamicObject) -> Value {
     json!({
         "deleting": object.metadata.deletion_timestamp.is_some(),
-        "cost": object.annotations().get("controller.kubernetes.io/pod-deletion-cost"),
+        "cost": cost(object),
         "revision": object.annotations().get("leasehold.dev/pod-revision"),
     })
 }
