@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time as MetaTime;
 use leasehold::{
     api::{Phase, RolloutSlice},
     domain::report::WaitingOn,
-    plan::slices::{Plans, cut},
+    plan::slices::cut,
 };
 
 use crate::{
@@ -59,7 +59,7 @@ fn killed_after_any_write_of_its_creation_a_long_plan_becomes_the_same_run() {
                 }
                 if !killed && left == 0 {
                     killed = true;
-                    desk.plans = Plans::default();
+                    desk.take_over();
                     break;
                 }
                 left -= usize::from(!killed);
@@ -123,7 +123,7 @@ fn a_slice_with_other_tenants_in_it_stops_the_run() {
         desk.replace(change);
         desk.stands_still(why);
         // Another leader finds the same.
-        desk.plans = Plans::default();
+        desk.take_over();
         desk.stands_still(why);
     }
 }
