@@ -237,3 +237,15 @@ fn what_a_lower_history_limit_leaves_over_goes_a_few_at_a_time() {
     desk.turns(6);
     assert_eq!(left(&desk), 11, "the newest, and as many as the limit keeps");
 }
+
+#[test]
+fn a_slice_that_was_missing_and_turns_up_unreadable_is_said_to_be_that() {
+    let mut desk = Desk::begun(1_500);
+    let (lost, _) = desk.world.slices.pop_first().unwrap();
+    desk.stands_still(&format!("RolloutSlice {lost} is not there"));
+    let unread = leasehold::domain::world::Undecodable { error: "odd".into(), generation: 1, reported: false };
+    desk.world.undecodable.insert(("rolloutslices".into(), lost.clone()), unread);
+    desk.stands_still(&format!("RolloutSlice {lost} cannot be read: odd"));
+    desk.world.undecodable.clear();
+    desk.stands_still(&format!("RolloutSlice {lost} is not there"));
+}
