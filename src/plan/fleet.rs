@@ -25,7 +25,7 @@ use super::{
     releases::{self, ReleaseStep},
     rollout::Decisions,
     shares::Shares,
-    slices::{self, Plans, Staged},
+    slices::{self, Drafts, Plans, Staged},
     tenant::{self, Memo, Next, Shared, SharedParameters, Step, Word, Work},
 };
 use crate::{
@@ -56,7 +56,8 @@ pub struct Plan {
     pub wake: Option<Timestamp>,
 }
 
-/// Makes plans. What it remembers only saves time: a new one makes the same plan from the same World.
+/// Makes plans. What it remembers only saves time: a new one makes the same plan from the same World. One thing is remembered
+/// that is not in the World: which long plan was begun to be written. A new one begins once more, with whoever came meanwhile.
 #[derive(Debug, Default)]
 pub struct Planner {
     catalog: Catalog,
@@ -72,6 +73,7 @@ pub struct Planner {
     doubted: Vec<String>,
     shares: Shares,
     plans: Plans,
+    drafts: Drafts,
     /// What all stacks are rendered from alike, as of the last plan.
     parameters: Arc<SharedParameters>,
 }
@@ -86,7 +88,7 @@ impl Planner {
         self.gather(&due, same, world, epoch, now);
         self.compose(world, in_doubt, now);
         let mut rollouts = self.decide_what_fits(&mut due, world, epoch, now);
-        let staged = slices::stage(&mut rollouts, world, now);
+        let staged = slices::stage(&mut rollouts, &mut self.drafts, world, now);
         self.hear(&rollouts, &mut due, now);
         self.answer(&due, world, &rollouts, epoch, now);
         let unsaid = world.undecodable.iter().filter(|((plural, _), found)| plural == "tenants" && !found.reported);

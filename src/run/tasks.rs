@@ -23,6 +23,8 @@ use crate::{
 /// A task that may be started.
 pub struct Job {
     pub subject: Subject,
+    /// While something about one of them is under way, this is not begun.
+    pub apart: Vec<Subject>,
     /// The grant that it writes: it counts as given until the answer is here.
     pub grant: Option<Grant>,
     pub work: BoxFuture<'static, Done>,
@@ -114,7 +116,7 @@ impl Tasks {
             let repaired = step.repairs() && succeeded;
             Done { answers, failure, found, repaired, evicted, marked, upgrade, ..Done::new(about, step.name()) }
         };
-        Some(Job { subject, grant, work: Box::pin(work) })
+        Some(Job { subject, apart: Vec::new(), grant, work: Box::pin(work) })
     }
 
     /// What was written before the time was up is for the watch to tell.
@@ -163,24 +165,26 @@ impl Tasks {
         jobs
     }
 
-    /// Parts of plans that come and go. One goes in the name of its Rollout, so that this is not created meanwhile.
+    /// Parts of plans that come and go. None goes while its Rollout is being created, and the other way round.
     fn slices(&self, term: &Term, world: &World, create: Vec<RolloutSlice>, delete: &[String]) -> Vec<Job> {
         let creation = |slice: RolloutSlice| {
             let subject = Subject::Slice(slice.metadata.name.clone().unwrap_or_default());
             let (writer, term, about) = (self.writer.clone(), term.clone(), subject.clone());
             let work = async move { done(about, "slice", writer.create_slice(&term, &slice).await) };
-            Job { subject, grant: None, work: Box::pin(work) }
+            Job { subject, apart: Vec::new(), grant: None, work: Box::pin(work) }
         };
         let deletion = |slice: &Arc<RolloutSlice>| {
             let (writer, term, slice) = (self.writer.clone(), term.clone(), slice.clone());
-            let subject = Subject::Rollout(slice.spec.rollout.clone());
+            let subject = Subject::Slice(slice.metadata.name.clone().unwrap_or_default());
+            let apart = vec![Subject::Rollout(slice.spec.rollout.clone())];
             let about = subject.clone();
             let work = async move {
                 let result = writer.delete_slice(&term, &slice).await;
-                let ended = if result.is_ok() { act::dynamic(&*slice) } else { None };
+                let gone = result.as_ref().is_ok_and(Vec::is_empty);
+                let ended = if gone { act::dynamic(&*slice) } else { None };
                 Done { ended: ended.map(|object| (Source::Slices, object)), ..done(about, "unslice", result) }
             };
-            Job { subject, grant: None, work: Box::pin(work) }
+            Job { subject, apart, grant: None, work: Box::pin(work) }
         };
         let deletions = delete.iter().filter_map(|name| world.slices.get(name)).map(deletion);
         create.into_iter().map(creation).chain(deletions).collect()
@@ -195,6 +199,7 @@ impl Tasks {
         told: Vec<Notice>,
     ) -> Job {
         let subject = Subject::Rollout(rollout.metadata.name.clone().unwrap_or_default());
+        let apart = rollout.spec.waves.iter().flat_map(|wave| &wave.slices).cloned().map(Subject::Slice).collect();
         let (tasks, term, about) = (self.clone(), term.clone(), subject.clone());
         let work = async move {
             let result = write(tasks.writer.clone(), term, rollout.clone()).await;
@@ -203,7 +208,7 @@ impl Tasks {
             }
             done(about, step, result)
         };
-        Job { subject, grant: None, work: Box::pin(work) }
+        Job { subject, apart, grant: None, work: Box::pin(work) }
     }
 
     /// Says on a Tenant that it cannot be decoded.
@@ -215,7 +220,7 @@ impl Tasks {
             let result = tasks.writer.undecodable(&term, &name, &found).await;
             done(about, "undecodable", result)
         };
-        Job { subject, grant: None, work: Box::pin(work) }
+        Job { subject, apart: Vec::new(), grant: None, work: Box::pin(work) }
     }
 
     /// A step of a release.
@@ -229,7 +234,7 @@ impl Tasks {
             let result = tasks.writer.release(&term, &release, &step).await;
             done(about, "release", result)
         };
-        Some(Job { subject, grant: None, work: Box::pin(work) })
+        Some(Job { subject, apart: Vec::new(), grant: None, work: Box::pin(work) })
     }
 
     /// What is said of a window or of an approval.
@@ -250,7 +255,7 @@ impl Tasks {
         };
         let about = subject.clone();
         let work = async move { done(about, "note", work.await) };
-        Some(Job { subject, grant: None, work: Box::pin(work) })
+        Some(Job { subject, apart: Vec::new(), grant: None, work: Box::pin(work) })
     }
 }
 

@@ -7,7 +7,7 @@ use leasehold::{
     domain::world::World,
     plan::{
         rollout::{Decisions, decide, invariants},
-        slices::{Plans, Staged, stage},
+        slices::{Drafts, Plans, Staged, stage},
     },
 };
 
@@ -28,6 +28,7 @@ pub struct Desk {
     pub cluster: Cluster,
     pub world: World,
     pub plans: Plans,
+    pub drafts: Drafts,
     made: u32,
 }
 
@@ -47,7 +48,7 @@ impl Desk {
             Cluster::new(policy(&[canary, rest])).with(&names.iter().map(String::as_str).collect::<Vec<_>>());
         cluster.ask(&[], "1.1.0");
         cluster.wait(10);
-        Self { cluster, world: World::default(), plans: Plans::default(), made: 0 }
+        Self { cluster, world: World::default(), plans: Plans::default(), drafts: Drafts::default(), made: 0 }
     }
 
     /// The run is there and its canary was granted.
@@ -63,8 +64,13 @@ impl Desk {
         let mut decisions = decide(&self.cluster.fleet, self.cluster.now);
         let violations = invariants::check(&self.cluster.fleet, &decisions, self.cluster.now);
         assert!(violations.is_empty(), "{violations:?}");
-        let staged = stage(&mut decisions, &self.world, self.cluster.now);
+        let staged = stage(&mut decisions, &mut self.drafts, &self.world, self.cluster.now);
         (decisions, staged)
+    }
+
+    /// Another process takes over.
+    pub fn take_over(&mut self) {
+        (self.plans, self.drafts) = (Plans::default(), Drafts::default());
     }
 
     /// What is written now, in the order in which it could come.

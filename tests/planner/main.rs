@@ -12,6 +12,7 @@ mod bounds;
 mod case;
 mod cluster;
 mod desk;
+mod drafts;
 mod events;
 mod found;
 mod freeze;

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time as MetaTime;
 use leasehold::{
     api::{Phase, RolloutSlice},
     domain::report::WaitingOn,
-    plan::slices::{Plans, cut},
+    plan::slices::cut,
 };
 
 use crate::{
@@ -59,7 +59,7 @@ fn killed_after_any_write_of_its_creation_a_long_plan_becomes_the_same_run() {
                 }
                 if !killed && left == 0 {
                     killed = true;
-                    desk.plans = Plans::default();
+                    desk.take_over();
                     break;
                 }
                 left -= usize::from(!killed);
@@ -123,7 +123,7 @@ fn a_slice_with_other_tenants_in_it_stops_the_run() {
         desk.replace(change);
         desk.stands_still(why);
         // Another leader finds the same.
-        desk.plans = Plans::default();
+        desk.take_over();
         desk.stands_still(why);
     }
 }
@@ -236,4 +236,16 @@ fn what_a_lower_history_limit_leaves_over_goes_a_few_at_a_time() {
     assert_eq!(desk.look().0.delete.len(), 16);
     desk.turns(6);
     assert_eq!(left(&desk), 11, "the newest, and as many as the limit keeps");
+}
+
+#[test]
+fn a_slice_that_was_missing_and_turns_up_unreadable_is_said_to_be_that() {
+    let mut desk = Desk::begun(1_500);
+    let (lost, _) = desk.world.slices.pop_first().unwrap();
+    desk.stands_still(&format!("RolloutSlice {lost} is not there"));
+    let unread = leasehold::domain::world::Undecodable { error: "odd".into(), generation: 1, reported: false };
+    desk.world.undecodable.insert(("rolloutslices".into(), lost.clone()), unread);
+    desk.stands_still(&format!("RolloutSlice {lost} cannot be read: odd"));
+    desk.world.undecodable.clear();
+    desk.stands_still(&format!("RolloutSlice {lost} is not there"));
 }

@@ -194,4 +194,29 @@ mod tests {
         assert_ne!(seed("3f2a", "memcached-1.4.2-7"), seed("3f2a", "memcached-1.4.2-8"));
         assert_ne!(seed("3f2a", "memcached-1.4.2-7"), seed("3f2b", "memcached-1.4.2-7"));
     }
+
+    /// Of a plan that is kept in slices it is the hash that says whether it is whole. If one and the same plan came to another hash
+    /// in a newer version, no such Rollout could be read any more after the upgrade, and its operator would stand still. So: a new
+    /// field of the plan is not serialised where it says what was so before, and this hash stays.
+    #[test]
+    fn the_hash_of_a_plan_is_the_same_in_every_version() {
+        let plan = r#"{
+            "operator": "memcached", "target": {"version": "1.1.0", "digest": "0123456789abcdef"}, "policy": "default",
+            "sequence": 7, "order": "Seed", "maxConcurrency": 5, "maxFailures": 2, "onFailure": "Rollback",
+            "rollbackOf": "memcached-1.2.0-6", "revisionHistoryLimit": 10, "unmatched": 1, "planHash": "0000000000000000",
+            "suspend": true, "abort": true, "undo": true, "skip": ["acme"], "additionalFailures": 3,
+            "waves": [
+                {"name": "canary", "members": ["acme"], "maxConcurrency": 1, "maxFailures": 0, "progressDeadline": "10m",
+                 "soak": "1h", "gates": {"before": [{"name": "start", "approval": {}}], "after": [
+                    {"name": "ready", "cel": {"expression": "size(objects) > 0", "interval": "1m", "deadline": "30m"}},
+                    {"name": "errors", "prometheus": {"address": "http://p:9090", "query": "up", "max": "0.01"}}]}},
+                {"name": "rest", "members": ["bolt", "coil"], "slices": ["a-0"], "count": 2, "maxConcurrency": 5,
+                 "maxFailures": 2, "progressDeadline": "10m", "soak": "0s"}
+            ]
+        }"#;
+        let spec: RolloutSpec = serde_json::from_str(plan).unwrap();
+        assert_eq!(plan_hash("memcached-1.1.0-7", &spec), "05f2fdcdb1b5eae7");
+        let plain = RolloutSpec { rollback_of: None, unmatched: 0, ..spec };
+        assert_eq!(plan_hash("memcached-1.1.0-7", &plain), "74dfb3965e21f415");
+    }
 }

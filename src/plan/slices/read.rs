@@ -22,10 +22,13 @@ pub struct Plans {
 struct Known {
     /// Which Rollout of that name, in which version.
     version: (Option<String>, Option<String>),
-    slices: Vec<Option<Arc<RolloutSlice>>>,
+    slices: Vec<Seen>,
     /// The members of each wave.
     plan: Result<Vec<Members>, String>,
 }
+
+/// A slice, or why there is none: what cannot be read, where there is anything.
+type Seen = Result<Arc<RolloutSlice>, Option<String>>;
 
 impl Plans {
     /// Brings the fleet's runs up to date.
@@ -34,7 +37,7 @@ impl Plans {
         fleet.rollouts.retain(|name, _| world.rollouts.contains_key(name));
         fleet.unread.clear();
         for (name, rollout) in &world.rollouts {
-            let slices: Vec<_> = slices_of(rollout).map(|slice| world.slices.get(slice).cloned()).collect();
+            let slices: Vec<_> = slices_of(rollout).map(|slice| seen(slice, world)).collect();
             let version = (rollout.metadata.uid.clone(), rollout.metadata.resource_version.clone());
             let known = self.known.get(name).filter(|k| k.version.0 == version.0 && same(&k.slices, &slices));
             let current = known.is_some_and(|known| known.version == version && version.1.is_some());
@@ -73,10 +76,16 @@ fn slices_of(rollout: &Rollout) -> impl Iterator<Item = &String> {
     rollout.spec.waves.iter().flat_map(|wave| &wave.slices)
 }
 
-fn same(known: &[Option<Arc<RolloutSlice>>], now: &[Option<Arc<RolloutSlice>>]) -> bool {
-    let one = |(a, b): (&Option<Arc<RolloutSlice>>, &Option<Arc<RolloutSlice>>)| match (a, b) {
-        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-        (a, b) => a.is_none() && b.is_none(),
+fn seen(name: &String, world: &World) -> Seen {
+    let unreadable = || world.undecodable.get(&("rolloutslices".to_owned(), name.clone())).map(|u| u.error.clone());
+    world.slices.get(name).cloned().ok_or_else(unreadable)
+}
+
+fn same(known: &[Seen], now: &[Seen]) -> bool {
+    let one = |pair: (&Seen, &Seen)| match pair {
+        (Ok(a), Ok(b)) => Arc::ptr_eq(a, b),
+        (Err(a), Err(b)) => a == b,
+        _ => false,
     };
     known.len() == now.len() && known.iter().zip(now).all(one)
 }
@@ -115,12 +124,11 @@ fn members(rollout: &Rollout, world: &World) -> Result<Vec<Members>, String> {
     Ok(plan)
 }
 
-fn part<'w>(name: &String, rollout: &Rollout, world: &'w World) -> Result<&'w RolloutSlice, String> {
-    let absent = || match world.undecodable.get(&("rolloutslices".to_owned(), name.clone())) {
-        Some(found) => format!("RolloutSlice {name} cannot be read: {}", found.error),
+fn part(name: &String, rollout: &Rollout, world: &World) -> Result<Arc<RolloutSlice>, String> {
+    let slice = seen(name, world).map_err(|unreadable| match unreadable {
+        Some(error) => format!("RolloutSlice {name} cannot be read: {error}"),
         None => format!("RolloutSlice {name} is not there"),
-    };
-    let slice = world.slices.get(name).ok_or_else(absent)?;
+    })?;
     let spec = &slice.spec;
     let ours = Some(&spec.rollout) == rollout.metadata.name.as_ref() && spec.plan_hash == rollout.spec.plan_hash;
     if ours { Ok(slice) } else { Err(format!("RolloutSlice {name} is not of this plan")) }

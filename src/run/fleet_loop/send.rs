@@ -37,7 +37,8 @@ impl FleetLoop {
             }
         }
         for job in jobs {
-            if self.lanes.start(&job.subject, Kind::default(), Instant::now()) {
+            let apart = job.apart.iter().all(|other| !self.lanes.is_busy(other));
+            if apart && self.lanes.start(&job.subject, Kind::default(), Instant::now()) {
                 self.spawn(job);
             }
         }
