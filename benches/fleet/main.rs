@@ -149,7 +149,8 @@ fn processor_time(pid: u32, n: usize) -> String {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
-    format!("{:.1} ms", ticks as f64 * 10.0 / n as f64)
+    let tenths = ticks * 100 / n as u64;
+    format!("{}.{} ms", tenths / 10, tenths % 10)
 }
 
 /// Resident memory in KiB.

@@ -68,7 +68,7 @@ fn a_plan_is_written_to_its_end_however_many_join_meanwhile() {
     assert_eq!((create.slices.len(), create.create.len()), (0, 1));
     desk.turns(6);
     let rollout = &desk.world.rollouts[RUN];
-    assert_eq!(rollout.spec.waves.iter().map(|wave| wave.size()).sum::<usize>(), TENANTS);
+    assert_eq!(rollout.spec.waves.iter().map(leasehold::api::PlannedWave::size).sum::<usize>(), TENANTS);
     assert_eq!((sets(&desk).len(), desk.cluster.granted.len()), (1, 1), "the canary goes");
     desk.cluster.wait(10);
     assert_eq!(told(&mut desk, TENANTS).0, WaitingOn::Queued, "who came later is for the next run");
@@ -124,7 +124,7 @@ fn nothing_is_written_on_top_of_what_two_earlier_plans_left_behind() {
     desk.turns(8);
     let rollout = &desk.world.rollouts[RUN];
     assert_eq!(
-        rollout.spec.waves.iter().map(|wave| wave.size()).sum::<usize>(),
+        rollout.spec.waves.iter().map(leasehold::api::PlannedWave::size).sum::<usize>(),
         TENANTS + 5,
         "frozen as late as can be"
     );
