@@ -41,7 +41,7 @@ pub fn before(seen: &TenantSeen, led: Option<&str>) -> Before {
         return Before::Nothing;
     }
     match &seen.lease {
-        Some(lease) if lease.known => mark(seen, false).map_or(Before::Nothing, Before::Mark),
+        Some(lease) if lease.known => mark(seen).map_or(Before::Nothing, Before::Mark),
         _ if led.and_then(|led| cost_of(seen, led)).is_some() => Before::Nothing,
         _ => Before::Sample,
     }
@@ -50,9 +50,9 @@ pub fn before(seen: &TenantSeen, led: Option<&str>) -> Before {
 /// A mark on the leader's pod, if it would not go last without: in an upgrade that is under way, when somebody else leads
 /// than was thought.
 #[must_use]
-pub fn mark(seen: &TenantSeen, ahead: bool) -> Option<Step> {
+pub fn mark(seen: &TenantSeen) -> Option<Step> {
     let leader = seen.lease.as_ref().filter(|lease| lease.known)?.holder_pod()?;
-    set_apart(seen, leader, ahead)
+    set_apart(seen, leader, false)
 }
 
 /// The mark that the next upgrade will need, set while nobody waits for it: soon after the proof is on record, once for a pod,
@@ -197,9 +197,9 @@ mod tests {
         assert_eq!(before(&prepared, Some("b")), Before::Sample, "the mark is not on who led last");
         assert_eq!(before(&prepared, None), Before::Sample);
         prepared.lease = seen("b_1", &pods, &[]).lease;
-        assert_eq!(mark(&prepared, false), Some(mark_of("b", 101)));
+        assert_eq!(mark(&prepared), Some(mark_of("b", 101)));
         costs(&mut prepared, "b", "101");
-        assert_eq!(mark(&prepared, false), None);
+        assert_eq!(mark(&prepared), None);
     }
 
     #[test]

@@ -11,11 +11,14 @@ use super::{
     stack::{self, Rendered},
     step::{Apply, Step, Target, Why},
 };
-use crate::domain::{
-    fleet::Health,
-    marks,
-    object::{Seen, pod_of},
-    report::Motion,
+use crate::{
+    domain::{
+        fleet::Health,
+        marks,
+        object::{Seen, pod_of},
+        report::Motion,
+    },
+    plan::catalog::Release,
 };
 
 /// Repairs that follow each other closely before the pauses between them grow, to half a minute at most.
@@ -141,7 +144,7 @@ impl Draft<'_> {
         let proven = self.facts.evidence.as_ref().is_some_and(|e| e.health == Health::Proven);
         if !proven {
             let upgrading = self.seen.pods.values().any(|pod| !pod.deleting && !evidence::is_current(pod, rendered));
-            let mark = if upgrading { handover::mark(self.seen, false) } else { None };
+            let mark = if upgrading { handover::mark(self.seen) } else { None };
             return mark.or_else(|| self.awaken(rendered));
         }
         let on_record = self
@@ -155,9 +158,13 @@ impl Draft<'_> {
 
     /// Whether a new pod is ready before an old one goes, as far as is known: so it is in the built-in stack.
     fn surges(&self) -> bool {
-        let version = self.status.granted.as_ref().map(|grant| &grant.version);
-        let release = version.and_then(|version| self.shared.catalog.get(&self.facts.tenant.spec.operator, version));
-        release.is_some_and(|release| release.object.spec.templates.is_none())
+        self.release().is_some_and(|release| release.object.spec.templates.is_none())
+    }
+
+    /// The release that is granted.
+    fn release(&self) -> Option<&Release> {
+        let granted = &self.status.granted.as_ref()?.version;
+        self.shared.catalog.get(&self.facts.tenant.spec.operator, granted)
     }
 
     /// The pod that led when something was last said of the tenant.
@@ -168,8 +175,7 @@ impl Draft<'_> {
 
     /// Has a polling standby look at a Lease that was freed, by starting it anew.
     fn awaken(&self, rendered: &Rendered) -> Option<Step> {
-        let granted = &self.status.granted.as_ref()?.version;
-        let release = self.shared.catalog.get(&self.facts.tenant.spec.operator, granted)?;
+        let release = self.release()?;
         let workloads =
             rendered.objects.iter().filter_map(|object| self.seen.objects.get(&object.key)?.workload.as_ref());
         let replicas = usize::try_from(workloads.map(|workload| workload.wanted).sum::<i64>()).unwrap_or(usize::MAX);

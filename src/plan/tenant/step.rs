@@ -148,7 +148,8 @@ impl Step {
     }
 
     /// Whether a failure of this kind is none of the tenant's: it goes without a mark then. That our own term is not known yet
-    /// is over in a moment, and what nobody can tell yet is tried again where an upgrade waits for it.
+    /// is over in a moment, and what nobody can tell yet is tried again where an upgrade waits for it; what is sent ahead is sent
+    /// once, whatever comes of it.
     #[must_use]
     pub const fn forgives(&self, kind: FaultKind) -> bool {
         let Self::Mark { ahead, .. } = self else { return false };
