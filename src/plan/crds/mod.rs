@@ -1,0 +1,2 @@
+//! How shared CRDs move with the fleet.
+pub mod step;

@@ -1,0 +1,62 @@
+//! The writes that a shared CRD's way from one release to the next is made of, as data.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde_json::{Map, Value};
+
+/// One step. Each can be done again: a crash in the middle costs time and nothing else.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CrdStep {
+    /// Create a definition that does not exist, from the release's object as a whole.
+    Create { definition: Arc<Value> },
+    /// Write the spec of one that does: nothing happens if it has changed since `resource_version`.
+    Write(CrdWrite),
+    /// Read or rewrite one page of its stored objects.
+    Page { crd: String, work: PageWork },
+    /// Say which versions are stored, once that is proven.
+    Trim { crd: String, uid: String, resource_version: String, stored: Vec<String> },
+}
+
+/// One write to a CRD's spec. Each closes all watches on its objects, so there is one a phase.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CrdWrite {
+    pub crd: String,
+    pub uid: String,
+    /// Of the object that `spec` was made from.
+    pub resource_version: String,
+    /// The whole spec.
+    pub spec: Map<String, Value>,
+    /// Set in the same write, beside those that are there.
+    pub annotations: BTreeMap<String, String>,
+    /// What it is for, in one word, as it is logged.
+    pub phase: &'static str,
+}
+
+/// Where a page begins and what is done with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PageWork {
+    pub group: String,
+    /// The version that is asked for, in lists and in writes.
+    pub version: String,
+    pub plural: String,
+    /// From the page before; none for the first.
+    pub continue_: Option<String>,
+    /// Objects a page: from 1 to 500, which keeps it small in memory and well within the time that a list's snapshot lives.
+    pub limit: u32,
+    pub what: What,
+}
+
+/// What is done with each object of a page.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// Hold it against a schema. `dry_run`: let the API server judge it as well, by a write that it does not keep, since its rules
+    /// are CEL. It judges by the definition that is served now.
+    Validate { schema: Arc<Value>, dry_run: bool },
+    /// Write it as it is, so that it is stored at the storage version.
+    Rewrite,
+    /// Let no field manager own it at one of these versions any more: server-side apply fails on a version that is gone
+    /// (kubernetes/kubernetes#111937). Those who own it go on owning it at the page's own version.
+    Disown { versions: BTreeSet<String> },
+}
