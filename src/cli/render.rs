@@ -14,13 +14,12 @@ use super::{
 use crate::{
     api::Tenant,
     domain::{
-        crd,
+        crd::CrdSeen,
         epoch::Epoch,
         marks,
-        object::CrdSeen,
         world::{Apis, TenantSeen, World},
     },
-    plan::{Planner, ReleaseStep, choke_point::Admitted, tenant::Step},
+    plan::{Planner, choke_point::Admitted, crds::CrdStep, tenant::Step},
 };
 
 /// Exit code for files that cannot be read.
@@ -142,12 +141,9 @@ fn install(planner: &mut Planner, world: &mut World) -> BTreeMap<String, Vec<Adm
     let mut stacks = BTreeMap::new();
     for _ in 0..STEPS {
         let plan = planner.plan(world, &BTreeMap::new(), &Epoch::default(), Timestamp::UNIX_EPOCH);
-        for step in plan.releases {
-            // The status of a release is of no interest here.
-            if let ReleaseStep::CreateCrd { crd: definition, .. } = step {
-                let name = definition.metadata.name.clone().unwrap_or_default();
-                let served = CrdSeen { uid: String::new(), digest: crd::digest(&definition), established: true };
-                world.crds.insert(name, served);
+        for step in plan.crds {
+            if let CrdStep::Create { crd, definition, annotations } = step {
+                world.crds.insert(crd, CrdSeen::created(&definition, &annotations));
                 world.shared_version += 1;
             }
         }

@@ -2,7 +2,7 @@
 //! undone by the watch's older event.
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::{ResourceExt, api::DynamicObject};
 
 use super::watch::{Change, Source, Step};
@@ -74,6 +74,11 @@ impl Index {
     pub fn set_apis(&mut self, apis: crate::domain::world::Apis) {
         self.world.apis = apis;
         self.world.shared_version += 1;
+    }
+
+    /// How long the changes of shared CRDs wait where the API servers may take one in late.
+    pub fn set_crd_soak(&mut self, soak: SignedDuration) {
+        self.world.crd_soak = soak;
     }
 
     /// `namespace` is Leasehold's own: no tenant may have it, whatever the FleetPolicy protects.
@@ -199,7 +204,14 @@ impl Index {
             Source::Approvals => drop(world.approvals.remove(key)),
             Source::Slices => return drop(world.slices.remove(key)),
             Source::Fleet => return self.no_fleet_policy(),
-            Source::Crds => drop(world.crds.remove(key)),
+            Source::Crds => {
+                world.crds.remove(key);
+                world.sweeps.remove(key);
+            }
+            Source::CrdUpgrades => {
+                world.crd_upgrades.remove(key);
+                return world.crd_version += 1;
+            }
             Source::Tenants | Source::Pods | Source::Stack(_) => {
                 let Some(seen) = world.tenants.get_mut(tenant) else { return };
                 let (namespace, name) = key.split_once('/').unwrap_or(("", key));

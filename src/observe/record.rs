@@ -8,15 +8,10 @@ use serde::de::DeserializeOwned;
 use super::{allowance, index::Index, reduce, watch::Source};
 use crate::{
     api::{
-        ChangeWindow, FleetPolicy, FleetSpec, OperatorRelease, Rollout, RolloutApproval, RolloutPolicy, RolloutSlice,
-        Tenant,
+        ChangeWindow, CrdUpgrade, FleetPolicy, FleetSpec, OperatorRelease, Rollout, RolloutApproval, RolloutPolicy,
+        RolloutSlice, Tenant,
     },
-    domain::{
-        crd,
-        kinds::StackKind,
-        object::{CrdSeen, PodSeen},
-        world::Undecodable,
-    },
+    domain::{crd::CrdSeen, kinds::StackKind, object::PodSeen, world::Undecodable},
 };
 
 impl Index {
@@ -56,6 +51,12 @@ impl Index {
             Source::Approvals => {
                 if let Some(approval) = self.decode::<RolloutApproval>(source, object) {
                     self.world.approvals.insert(name, Arc::new(approval));
+                }
+            }
+            Source::CrdUpgrades => {
+                if let Some(upgrade) = self.decode::<CrdUpgrade>(source, object) {
+                    self.world.crd_upgrades.insert(name, Arc::new(upgrade));
+                    self.world.crd_version += 1;
                 }
             }
             Source::Fleet => self.record_fleet(object),
@@ -186,12 +187,8 @@ impl Index {
     }
 
     fn record_crd(&mut self, name: &str, object: &DynamicObject) {
-        let Ok(definition) = object.clone().try_parse() else { return };
-        let seen = CrdSeen {
-            uid: object.uid().unwrap_or_default(),
-            digest: crd::digest(&definition),
-            established: crd::established(&definition),
-        };
+        let Ok(object) = serde_json::to_value(object) else { return };
+        let seen = CrdSeen::read(&object);
         if self.world.crds.get(name) != Some(&seen) {
             self.world.crds.insert(name.to_owned(), seen);
             self.world.shared_version += 1;

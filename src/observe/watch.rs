@@ -25,6 +25,7 @@ pub enum Source {
     Approvals,
     Fleet,
     Crds,
+    CrdUpgrades,
     Pods,
     Stack(&'static StackKind),
 }
@@ -61,6 +62,7 @@ impl Source {
             Self::Approvals,
             Self::Fleet,
             Self::Crds,
+            Self::CrdUpgrades,
             Self::Pods,
         ];
         let extra = OPTIONAL_KINDS.iter().filter(|kind| optional(kind));
@@ -85,6 +87,7 @@ impl Source {
             Self::Approvals => (OWN, "v1alpha1", "rolloutapprovals", "RolloutApproval"),
             Self::Fleet => (OWN, "v1alpha1", "fleetpolicies", "FleetPolicy"),
             Self::Crds => ("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"),
+            Self::CrdUpgrades => (OWN, "v1alpha1", "crdupgrades", "CrdUpgrade"),
             Self::Pods => ("", "v1", "pods", "Pod"),
             Self::Stack(kind) => (kind.group, kind.version, kind.plural, kind.kind),
         }
@@ -101,7 +104,7 @@ impl Source {
             | Self::Windows
             | Self::Approvals
             | Self::Fleet => true,
-            Self::Tenants | Self::Crds | Self::Pods | Self::Stack(_) => false,
+            Self::Tenants | Self::Crds | Self::CrdUpgrades | Self::Pods | Self::Stack(_) => false,
         }
     }
 

@@ -1,5 +1,7 @@
 //! A CustomResourceDefinition as JSON: read once, checked for its outline, with the API server's defaults filled in. Nothing
 //! that a typed model does not know is lost, because what is read here is written again.
+use std::sync::OnceLock;
+
 use serde_json::{Map, Value};
 
 use super::{fingerprint, normal};
@@ -13,6 +15,8 @@ pub const MOST_LEVELS: usize = 256;
 pub struct Definition {
     name: String,
     spec: Map<String, Value>,
+    digest: OnceLock<String>,
+    substance: OnceLock<String>,
 }
 
 /// One version of a definition.
@@ -72,7 +76,7 @@ impl Definition {
     pub fn of(name: &str, mut spec: Map<String, Value>) -> Result<Self, String> {
         outline(&spec)?;
         normal::fill(&mut spec);
-        let definition = Self { name: name.to_owned(), spec };
+        let definition = Self { name: name.to_owned(), spec, digest: OnceLock::new(), substance: OnceLock::new() };
         let wanted = format!("{}.{}", definition.plural(), definition.group());
         if name == wanted { Ok(definition) } else { Err(format!("metadata.name is {name}, and must be {wanted}")) }
     }
@@ -127,8 +131,14 @@ impl Definition {
 
     /// Digest of what it means. A semantically equal spec must never be written: every write closes all watches on the objects.
     #[must_use]
-    pub fn digest(&self) -> String {
-        fingerprint::short(&self.fingerprint())
+    pub fn digest(&self) -> &str {
+        self.digest.get_or_init(|| fingerprint::short(&self.fingerprint()))
+    }
+
+    /// Digest of what programs go by: without descriptions, columns and short names, which are worth no closed watch.
+    #[must_use]
+    pub fn substance(&self) -> &str {
+        self.substance.get_or_init(|| fingerprint::short(&fingerprint::of_spec(&normal::bare(&self.spec))))
     }
 
     fn fingerprint(&self) -> fingerprint::Fingerprint {

@@ -103,5 +103,36 @@ fn spell_numbers(value: &mut Value) {
 /// A float that is a whole number, within the 53 bits that a float holds exactly.
 fn whole(float: f64) -> Option<Number> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    (float.fract() == 0.0 && float.abs() < EXACT).then(|| format!("{float:.0}").parse::<i64>().ok().map(Number::from))?
+    (float.fract() == 0.0 && float.abs() < EXACT)
+        .then(|| format!("{float:.0}").parse::<i64>().ok().map(Number::from))?
+}
+
+/// A spec without what is there for people only.
+pub(super) fn bare(spec: &Map<String, Value>) -> Map<String, Value> {
+    let mut spec = spec.clone();
+    if let Some(Value::Object(names)) = spec.get_mut("names") {
+        names.retain(|key, _| !["shortNames", "categories"].contains(&key.as_str()));
+    }
+    for version in spec.get_mut("versions").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Value::Object(version) = version else { continue };
+        version.remove("additionalPrinterColumns");
+        version.remove("deprecationWarning");
+        if let Some(schema) = version.get_mut("schema").and_then(|schema| schema.get_mut("openAPIV3Schema")) {
+            bare_schema(schema);
+        }
+    }
+    spec
+}
+
+fn bare_schema(schema: &mut Value) {
+    let Value::Object(keywords) = schema else { return };
+    keywords.retain(|keyword, _| !["description", "title", "example", "externalDocs"].contains(&keyword.as_str()));
+    for (keyword, value) in keywords.iter_mut() {
+        match (keyword.as_str(), &mut *value) {
+            ("properties", Value::Object(properties)) => properties.values_mut().for_each(bare_schema),
+            ("items" | "additionalProperties" | "not", schema) => bare_schema(schema),
+            ("oneOf" | "anyOf" | "allOf", Value::Array(branches)) => branches.iter_mut().for_each(bare_schema),
+            _ => {}
+        }
+    }
 }

@@ -1,4 +1,6 @@
 //! What a comparison of two definitions says: findings, each with a verdict, bounded in number and stable in order.
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Findings that are told at most; how many more there are is counted.
@@ -21,6 +23,12 @@ pub enum Verdict {
     Convert,
     /// Never safe, or not known to be.
     No,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
 }
 
 /// One difference, or one fault of the new definition.
@@ -78,5 +86,30 @@ impl Findings {
     #[must_use]
     pub fn any(&self, verdict: Verdict) -> bool {
         self.all.iter().any(|finding| finding.verdict == verdict)
+    }
+
+    /// Whether a waived change stands or falls with what is stored.
+    #[must_use]
+    pub fn needs_scan(&self) -> bool {
+        self.all.iter().any(|finding| finding.verdict == Verdict::Scan && finding.waived)
+    }
+
+    /// The first of those that refuse, as people are told.
+    #[must_use]
+    pub fn spoken(&self) -> String {
+        let first: Vec<String> = self.refusing().take(2).map(ToString::to_string).collect();
+        let more = self.refusing().count().saturating_sub(first.len());
+        let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+        format!("{}{more}", first.join("; "))
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, version, rule, verdict, why, .. } = self;
+        let place = [version.as_str(), path.as_str()].into_iter().filter(|part| !part.is_empty());
+        let place = place.collect::<Vec<_>>().join(" ");
+        let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
+        write!(f, "{place}{rule} ({verdict}): {why}")
     }
 }

@@ -1,12 +1,24 @@
 //! Two definitions in, what lies between them out: findings for a fleet in which old and new operators run against the same
 //! definition, and what the cluster's definition becomes at each stage of the way. Pure and total: every pair has an answer,
 //! and an unknown kind of change is refused.
+mod desk;
 mod finding;
+mod merges;
+mod next;
+mod readiness;
+mod record;
+pub mod step;
+pub mod sweeps;
+mod users;
 mod waivers;
+mod write;
 
 use crate::domain::crd::Definition;
 
+pub use self::desk::{Crds, Sight, plan};
 pub use self::finding::{Finding, Findings, MOST_FINDINGS, MOST_WHY, Verdict};
+pub use self::merges::Merges;
+pub use self::step::CrdStep;
 pub use self::waivers::Waivers;
 
 /// How far a change may go now. Each includes those before it.

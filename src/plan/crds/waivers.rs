@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 /// Findings that a release waives.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Waivers(BTreeSet<(String, String)>);
 
 impl Waivers {
