@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     analysis::Analyses,
+    crd::texts::CrdMap,
     kinds::StackKind,
     object::{CrdSeen, LeaseSeen, ObjectKey, Objects, PodSeen},
     tenants::{Tenants, Version},
@@ -33,6 +34,10 @@ pub struct World {
     /// Why the FleetPolicy cannot be read, when there is one and this process has read none: then `fleet` says nothing.
     pub fleet_unread: Option<String>,
     pub crds: BTreeMap<String, CrdSeen>,
+    /// ConfigMaps that hold definitions which releases name, by `namespace/name`.
+    pub crd_maps: BTreeMap<String, CrdMap>,
+    /// Leasehold's own namespace; empty where it is not known.
+    pub home: String,
     pub apis: Apis,
     /// Objects of our own kinds that could not be decoded, by plural and name.
     pub undecodable: BTreeMap<(String, String), Undecodable>,

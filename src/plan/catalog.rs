@@ -148,7 +148,7 @@ impl Release {
         // The rules for getting to a version decide nothing that is rendered.
         let content = digest::of(&(rendered_part(spec), stack.digest()));
         let digest = under(&content, world.settings());
-        let crds = shared_crds(spec, &world.crds)?;
+        let crds = shared_crds(spec, world)?;
         let facts = ReleaseFacts {
             target: RolloutTarget { version: spec.version.clone(), digest: digest.clone() },
             upgrades_from: requirement("upgradesFrom", spec.upgrades_from.as_deref())?,

@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
+use serde::Deserialize;
+
+use super::crd_source;
 use crate::{
     api::{CrdSource, ReleaseSpec},
-    domain::{crd, object::CrdSeen, world::Fault},
+    domain::{
+        crd,
+        world::{Fault, World},
+    },
 };
 
 /// Groups, with all below them, whose kinds are Kubernetes' own or Leasehold's: a release brings none of them.
@@ -30,19 +36,17 @@ pub enum CrdState {
 }
 
 /// The CRDs of a release; or why it cannot be used.
-pub(super) fn shared_crds(spec: &ReleaseSpec, seen: &BTreeMap<String, CrdSeen>) -> Result<Vec<SharedCrd>, String> {
-    spec.crds.iter().enumerate().map(|(n, source)| shared_crd(n, source, seen)).collect()
+pub(super) fn shared_crds(spec: &ReleaseSpec, world: &World) -> Result<Vec<SharedCrd>, String> {
+    spec.crds.iter().enumerate().map(|(n, source)| shared_crd(n, source, world)).collect()
 }
 
-fn shared_crd(n: usize, source: &CrdSource, seen: &BTreeMap<String, CrdSeen>) -> Result<SharedCrd, String> {
-    let Some(inline) = &source.inline else {
-        return Err(format!("spec.crds[{n}].configMapRef is not supported yet: give the definition inline"));
-    };
-    let definition: CustomResourceDefinition = serde_json::from_value(inline.clone().into())
-        .map_err(|e| format!("spec.crds[{n}].inline is no CustomResourceDefinition: {e}"))?;
-    let name = definition.metadata.name.clone().ok_or_else(|| format!("spec.crds[{n}].inline has no metadata.name"))?;
-    stays_within_the_release(&definition).map_err(|why| format!("spec.crds[{n}].inline ({name}): {why}"))?;
-    let state = match seen.get(&name) {
+fn shared_crd(n: usize, source: &CrdSource, world: &World) -> Result<SharedCrd, String> {
+    let (field, object) = crd_source::resolve(n, source, world)?;
+    let definition: CustomResourceDefinition = CustomResourceDefinition::deserialize(&*object)
+        .map_err(|e| format!("{field} is no CustomResourceDefinition: {e}"))?;
+    let name = definition.metadata.name.clone().ok_or_else(|| format!("{field} has no metadata.name"))?;
+    stays_within_the_release(&definition).map_err(|why| format!("{field} ({name}): {why}"))?;
+    let state = match world.crds.get(&name) {
         None => CrdState::Absent,
         Some(found) if found.digest != crd::digest(&definition) => CrdState::Differs,
         Some(found) if !found.established => CrdState::NotEstablished,
