@@ -19,6 +19,7 @@ use crate::{
         marks,
         world::{Apis, TenantSeen, World},
     },
+    observe,
     plan::{Planner, choke_point::Admitted, crds::CrdStep, tenant::Step},
 };
 
@@ -98,7 +99,7 @@ pub struct Rendered {
 /// # Errors
 /// An object that cannot be written as YAML.
 pub fn render(input: Input, apis: Apis) -> Result<Rendered, Box<dyn std::error::Error>> {
-    let Input { tenants, releases, fleet, findings, notes } = input;
+    let Input { tenants, releases, fleet, crd_maps, findings, notes } = input;
     let mut rendered = Rendered { findings, notes, ..Rendered::default() };
     if tenants.is_empty() && rendered.findings.is_empty() {
         rendered
@@ -109,6 +110,7 @@ pub fn render(input: Input, apis: Apis) -> Result<Rendered, Box<dyn std::error::
     for release in releases {
         world.releases.insert(release.metadata.name.clone().unwrap_or_default(), Arc::new(release));
     }
+    world.crd_maps = observe::crd_maps(&crd_maps);
     for tenant in tenants {
         let name = tenant.metadata.name.clone().unwrap_or_default();
         world.tenants.insert(&name, TenantSeen { tenant: Some(Arc::new(undeleted(tenant))), ..TenantSeen::default() });

@@ -32,6 +32,9 @@ pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "leasehold
 /// The ReplicaSet controller removes pods of lower cost first.
 pub const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
+/// On ConfigMaps in Leasehold's own namespace that hold definitions which releases name: `"true"`.
+pub const RELEASE_CRDS: &str = "leasehold.dev/release-crds";
+
 /// What the names of our field managers begin with.
 pub const MANAGER: &str = "leasehold/";
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     analysis::Analyses,
     crd::CrdSeen,
+    crd::texts::CrdMap,
     kinds::StackKind,
     object::{LeaseSeen, ObjectKey, Objects, PodSeen},
     tenants::{Tenants, Version},
@@ -40,6 +41,10 @@ pub struct World {
     pub sweeps: BTreeMap<String, Sweep>,
     /// How long to wait before a CRD's storage version is flipped, and again before objects are written anew.
     pub crd_soak: SignedDuration,
+    /// ConfigMaps that hold definitions which releases name, by `namespace/name`.
+    pub crd_maps: BTreeMap<String, CrdMap>,
+    /// Leasehold's own namespace; empty where it is not known.
+    pub home: String,
     pub apis: Apis,
     /// Objects of our own kinds that could not be decoded, by plural and name.
     pub undecodable: BTreeMap<(String, String), Undecodable>,

@@ -17,8 +17,6 @@ pub struct Index {
     /// What a list that is under way has shown so far.
     listing: HashMap<Source, HashSet<String>>,
     synced: HashSet<Source>,
-    /// Leasehold's own namespace, which no tenant may have.
-    pub(super) home: String,
     /// A FleetPolicy was read, and not deleted since.
     pub(super) fleet_read: bool,
     /// Counts what runs go by.
@@ -83,7 +81,7 @@ impl Index {
 
     /// `namespace` is Leasehold's own: no tenant may have it, whatever the FleetPolicy protects.
     pub fn set_home(&mut self, namespace: &str) {
-        namespace.clone_into(&mut self.home);
+        namespace.clone_into(&mut self.world.home);
         self.no_fleet_policy();
     }
 
@@ -212,6 +210,7 @@ impl Index {
                 world.crd_upgrades.remove(key);
                 return world.crd_version += 1;
             }
+            Source::CrdMaps => drop(world.crd_maps.remove(key)),
             Source::Tenants | Source::Pods | Source::Stack(_) => {
                 let Some(seen) = world.tenants.get_mut(tenant) else { return };
                 let (namespace, name) = key.split_once('/').unwrap_or(("", key));

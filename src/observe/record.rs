@@ -61,6 +61,7 @@ impl Index {
             }
             Source::Fleet => self.record_fleet(object),
             Source::Crds => self.record_crd(&name, object),
+            Source::CrdMaps => self.record_crd_map(object),
             Source::Pods => {
                 if let Some((name, pod)) = reduce::pod(object)
                     && self.at_home(&pod.tenant, &pod.namespace)
@@ -113,8 +114,8 @@ impl Index {
     }
 
     fn set_fleet(&mut self, mut fleet: FleetSpec, unread: Option<String>) {
-        if !self.home.is_empty() && !fleet.protected_namespaces.contains(&self.home) {
-            fleet.protected_namespaces.push(self.home.clone());
+        if !self.world.home.is_empty() && !fleet.protected_namespaces.contains(&self.world.home) {
+            fleet.protected_namespaces.push(self.world.home.clone());
         }
         if self.world.fleet != fleet || self.world.fleet_unread != unread {
             self.world.fleet = fleet;
@@ -191,6 +192,18 @@ impl Index {
         let seen = CrdSeen::read(&object);
         if self.world.crds.get(name) != Some(&seen) {
             self.world.crds.insert(name.to_owned(), seen);
+            self.world.shared_version += 1;
+        }
+    }
+
+    /// One text that two releases name is parsed once and kept once, and so is one that a new list shows again.
+    fn record_crd_map(&mut self, object: &DynamicObject) {
+        let maps = &self.world.crd_maps;
+        let known = |digest: &str| maps.values().flat_map(|map| map.texts.values()).find(|text| text.digest == digest);
+        let map = reduce::crd_map(object, known);
+        let key = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+        if maps.get(&key) != Some(&map) {
+            self.world.crd_maps.insert(key, map);
             self.world.shared_version += 1;
         }
     }

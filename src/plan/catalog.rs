@@ -146,7 +146,7 @@ impl Release {
         // The rules for getting to a version decide nothing that is rendered.
         let content = digest::of(&(rendered_part(spec), stack.digest()));
         let digest = under(&content, world.settings());
-        let crds = shared_crds(spec)?;
+        let crds = shared_crds(spec, world)?;
         let waivers = object.metadata.annotations.as_ref().and_then(|all| all.get(marks::WAIVE));
         let waivers = waivers.map_or_else(|| Ok(Waivers::default()), |text| Waivers::parse(text));
         let waivers = waivers.map_err(|why| format!("annotation {}: {why}", marks::WAIVE))?;

@@ -5,9 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 
+use serde::Deserialize;
+
+use super::crd_source;
 use crate::{
     api::{CrdSource, ReleaseSpec},
-    domain::crd::Definition,
+    domain::{crd::Definition, world::World},
 };
 
 /// Groups, with all below them, whose kinds are Kubernetes' own or Leasehold's: a release brings none of them.
@@ -25,21 +28,18 @@ pub struct SharedCrd {
 }
 
 /// The CRDs of a release; or why it cannot be used.
-pub(super) fn shared_crds(spec: &ReleaseSpec) -> Result<Vec<SharedCrd>, String> {
-    spec.crds.iter().enumerate().map(|(n, source)| shared_crd(n, source)).collect()
+pub(super) fn shared_crds(spec: &ReleaseSpec, world: &World) -> Result<Vec<SharedCrd>, String> {
+    spec.crds.iter().enumerate().map(|(n, source)| shared_crd(n, source, world)).collect()
 }
 
-fn shared_crd(n: usize, source: &CrdSource) -> Result<SharedCrd, String> {
-    let Some(inline) = &source.inline else {
-        return Err(format!("spec.crds[{n}].configMapRef is not supported yet: give the definition inline"));
-    };
-    let object = Value::from(inline.clone());
-    let typed: CustomResourceDefinition = serde_json::from_value(object.clone())
-        .map_err(|e| format!("spec.crds[{n}].inline is no CustomResourceDefinition: {e}"))?;
-    let definition = Definition::parse(&object).map_err(|why| format!("spec.crds[{n}].inline {why}"))?;
+fn shared_crd(n: usize, source: &CrdSource, world: &World) -> Result<SharedCrd, String> {
+    let (field, object) = crd_source::resolve(n, source, world)?;
+    let typed = CustomResourceDefinition::deserialize(&*object)
+        .map_err(|e| format!("{field} is no CustomResourceDefinition: {e}"))?;
+    let definition = Definition::parse(&object).map_err(|why| format!("{field} {why}"))?;
     let name = definition.name().to_owned();
-    stays_within_the_release(&typed).map_err(|why| format!("spec.crds[{n}].inline ({name}): {why}"))?;
-    Ok(SharedCrd { name, definition: Arc::new(definition), object: Arc::new(object), contract: false })
+    stays_within_the_release(&typed).map_err(|why| format!("{field} ({name}): {why}"))?;
+    Ok(SharedCrd { name, definition: Arc::new(definition), object, contract: source.contract })
 }
 
 /// Refuses what hands something to somebody else: other people's kinds, every tenant's objects to a webhook, the definition's

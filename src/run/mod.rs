@@ -207,7 +207,7 @@ async fn assemble(
     let apis = observe::served(&watching, wanted).await;
     let sources = Source::all(|kind| apis.has(kind));
     let (changes, observed) = mpsc::channel(1024);
-    observe::start(&watching, &sources, &changes);
+    observe::start(&watching, Some(&options.lease_namespace), &sources, &changes);
     let (samples, sampled) = mpsc::channel(256);
     let reading = multiplexed::client(config)?.unwrap_or_else(|| watching.clone());
     let sampler = Sampler::new(connections(config, watching), samples);

@@ -4,6 +4,7 @@ pub mod fingerprint;
 mod normal;
 pub mod page;
 mod seen;
+pub mod texts;
 
 pub use self::{
     definition::{Definition, Version},
