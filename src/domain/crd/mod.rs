@@ -1,4 +1,6 @@
 //! Whether two CustomResourceDefinitions say the same, the API server's defaults counted as said.
+pub mod validate;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceConversion, CustomResourceDefinition,
 };
