@@ -5,6 +5,7 @@ mod normal;
 pub mod page;
 mod seen;
 pub mod texts;
+pub mod validate;
 
 pub use self::{
     definition::{Definition, Version},

@@ -52,12 +52,12 @@ impl Merges {
     }
 }
 
-/// Rules whose findings are about no operator that only reads and writes objects.
-const NOBODY_S: [&str; 2] = ["storage-version", "version-deprecated"];
+/// The rule whose finding is about nobody who only reads and writes objects: all versions have all fields.
+const STORAGE: &str = "storage-changed";
 
 /// Why an operator made for `old` cannot work with `served`, if so: anything but what is safe at once.
 fn against(old: &Definition, served: &Definition) -> Option<String> {
     let findings = compare(old, served, &Waivers::default());
-    let harm = |finding: &&Finding| finding.verdict > Verdict::Ok && !NOBODY_S.contains(&finding.rule);
+    let harm = |finding: &&Finding| finding.verdict > Verdict::Ok && finding.rule != STORAGE;
     findings.all.iter().find(harm).map(ToString::to_string)
 }
