@@ -1,0 +1,118 @@
+//! What goes wrong: each ends in a finding with a name, nothing is lost, and nobody moves that should not.
+use leasehold::{api::CrdPhase, simulate::Act};
+use serde_json::{Value, json};
+
+use crate::house::{CRD, House, definition, release, tenant, version};
+
+const NAMES: [&str; 3] = ["acme", "bolt", "coil"];
+
+fn refused(definition: &Value, rule: &str) {
+    let mut house = House::with(&NAMES, "1.0.0");
+    let before = house.live();
+    house.cluster.put(release("cache", "1.2.0", definition, false));
+    house.ask(&NAMES, "1.2.0");
+    house.run();
+    assert_eq!(house.granted().into_keys().collect::<Vec<_>>(), ["1.0.0"], "{rule}: nobody moves");
+    assert_eq!((house.live(), house.specs.len()), (before, 0), "{rule}: nothing is written");
+    let status = house.status("1.2.0");
+    assert_eq!(status.phase, CrdPhase::Refused, "{rule}");
+    assert!(status.findings.iter().any(|finding| finding.rule == rule), "{rule}: {:?}", status.findings);
+    let release = &house.cluster.world.releases["cache-1.2.0"];
+    let stalled = release.status.as_ref().unwrap().conditions.iter().find(|c| c.type_ == "Stalled").unwrap();
+    assert_eq!(stalled.reason, "CrdRefused");
+    assert!(stalled.message.contains(rule), "{}", stalled.message);
+}
+
+#[test]
+fn a_change_of_type_is_refused_before_anybody_moves() {
+    let mut versions = version("v1alpha1", true, &json!({}), 5);
+    versions["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["size"] = json!({"type": "string"});
+    refused(&definition(&[versions]), "type-changed");
+}
+
+#[test]
+fn a_new_required_field_is_refused_before_anybody_moves() {
+    let mut versions = version("v1alpha1", true, &json!({"must": {"type": "string"}}), 5);
+    versions["schema"]["openAPIV3Schema"]["properties"]["spec"]["required"] = json!(["size", "must"]);
+    refused(&definition(&[versions]), "required-field-added");
+}
+
+#[test]
+fn a_tighter_bound_is_refused_until_it_is_waived() {
+    refused(&definition(&[version("v1alpha1", true, &json!({}), 3)]), "maximum-tightened");
+}
+
+#[test]
+fn a_held_and_a_paused_tenant_are_named_and_hold_up_what_comes_after_the_waves_only() {
+    let mut house = House::with(&NAMES, "1.1.0");
+    let hold = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    house.act(&Act::Hold { tenants: hold(&["acme"]), name: "quarter-end".into(), reason: "books".into(), until: None });
+    house.act(&Act::Edit { object: "Tenant/bolt".into(), merge: json!({"spec": {"mode": "Paused"}}) });
+    house.ask(&NAMES, "2.0.0");
+    house.run();
+    let status = house.status("2.0.0");
+    assert_eq!((status.phase, status.blocked), (CrdPhase::Barrier, 2), "{}", status.message);
+    let why: Vec<(&str, bool)> =
+        status.blockers.iter().map(|b| (&*b.tenant, b.why.contains("paused") || b.why.contains("quarter-end"))).collect();
+    assert_eq!(why, [("acme", true), ("bolt", true)]);
+    assert_eq!(house.specs, ["expand"]);
+    house.act(&Act::Release { tenants: hold(&["acme"]), name: "quarter-end".into() });
+    house.act(&Act::Edit { object: "Tenant/bolt".into(), merge: json!({"spec": {"mode": "Active"}}) });
+    house.run();
+    assert_eq!(house.status("2.0.0").phase, CrdPhase::Done);
+}
+
+#[test]
+fn two_operators_share_one_definition_and_each_is_waited_for() {
+    let mut house = House::with(&NAMES, "1.1.0");
+    let theirs = definition(&[version("v1alpha1", true, &json!({"note": {"type": "string"}}), 5)]);
+    house.cluster.put(release("queue", "1.0.0", &theirs, false));
+    house.cluster.put(tenant("queue", "wire", "1.0.0"));
+    house.run();
+    house.ask(&NAMES, "2.0.0");
+    house.run();
+    let status = house.status("2.0.0");
+    assert_eq!((status.phase, status.blocked), (CrdPhase::Barrier, 1), "{}", status.message);
+    assert_eq!(status.blockers[0].tenant, "wire");
+    house.act(&Act::Delete(vec!["Tenant/wire".into()]));
+    house.run();
+    assert_eq!(house.status("2.0.0").phase, CrdPhase::Done, "{}", house.status("2.0.0").message);
+}
+
+#[test]
+fn a_definition_of_somebody_else_s_is_never_written() {
+    let mut house = House::with(&NAMES, "1.0.0");
+    if let Some(seen) = house.cluster.world.crds.get_mut(CRD) {
+        seen.definition = None;
+    }
+    house.cluster.world.shared_version += 1;
+    house.ask(&NAMES, "1.1.0");
+    house.run();
+    assert!(house.specs.is_empty());
+    assert_eq!(house.granted().into_keys().collect::<Vec<_>>(), ["1.0.0"]);
+    let release = &house.cluster.world.releases["cache-1.1.0"];
+    let stalled = release.status.as_ref().unwrap().conditions.iter().find(|c| c.type_ == "Stalled").unwrap();
+    assert!(stalled.message.contains("kubectl label crd"), "{}", stalled.message);
+}
+
+#[test]
+fn stored_versions_that_lie_are_put_right_by_writing_every_object() {
+    let mut house = House::with(&NAMES, "1.1.0");
+    house.cluster.world.crds.get_mut(CRD).unwrap().stored_versions.push("v0".into());
+    house.cluster.world.shared_version += 1;
+    house.ask(&NAMES, "2.0.0");
+    house.run();
+    assert_eq!(house.stored_versions(), ["v1"], "{:?}", house.phases());
+}
+
+#[test]
+fn a_newcomer_at_an_old_version_begins_the_wait_anew_or_has_to_wait_itself() {
+    let mut house = House::with(&NAMES, "1.1.0");
+    house.ask(&NAMES, "2.0.0");
+    // The waves are done, the soak before the flip runs: what loosens is written by now.
+    house.run_for(120);
+    house.cluster.put(tenant("cache", "late", "1.1.0"));
+    house.run();
+    assert!(!house.granted().contains_key("1.1.0"), "{:?}", house.granted());
+    assert_eq!(house.status("2.0.0").phase, CrdPhase::Done);
+}
