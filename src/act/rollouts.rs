@@ -1,5 +1,4 @@
-//! Writes to Rollouts, releases and shared CRDs, and what is said of windows and approvals.
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+//! Writes to Rollouts and releases, and what is said of windows and approvals.
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, PostParams, Preconditions},
@@ -13,7 +12,7 @@ use super::{
 };
 use crate::{
     api::{ApprovalStatus, ChangeWindow, OperatorRelease, Rollout, RolloutApproval, RolloutStatus, WindowStatus},
-    domain::marks,
+    domain::{marks, world::FaultKind},
     election::Term,
     observe::Source,
     plan::ReleaseStep,
@@ -84,7 +83,11 @@ impl Writer {
         step: &ReleaseStep,
     ) -> Result<Answers, Failure> {
         match step {
-            ReleaseStep::CreateCrd { crd, .. } => self.create_crd(term, crd).await,
+            ReleaseStep::CreateCrd { crd, .. } => {
+                let definition = serde_json::to_value(crd)
+                    .map_err(|error| Failure::new(release.name_any(), FaultKind::Invalid, error.to_string()))?;
+                self.create_crd(term, &definition).await
+            }
             ReleaseStep::Status { status, .. } => {
                 let name = release.name_any();
                 let api: Api<OperatorRelease> = Api::all(self.client.clone());
@@ -134,19 +137,6 @@ impl Writer {
         let object = format!("{kind}/{name}");
         let sent = self.write(term, &object, api.replace_status(&name, &PostParams::default(), written)).await?;
         Ok(answer(source, &sent))
-    }
-
-    async fn create_crd(&self, term: &Term, crd: &CustomResourceDefinition) -> Result<Answers, Failure> {
-        let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
-        let object = format!("CustomResourceDefinition/{}", crd.name_any());
-        let mut crd = crd.clone();
-        crd.status = None;
-        crd.annotations_mut().insert(marks::EPOCH.into(), epoch(term).to_string());
-        match self.send(term, &object, api.create(&PostParams::default(), &crd)).await? {
-            Ok(created) => Ok(answer(Source::Crds, &created)),
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Answers::new()),
-            Err(error) => Err(Failure::from_kube(object, &error)),
-        }
     }
 }
 

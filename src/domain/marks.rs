@@ -19,6 +19,11 @@ pub const DRIFT: &str = "leasehold.dev/drift";
 pub const CONFIRM_PRUNE: &str = "leasehold.dev/confirm-prune";
 /// On a Tenant: the version that it runs, said by a person, when its status is lost and no workload says so any more.
 pub const RUNS: &str = "leasehold.dev/runs";
+/// On a CustomResourceDefinition, with the value `true`: Leasehold moves it with the fleet, and nobody else changes it. A person
+/// sets it to hand an existing one over; without it Leasehold never writes one.
+pub const SHARED_CRD: &str = "leasehold.dev/shared-crd";
+/// On such a definition, with the value `true`, said by a person: anybody who may may change it again, and remove the label above.
+pub const TAKE_BACK: &str = "leasehold.dev/take-back";
 /// Finalizer of a Tenant: its stack is removed before it goes.
 pub const FINALIZER: &str = "leasehold.dev/offboard";
 /// The field's standard label for the tool that manages an object, and our value of it.
