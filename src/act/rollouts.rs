@@ -1,4 +1,4 @@
-//! Writes to Rollouts, releases and shared CRDs, and what is said of windows and approvals.
+//! Writes to Rollouts and releases, and what is said of windows and approvals.
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, PostParams, Preconditions},

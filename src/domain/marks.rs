@@ -19,8 +19,11 @@ pub const DRIFT: &str = "leasehold.dev/drift";
 pub const CONFIRM_PRUNE: &str = "leasehold.dev/confirm-prune";
 /// On a Tenant: the version that it runs, said by a person, when its status is lost and no workload says so any more.
 pub const RUNS: &str = "leasehold.dev/runs";
-/// On a CustomResourceDefinition: Leasehold keeps it. A person sets it to hand one over that somebody else made.
+/// On a CustomResourceDefinition, with the value `true`: Leasehold moves it with the fleet, and nobody else changes it. A person
+/// sets it to hand an existing one over; without it Leasehold never writes one.
 pub const SHARED_CRD: &str = "leasehold.dev/shared-crd";
+/// On such a definition, with the value `true`, said by a person: anybody who may may change it again, and remove the label above.
+pub const TAKE_BACK: &str = "leasehold.dev/take-back";
 /// On such a definition: how far it was taken, as `<operator>=<version>,…`. No lower version is merged into it any more.
 pub const CRD_UNLOCKED: &str = "leasehold.dev/crd-unlocked";
 /// On an OperatorRelease: findings about its CRDs that its author answers for, as `<path>=<rule>,…`.

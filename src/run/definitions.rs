@@ -1,15 +1,16 @@
 //! Planned steps of shared CRDs → tasks.
 use jiff::Timestamp;
 use kube::Resource as _;
+use serde_json::Value;
 
 use super::{
     subject::Subject,
     tasks::{Done, Job, Tasks},
 };
 use crate::{
-    act::{Answers, Failure, Pace},
+    act::{Answers, Failure, Judge, Pace},
     api::Sweep,
-    domain::{crd::Judge, world::World},
+    domain::{crd::validate::Validator, world::World},
     election::Term,
     plan::crds::{CrdStep, sweeps},
 };
@@ -32,7 +33,7 @@ impl Tasks {
                 }
                 CrdStep::Write(write) => writer.write_crd(&term, &write).await.map(plain),
                 CrdStep::Page { crd, sweep, work } => {
-                    let page = writer.page(&term, &work, Pace::default(), Judge::compile).await;
+                    let page = writer.page(&term, &work, Pace::default(), judge).await;
                     page.map(|page| (Answers::new(), Some((crd, sweeps::after(&sweep, &page, Timestamp::now())))))
                 }
                 CrdStep::Trim { crd, uid, resource_version, stored } => {
@@ -44,7 +45,7 @@ impl Tasks {
                         let told = writer.crd_upgrade_status(&term, &record, &status).await;
                         if told.is_ok() {
                             let notices = crate::plan::notice::of_crd(record.status.as_ref(), &status);
-                            tasks.bulletin.tell(&record.object_ref(&()), "crd", notices);
+                            tasks.bulletin.tell(&record.object_ref(&()), "crd", notices.into_iter().collect());
                         }
                         told.map(plain)
                     }
@@ -60,6 +61,19 @@ impl Tasks {
             }
         };
         Some(Job { subject, apart: Vec::new(), grant: None, work: Box::pin(work) })
+    }
+}
+
+/// Says what a schema does not stand in an object, and what of the object it would drop. A schema that cannot be judged by passes
+/// nothing.
+fn judge(schema: &Value) -> Judge {
+    match Validator::new(schema) {
+        Ok(validator) => Box::new(move |object| {
+            let violations = validator.violations(object).into_iter().map(|v| format!("{}: {}", v.path, v.why));
+            let pruned = validator.pruned(object).into_iter().map(|path| format!("{path} would be dropped"));
+            violations.chain(pruned).collect()
+        }),
+        Err(why) => Box::new(move |_| vec![format!("the schema cannot be judged by: {why}")]),
     }
 }
 

@@ -2,6 +2,7 @@
 mod asker;
 mod bulletin;
 mod catch_up;
+mod definitions;
 mod fleet_loop;
 mod http;
 mod lanes;

@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod beside;
 mod eviction;
 mod marks;
 mod rights;
+mod shared_crds;

@@ -8,16 +8,15 @@ use std::time::Duration;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use leasehold::act::Writer;
-use leasehold::api::{RolloutPolicy, RolloutSlice, RolloutSliceSpec, Tenant};
+use leasehold::api::{RolloutPolicy, Tenant};
 use leasehold::domain::{
     crd::texts,
     kinds::{OPTIONAL_KINDS, STACK_KINDS},
 };
-use leasehold::election::Term;
 use leasehold::plan::render;
 use serde_json::{Value, json};
 
+use crate::beside::{a_shared_definition_moves, a_slice_comes_and_goes};
 use crate::support::proxy::{Fault, Match, Proxy, Request};
 use crate::support::{Cluster, Leasehold, Node, chart, eventually};
 
@@ -193,30 +192,6 @@ async fn client_of(kubeconfig: &Path) -> Client {
     Client::try_from(Config::from_custom_kubeconfig(parsed, &options).await.unwrap()).unwrap()
 }
 
-/// A part of a long plan comes, is there already, and goes: a run of so many tenants is more than this cluster bears. No Lease is
-/// there yet, so that nobody is fenced.
-async fn a_slice_comes_and_goes(client: Client) {
-    let writer = Writer::new(client.clone(), Duration::from_secs(10));
-    let spec = RolloutSliceSpec {
-        rollout: "rights".into(),
-        plan_hash: "0123456789abcdef".into(),
-        wave: "all".into(),
-        part: 0,
-        members: ["rights-a".to_owned()].into_iter().collect(),
-    };
-    let slice = RolloutSlice::new("rights-0123456789abcdef-0-0", spec);
-    let term = Term::unfenced();
-    for _ in 0..2 {
-        let answers = writer.create_slice(&term, &slice).await.unwrap();
-        let seen: RolloutSlice = answers[0].1.clone().try_parse().unwrap();
-        assert_eq!(seen.spec, slice.spec, "the answer says what is there");
-        assert!(seen.metadata.uid.is_some());
-    }
-    let seen = Api::<RolloutSlice>::all(client).get("rights-0123456789abcdef-0-0").await.unwrap();
-    writer.delete_slice(&term, &seen).await.unwrap();
-    writer.delete_slice(&term, &seen).await.unwrap();
-}
-
 /// Onboards, upgrades twice, loses answers, reports what it cannot read, and offboards.
 async fn a_life(cluster: &Cluster, proxy: &Proxy) {
     let client = cluster.client();
@@ -290,6 +265,8 @@ async fn rbac_as_shipped_is_enough_and_all_of_it_is_used() {
     let timings = ["--lease-duration=6s", "--renew-deadline=4s", "--retry-period=1s", "--secrets=true"];
     let kubeconfig = proxy.kubeconfig_with_token(token.trim());
     a_slice_comes_and_goes(client_of(&kubeconfig).await).await;
+    let shared = definition("rights.example.com", "Cache", "caches", "v1");
+    a_shared_definition_moves(&cluster, client_of(&kubeconfig).await, &shared).await;
     let launch = Leasehold::on(&cluster).kubeconfig(&kubeconfig).pod(HOME, "leasehold-0");
     let process = launch.args(&["run", "--listen=127.0.0.1:0"]).args(&timings).start();
     a_life(&cluster, &proxy).await;

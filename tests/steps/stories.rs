@@ -31,7 +31,11 @@ fn a_new_version_expands_moves_unlocks_flips_migrates_and_is_trimmed() {
     for version in live.versions() {
         assert!(version.served, "{}", version.name);
         let field = |field: &str| version.schema.pointer(&format!("/properties/spec/properties/{field}")).cloned();
-        assert!(field("threads").is_some() && field("note").is_some(), "{}: every version has all fields", version.name);
+        assert!(
+            field("threads").is_some() && field("note").is_some(),
+            "{}: every version has all fields",
+            version.name
+        );
         assert_eq!(field("size").unwrap()["maximum"], 9);
     }
     assert_eq!(house.status("2.0.0").phase, CrdPhase::Done);

@@ -52,8 +52,11 @@ fn a_held_and_a_paused_tenant_are_named_and_hold_up_what_comes_after_the_waves_o
     house.run();
     let status = house.status("2.0.0");
     assert_eq!((status.phase, status.blocked), (CrdPhase::Barrier, 2), "{}", status.message);
-    let why: Vec<(&str, bool)> =
-        status.blockers.iter().map(|b| (&*b.tenant, b.why.contains("paused") || b.why.contains("quarter-end"))).collect();
+    let why: Vec<(&str, bool)> = status
+        .blockers
+        .iter()
+        .map(|b| (&*b.tenant, b.why.contains("paused") || b.why.contains("quarter-end")))
+        .collect();
     assert_eq!(why, [("acme", true), ("bolt", true)]);
     assert_eq!(house.specs, ["expand"]);
     house.act(&Act::Release { tenants: hold(&["acme"]), name: "quarter-end".into() });

@@ -92,3 +92,15 @@ pub enum What {
     /// (kubernetes/kubernetes#111937). Those who own it go on owning it at the page's own version.
     Disown { versions: BTreeSet<String> },
 }
+
+impl What {
+    /// In one word, as it is logged and measured.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Validate { .. } => "validate",
+            Self::Rewrite => "rewrite",
+            Self::Disown { .. } => "disown",
+        }
+    }
+}

@@ -27,6 +27,8 @@ impl FleetLoop {
         };
         let releases = plan.releases.into_iter().filter_map(|step| self.tasks.release(term, world, step));
         let mut jobs: Vec<Job> = releases.filter(|job| rested(&job.subject)).collect();
+        let crds = plan.crds.into_iter().filter_map(|step| self.tasks.crd(term, world, step));
+        jobs.extend(crds.filter(|job| rested(&job.subject)));
         jobs.extend(
             self.tasks.rollouts(term, world, plan.rollouts, plan.staged).into_iter().filter(|job| rested(&job.subject)),
         );

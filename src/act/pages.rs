@@ -1,0 +1,202 @@
+//! One page of a shared CRD's stored objects: listed, then each judged, written as it is, or freed of versions that go. What is
+//! done is data ([`PageWork`]); a page that ended half-way is done again from its start, which harms nobody: every write is of one
+//! object as it was listed, and changes nothing that a person or an operator wrote.
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use http::Method;
+use serde_json::Value;
+
+use super::{
+    Failure, Writer,
+    meaning::{self, Listing, Meaning},
+    requests::{self, Wanted},
+};
+use crate::{
+    domain::{
+        crd::page::{PageDone, PageFailure},
+        world::FaultKind,
+    },
+    election::Term,
+    plan::crds::step::PageWork,
+};
+
+/// How long a list may take. It is no write: what bounds those, so that none lands in somebody else's term, is too short for
+/// 500 objects of up to 1.5 MiB, etcd's own bound.
+const LIST: Duration = Duration::from_mins(1);
+
+/// Says what is wrong with an object, in as few or as many words as it likes; nothing of a good one.
+pub type Judge = Box<dyn Fn(&Value) -> Vec<String> + Send + Sync>;
+/// Makes one of a schema.
+pub type Compile = fn(&Value) -> Judge;
+
+/// How fast a page is gone through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Requests at once, at least 1.
+    pub at_once: usize,
+    /// Least time between the beginnings of two requests: 10 ms are 100 a second. Zero: as fast as they are answered.
+    pub gap: Duration,
+}
+
+impl Default for Pace {
+    /// Eight at once are about a third of the API server's seats that the chart gives Leasehold's work, and no gap.
+    fn default() -> Self {
+        Self { at_once: 8, gap: Duration::ZERO }
+    }
+}
+
+/// Requests take turns, so that they begin at least so far apart.
+struct Turn {
+    gap: Duration,
+    next: Mutex<Option<tokio::time::Instant>>,
+}
+
+impl Turn {
+    /// Ends when it is this one's turn.
+    fn come(&self) -> impl Future<Output = ()> {
+        let due = (!self.gap.is_zero()).then(|| {
+            let now = tokio::time::Instant::now();
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = next.map_or(now, |next| next.max(now));
+            *next = Some(due + self.gap);
+            due
+        });
+        async move {
+            if let Some(due) = due {
+                tokio::time::sleep_until(due).await;
+            }
+        }
+    }
+}
+
+impl Writer {
+    /// Goes through one page.
+    ///
+    /// # Errors
+    /// When it is not known what became of all of its objects: the page is to be done again. What only a person can change is no
+    /// error but counted in the page. [`FaultKind::Invalid`]: an object is stored at a version that is gone, so that no list works.
+    pub async fn page(&self, term: &Term, work: &PageWork, pace: Pace, compile: Compile) -> Result<PageDone, Failure> {
+        let begun = Instant::now();
+        let page = tokio::select! {
+            () = term.cancelled() => Err(Failure::new(spoken(work), FaultKind::Transient, "leadership ended")),
+            page = self.go_through(term, work, pace, compile) => page,
+        };
+        let (kind, took) = (spoken(work), begun.elapsed());
+        match &page {
+            Ok(PageDone { seen, failed, remaining, restarted, .. }) => {
+                tracing::info!(
+                    kind,
+                    what = work.what.name(),
+                    seen,
+                    failed,
+                    remaining,
+                    restarted,
+                    ?took,
+                    "a page is done"
+                );
+            }
+            Err(failure) => {
+                tracing::warn!(kind, what = work.what.name(), %failure, ?took, "a page is to be done again")
+            }
+        }
+        page
+    }
+
+    async fn go_through(
+        &self,
+        term: &Term,
+        work: &PageWork,
+        pace: Pace,
+        compile: Compile,
+    ) -> Result<PageDone, Failure> {
+        let (text, restarted) = self.listed(term, work).await?;
+        let mut page = PageDone { restarted, ..PageDone::default() };
+        let wanted = requests::read(&text, work, compile, &mut page).map_err(|error| {
+            Failure::new(spoken(work), FaultKind::Transient, format!("the list cannot be read: {error}"))
+        })?;
+        drop(text);
+        let turn = Turn { gap: pace.gap, next: Mutex::default() };
+        let requests = wanted.into_iter().map(|wanted| self.brought_about(term, work, wanted, &turn));
+        let mut answers = stream::iter(requests).buffer_unordered(pace.at_once.max(1));
+        while let Some(failure) = answers.try_next().await? {
+            page.count(failure);
+        }
+        page.failures.sort_by(|a, b| a.object.cmp(&b.object));
+        Ok(page)
+    }
+
+    /// The page as text, and whether it could not begin where the one before ended.
+    async fn listed(&self, term: &Term, work: &PageWork) -> Result<(String, bool), Failure> {
+        let (mut token, mut expired, mut tries) = (work.continue_.clone(), false, 0);
+        loop {
+            let sent = tokio::time::timeout(LIST, self.client.request_text(requests::list(work, token.as_deref())?));
+            let Ok(answer) = sent.await else {
+                return Err(Failure::new(spoken(work), FaultKind::Transient, format!("no list within {LIST:?}")));
+            };
+            let error = match answer {
+                Ok(text) => return Ok((text, expired)),
+                Err(error) => error,
+            };
+            tries += 1;
+            match if let kube::Error::Api(status) = &error { meaning::of_list(status, tries) } else { Listing::Failed }
+            {
+                Listing::Expired(given) if !expired => (token, expired) = (given, true),
+                Listing::Wait(pause) => tokio::time::sleep(pause).await,
+                Listing::Unreadable => return Err(unreadable(work, &error)),
+                Listing::Expired(_) | Listing::Failed => return Err(Failure::from_kube(spoken(work), &error)),
+            }
+            still_leads(term, &spoken(work))?;
+        }
+    }
+
+    /// One object, until it is known what became of it. None: it is as it should be.
+    async fn brought_about(
+        &self,
+        term: &Term,
+        work: &PageWork,
+        wanted: Wanted,
+        turn: &Turn,
+    ) -> Result<Option<PageFailure>, Failure> {
+        let name = wanted.target.spoken();
+        let object = format!("{} {name}", spoken(work));
+        let mean = if wanted.method == Method::POST { meaning::of_trial } else { meaning::of_write };
+        let mut tries = 0;
+        loop {
+            turn.come().await;
+            let request = requests::write(work, &wanted)?;
+            let error = match self.send(term, &object, self.client.request_text(request)).await? {
+                Ok(_) => return Ok(None),
+                Err(error) => error,
+            };
+            tries += 1;
+            let kube::Error::Api(status) = &error else { return Err(Failure::from_kube(object, &error)) };
+            match mean(status, tries) {
+                Meaning::Done => return Ok(None),
+                Meaning::Wait(pause) => tokio::time::sleep(pause).await,
+                Meaning::Refused => return Ok(Some(PageFailure::new(name, &status.message))),
+                Meaning::Lost => return Err(Failure::from_kube(object, &error)),
+            }
+        }
+    }
+}
+
+fn unreadable(work: &PageWork, error: &kube::Error) -> Failure {
+    let why = format!(
+        "an object is stored at a version that the definition lacks, so that none can be listed: add that version again, with served: false, then write the object ({})",
+        Failure::from_kube("", error).message
+    );
+    Failure::new(spoken(work), FaultKind::Invalid, why)
+}
+
+fn still_leads(term: &Term, object: &str) -> Result<(), Failure> {
+    term.check().map_err(|expired| Failure::new(object, FaultKind::Transient, expired.to_string()))
+}
+
+/// The kind as people name it.
+pub(super) fn spoken(work: &PageWork) -> String {
+    format!("{}.{}.{}", work.plural, work.version, work.group)
+}

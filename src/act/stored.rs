@@ -1,0 +1,157 @@
+//! A page of stored objects as the API server sends it: one text, from which one object after the other is taken and let go.
+use std::{fmt, marker::PhantomData};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Value, json};
+
+/// What a write to an object needs to know of it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Target {
+    pub name: String,
+    pub namespace: Option<String>,
+    pub uid: String,
+    pub resource_version: String,
+}
+
+/// An object of which only that is kept.
+#[derive(Debug, Deserialize)]
+pub(super) struct Named {
+    pub metadata: Target,
+}
+
+impl Named {
+    /// Of an object that was read as a whole.
+    pub fn of(object: &Value) -> serde_json::Result<Self> {
+        Ok(Self { metadata: Target::deserialize(&object["metadata"])? })
+    }
+}
+
+/// An object and who owns which of its fields.
+#[derive(Debug, Deserialize)]
+pub(super) struct Owned {
+    pub metadata: Owners,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Owners {
+    #[serde(flatten)]
+    pub target: Target,
+    #[serde(default)]
+    pub managed_fields: Vec<Value>,
+}
+
+impl Target {
+    /// As people name it.
+    pub fn spoken(&self) -> String {
+        self.namespace.as_ref().map_or_else(|| self.name.clone(), |namespace| format!("{namespace}/{}", self.name))
+    }
+
+    /// A merge patch that changes nothing, of this very object as it was listed: one that was written since is a conflict. The
+    /// API server writes the object all the same where it is stored at another version than it would be now.
+    pub fn as_it_is(&self) -> Value {
+        json!({"metadata": {"uid": self.uid, "resourceVersion": self.resource_version}})
+    }
+}
+
+/// Hands each item of a list to `take`, in order, and keeps none. Returns where the next page begins.
+///
+/// # Errors
+/// When it is no list, or an item is not as expected: nothing is skipped.
+pub(super) fn each<T: DeserializeOwned>(text: &str, take: impl FnMut(T)) -> serde_json::Result<ListMeta> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let meta = serde::Deserializer::deserialize_map(&mut reader, List(Items(take, PhantomData)))?;
+    reader.end()?;
+    Ok(meta)
+}
+
+struct List<F, T>(Items<F, T>);
+
+struct Items<F, T>(F, PhantomData<T>);
+
+impl<'de, T: DeserializeOwned, F: FnMut(T)> Visitor<'de> for List<F, T> {
+    type Value = ListMeta;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a list of objects")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<ListMeta, A::Error> {
+        let (mut meta, mut items) = (None, false);
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "metadata" => meta = Some(map.next_value()?),
+                "items" => {
+                    map.next_value_seed(&mut self.0)?;
+                    items = true;
+                }
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        meta.filter(|_| items).ok_or_else(|| serde::de::Error::custom("no list: metadata or items is missing"))
+    }
+}
+
+impl<'de, T: DeserializeOwned, F: FnMut(T)> DeserializeSeed<'de> for &mut Items<F, T> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_seq(self)
+    }
+}
+
+impl<'de, T: DeserializeOwned, F: FnMut(T)> Visitor<'de> for &mut Items<F, T> {
+    type Value = ();
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("the items of a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element()? {
+            (self.0)(item);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = r#"{"kind": "CacheList", "items": [
+        {"metadata": {"name": "a", "namespace": "n", "uid": "u", "resourceVersion": "7", "managedFields": [{"manager": "m"}]}, "spec": {}},
+        {"metadata": {"name": "b", "uid": "v", "resourceVersion": "8"}}],
+        "metadata": {"continue": "next", "remainingItemCount": 5}}"#;
+
+    #[test]
+    fn each_item_is_handed_over_in_order_and_the_page_after_is_known() {
+        let mut seen = Vec::new();
+        let meta = each(LIST, |item: Named| seen.push(item.metadata.spoken())).unwrap();
+        assert_eq!(seen, ["n/a", "b"]);
+        assert_eq!((meta.continue_.as_deref(), meta.remaining_item_count), (Some("next"), Some(5)));
+        let mut owners = Vec::new();
+        each(LIST, |item: Owned| owners.push((item.metadata.target.name, item.metadata.managed_fields.len()))).unwrap();
+        assert_eq!(owners, [("a".to_owned(), 1), ("b".to_owned(), 0)]);
+    }
+
+    #[test]
+    fn a_text_that_is_cut_or_no_list_is_never_taken_for_an_empty_page() {
+        for text in [
+            "",
+            "{}",
+            r#"{"items": []}"#,
+            r#"{"metadata": {}}"#,
+            &LIST[..LIST.len() - 1],
+            r#"{"metadata": {}, "items": null}"#,
+        ] {
+            assert!(each(text, |_: Value| ()).is_err(), "{text}");
+        }
+        assert!(each(r#"{"metadata": {}, "items": [{"metadata": {"name": "a"}}]}"#, |_: Named| ()).is_err());
+    }
+}

@@ -1,0 +1,217 @@
+//! A definition that tenants share is changed by Leasehold alone, until somebody takes it back; and Leasehold changes no other.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::{Client, ResourceExt};
+use leasehold::act::{Pace, Writer};
+use leasehold::domain::world::FaultKind;
+use leasehold::election::Term;
+use leasehold::plan::crds::step::{CrdWrite, PageWork, What};
+use serde_json::{Value, json};
+
+use crate::support::{Cluster, Node, eventually};
+
+const SOON: Duration = Duration::from_mins(1);
+const HOME: &str = "leasehold-shared";
+const GROUP: &str = "shared.example.com";
+const SETTINGS: [&str; 1] =
+    ["--set-json=customResources=[{\"apiGroups\":[\"shared.example.com\"],\"resources\":[\"caches\"]}]"];
+
+fn definition(plural: &str) -> Value {
+    let size = json!({"type": "object", "properties": {"size": {"type": "integer"}}});
+    let schema = json!({"type": "object", "properties": {"spec": size}});
+    let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
+    let kind = plural.trim_end_matches('s');
+    json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": format!("{plural}.{GROUP}")},
+        "spec": {"group": GROUP, "scope": "Namespaced", "versions": [version],
+            "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": kind}}})
+}
+
+fn definitions(client: Client) -> Api<DynamicObject> {
+    let resource = ApiResource {
+        group: "apiextensions.k8s.io".into(),
+        version: "v1".into(),
+        api_version: "apiextensions.k8s.io/v1".into(),
+        kind: "CustomResourceDefinition".into(),
+        plural: "customresourcedefinitions".into(),
+    };
+    Api::all_with(client, &resource)
+}
+
+/// The admin, who may do everything that is not denied, and Leasehold under the chart's rights.
+struct Scene {
+    cluster: Cluster,
+    writer: Writer,
+    term: Term,
+}
+
+impl Scene {
+    async fn begin() -> Self {
+        let cluster = Cluster::start(Node::None).await;
+        for namespace in [HOME, "shared-objects"] {
+            cluster.apply_yaml(&format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}")).await;
+        }
+        cluster.install_chart(HOME, &SETTINGS, &["-shared-crds", "-confinement"]).await;
+        let mut config = cluster.config();
+        config.auth_info.impersonate = Some(format!("system:serviceaccount:{HOME}:leasehold"));
+        let writer = Writer::new(Client::try_from(config).unwrap(), Duration::from_secs(10));
+        Self { cluster, writer, term: Term::unfenced() }
+    }
+
+    async fn admins(&self, name: &str, patch: Value) -> Result<DynamicObject, kube::Error> {
+        definitions(self.cluster.client()).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await
+    }
+
+    /// What a write of Leasehold's is to say, as the definition is now.
+    async fn change(&self, name: &str, kinds: &str) -> CrdWrite {
+        let live = definitions(self.cluster.client()).get(name).await.unwrap();
+        let mut spec = live.data["spec"].as_object().unwrap().clone();
+        spec["names"]["shortNames"] = json!([kinds]);
+        CrdWrite {
+            crd: name.to_owned(),
+            uid: live.uid().unwrap(),
+            resource_version: live.resource_version().unwrap(),
+            spec,
+            annotations: BTreeMap::new(),
+            phase: "test",
+        }
+    }
+}
+
+/// The guard's words, which say what to do.
+fn refusal<T>(result: Result<T, kube::Error>) -> String {
+    match result {
+        Err(kube::Error::Api(status)) if status.code == 403 => status.message,
+        Err(error) => panic!("{error}"),
+        Ok(_) => String::new(),
+    }
+}
+
+const DESCRIBED: &str = "/spec/versions/0/schema/openAPIV3Schema/description";
+
+#[tokio::test]
+async fn crd_guard() {
+    let scene = Scene::begin().await;
+    let name = format!("caches.{GROUP}");
+    let all = definitions(scene.cluster.client());
+    scene.writer.create_crd(&scene.term, &definition("caches")).await.unwrap();
+    let spec = json!({"spec": {"names": {"shortNames": ["other"]}}});
+    let denied = async || {
+        let words = refusal(scene.admins(&name, spec.clone()).await);
+        (!words.is_empty()).then_some(words)
+    };
+    let words = eventually("the policy is in force", SOON, denied).await;
+    assert!(words.contains(&format!("kubectl annotate crd {name} leasehold.dev/take-back=true")), "{words}");
+
+    // Whatever others do to it by a chart, a repository or by hand.
+    for (what, patch) in [
+        ("the label is removed", json!({"metadata": {"labels": {"leasehold.dev/shared-crd": null}}})),
+        ("the label says something else", json!({"metadata": {"labels": {"leasehold.dev/shared-crd": "false"}}})),
+        ("the epoch is changed", json!({"metadata": {"annotations": {"leasehold.dev/epoch": "other"}}})),
+        ("a mark is removed", json!({"metadata": {"annotations": {"leasehold.dev/epoch": null}}})),
+        ("a mark is set", json!({"metadata": {"annotations": {"leasehold.dev/crd-unlocked": "a=1.0.0"}}})),
+        (
+            "all at once",
+            json!({"metadata": {"annotations": {"leasehold.dev/take-back": "true"}}, "spec": spec["spec"]}),
+        ),
+    ] {
+        assert!(refusal(scene.admins(&name, patch).await).contains("take it back"), "{what}");
+    }
+    let description = json!([{"op": "add", "path": DESCRIBED, "value": "a word"}]);
+    let description: Patch<()> = Patch::Json(serde_json::from_value(description).unwrap());
+    let described = all.patch(&name, &PatchParams::default(), &description).await;
+    assert!(refusal(described).contains("take it back"), "a description closes every watch too");
+    assert!(refusal(all.delete(&name, &DeleteParams::default()).await).contains("take it back"));
+    let collection = all.delete_collection(&DeleteParams::default(), &kube::api::ListParams::default()).await;
+    assert!(refusal(collection).contains("take it back"));
+
+    // What is not Leasehold's to say stays free, and so does the status, which the API server's controllers write.
+    let free = json!({"metadata": {"labels": {"team": "a"}, "annotations": {"example.com/note": "b"}}});
+    scene.admins(&name, free).await.unwrap();
+    let status = json!({"status": {"storedVersions": ["v1"]}});
+    all.patch_status(&name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
+
+    // Leasehold goes on: the spec, the status, and every object wherever it is.
+    let change = scene.change(&name, "ca").await;
+    scene.writer.write_crd(&scene.term, &change).await.unwrap();
+    let live = all.get(&name).await.unwrap();
+    let at = (&*name, &*live.uid().unwrap(), &*live.resource_version().unwrap());
+    scene.writer.trim_crd(&scene.term, at, &["v1".to_owned()]).await.unwrap();
+
+    // Two acts, and it is as any other.
+    scene.admins(&name, json!({"metadata": {"annotations": {"leasehold.dev/take-back": "true"}}})).await.unwrap();
+    let change = scene.change(&name, "cb").await;
+    let held = scene.writer.write_crd(&scene.term, &change).await.unwrap_err();
+    assert_eq!(held.kind, FaultKind::Invalid, "Leasehold keeps off what was taken back: {held}");
+    scene.admins(&name, json!({"metadata": {"labels": {"leasehold.dev/shared-crd": null}}})).await.unwrap();
+    scene.admins(&name, spec).await.unwrap();
+    all.delete(&name, &DeleteParams::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
+    let scene = Scene::begin().await;
+    let all = definitions(scene.cluster.client());
+    scene.cluster.apply_yaml(&definition("others").to_string()).await;
+    let other = format!("others.{GROUP}");
+    let denied = async || {
+        let change = scene.change(&other, "o").await;
+        scene.writer.write_crd(&scene.term, &change).await.err()
+    };
+    let denied = eventually("the policy is in force", SOON, denied).await;
+    assert!(denied.message.contains("only definitions labelled"), "{denied}");
+    let live = all.get(&other).await.unwrap();
+    let at = (&*other, &*live.uid().unwrap(), &*live.resource_version().unwrap());
+    let denied = scene.writer.trim_crd(&scene.term, at, &["v1".to_owned()]).await.unwrap_err();
+    assert!(denied.message.contains("only definitions labelled"), "{denied}");
+
+    // A person hands it over; still no webhook.
+    scene.admins(&other, json!({"metadata": {"labels": {"leasehold.dev/shared-crd": "true"}}})).await.unwrap();
+    let mut change = scene.change(&other, "o").await;
+    scene.writer.write_crd(&scene.term, &change).await.unwrap();
+    let service = json!({"strategy": "Webhook", "webhook": {"conversionReviewVersions": ["v1"], "clientConfig": {"url": "https://example.com/"}}});
+    change = scene.change(&other, "o").await;
+    change.spec["conversion"] = service;
+    let denied = scene.writer.write_crd(&scene.term, &change).await.unwrap_err();
+    assert!(denied.message.contains("without a conversion webhook"), "{denied}");
+
+    // Custom resources, in a namespace of no tenant: as they are, or not at all.
+    scene.writer.create_crd(&scene.term, &definition("caches")).await.unwrap();
+    let cache = format!(
+        "{{apiVersion: {GROUP}/v1, kind: cache, metadata: {{name: a, namespace: shared-objects, labels: {{a: b}}}}, spec: {{size: 1}}}}"
+    );
+    let cache = scene.cluster.apply_yaml(&cache).await.remove(0);
+    let mut config = scene.cluster.config();
+    config.auth_info.impersonate = Some(format!("system:serviceaccount:{HOME}:leasehold"));
+    let resource = ApiResource {
+        group: GROUP.into(),
+        version: "v1".into(),
+        api_version: format!("{GROUP}/v1"),
+        kind: "cache".into(),
+        plural: "caches".into(),
+    };
+    let own: Api<DynamicObject> = Api::namespaced_with(Client::try_from(config).unwrap(), "shared-objects", &resource);
+    for (what, patch) in [
+        ("spec", json!({"spec": {"size": 2}})),
+        ("a field that goes", json!({"spec": null})),
+        ("a label", json!({"metadata": {"labels": {"a": "c"}}})),
+        ("a label more", json!({"metadata": {"labels": {"d": "c"}}})),
+        ("an annotation", json!({"metadata": {"annotations": {"a": "c"}}})),
+        ("a finalizer", json!({"metadata": {"finalizers": ["example.com/a"]}})),
+    ] {
+        let denied = own.patch("a", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap_err();
+        assert!(denied.to_string().contains("of no tenant"), "{what}: {denied}");
+    }
+    let mut twin = cache.clone();
+    twin.metadata = kube::core::ObjectMeta { name: Some("twin".into()), ..Default::default() };
+    let denied = own.create(&kube::api::PostParams::default(), &twin).await.unwrap_err();
+    assert!(denied.to_string().contains("of no tenant"), "{denied}");
+    for what in [What::Rewrite, What::Validate { schema: std::sync::Arc::new(json!({})), dry_run: true }] {
+        let (group, version, plural) = (GROUP.into(), "v1".into(), "caches".into());
+        let work = PageWork { group, version, plural, continue_: None, limit: 500, what };
+        let page = scene.writer.page(&scene.term, &work, Pace::default(), |_| Box::new(|_| Vec::new())).await.unwrap();
+        assert_eq!((page.seen, page.done), (1, 1), "{page:?}");
+    }
+}
