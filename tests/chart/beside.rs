@@ -44,7 +44,7 @@ pub async fn a_slice_comes_and_goes(client: Client) {
 pub async fn a_shared_definition_moves(cluster: &Cluster, client: Client, definition: &Value) {
     let writer = Writer::new(client, Duration::from_secs(10));
     let term = Term::unfenced();
-    let created = writer.create_crd(&term, definition).await.unwrap().remove(0).1;
+    let created = writer.create_crd(&term, definition, &BTreeMap::new()).await.unwrap().remove(0).1;
     let (uid, resource_version) = (created.uid().unwrap(), created.resource_version().unwrap());
     let crd = "caches.rights.example.com".to_owned();
     let spec = created.data["spec"].as_object().unwrap().clone();

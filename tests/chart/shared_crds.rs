@@ -96,7 +96,7 @@ async fn crd_guard() {
     let scene = Scene::begin().await;
     let name = format!("caches.{GROUP}");
     let all = definitions(scene.cluster.client());
-    scene.writer.create_crd(&scene.term, &definition("caches")).await.unwrap();
+    scene.writer.create_crd(&scene.term, &definition("caches"), &BTreeMap::new()).await.unwrap();
     let spec = json!({"spec": {"names": {"shortNames": ["other"]}}});
     let denied = async || {
         let words = refusal(scene.admins(&name, spec.clone()).await);
@@ -178,7 +178,7 @@ async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
     assert!(denied.message.contains("without a conversion webhook"), "{denied}");
 
     // Custom resources, in a namespace of no tenant: as they are, or not at all.
-    scene.writer.create_crd(&scene.term, &definition("caches")).await.unwrap();
+    scene.writer.create_crd(&scene.term, &definition("caches"), &BTreeMap::new()).await.unwrap();
     let cache = format!(
         "{{apiVersion: {GROUP}/v1, kind: cache, metadata: {{name: a, namespace: shared-objects, labels: {{a: b}}}}, spec: {{size: 1}}}}"
     );

@@ -15,7 +15,11 @@ async fn one_that_is_created_is_marked_as_shared_and_created_once() {
     let live = scene.live().await;
     assert_eq!(live.labels()["leasehold.dev/shared-crd"], "true");
     assert_eq!(live.annotations()["leasehold.dev/epoch"], "none");
-    let again = scene.writer().create_crd(&scene.term, &scene.definition(&[version("v1", true)])).await.unwrap();
+    let again = scene
+        .writer()
+        .create_crd(&scene.term, &scene.definition(&[version("v1", true)]), &BTreeMap::new())
+        .await
+        .unwrap();
     assert!(again.is_empty());
     assert_eq!(scene.live().await.data["spec"], live.data["spec"]);
 }

@@ -46,7 +46,7 @@ impl Scene {
         }
         let scene = Self { cluster, group: format!("{name}.example.com"), term: Term::unfenced() };
         let definition = scene.definition(&[version("v1", true), version("v2", false)]);
-        scene.writer().create_crd(&scene.term, &definition).await.unwrap();
+        scene.writer().create_crd(&scene.term, &definition, &BTreeMap::new()).await.unwrap();
         scene.served("v2").await;
         scene
     }

@@ -6,7 +6,7 @@ use leasehold::{
         world::Apis,
     },
     observe::Source,
-    plan::ReleaseStep,
+    plan::crds::CrdStep,
 };
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ fn with(crd: &Value) -> (Desk, bool) {
     let mut desk = Desk::new(Apis::default());
     desk.put(Source::Releases, release(&json!({"crds": [{"inline": crd}]})));
     desk.put(Source::Tenants, tenant(&json!({})));
-    let created = desk.plan().releases.iter().any(|step| matches!(step, ReleaseStep::CreateCrd { .. }));
+    let created = desk.plan().crds.iter().any(|step| matches!(step, CrdStep::Create { .. }));
     (desk, created)
 }
 
@@ -98,7 +98,7 @@ fn a_definition_comes_from_a_config_map_as_yaml_or_as_json() {
         let note = desk.report().note;
         assert!(note.contains("there is no ConfigMap the-leaseholds/caches with the label"), "{note}");
         desk.put(Source::CrdMaps, config_map(HOME, true, &json!({"caches.yaml": text})));
-        let created = desk.plan().releases.iter().any(|step| matches!(step, ReleaseStep::CreateCrd { .. }));
+        let created = desk.plan().crds.iter().any(|step| matches!(step, CrdStep::Create { .. }));
         assert!(created, "{}", desk.report().note);
         desk.remove(Source::CrdMaps, "the-leaseholds/caches");
         assert_eq!(desk.report().verdict, Verdict::Blocked(Reason::ReleaseInvalid), "it is gone again");

@@ -9,12 +9,13 @@ use regex::Regex;
 
 /// A plan line by line, and all that there is to say of tenants.
 pub fn told(planner: &Planner, plan: &Plan) -> Vec<String> {
-    let Plan { rollouts, staged, releases, notes, samples, undecodable, questions, wake } = plan;
+    let Plan { rollouts, staged, releases, crds, notes, samples, undecodable, questions, wake } = plan;
     let waits = rollouts.waits.keys().any(|_| true);
     let mut lines = vec![
         format!("{rollouts:?}"),
         format!("{staged:?}"),
         format!("{releases:?}"),
+        timeless(&format!("{crds:?}")),
         format!("{notes:?} {undecodable:?} {questions:?}"),
         format!("samples {samples:?}"),
         // Since when somebody waits is counted from when it was first seen, and a wait is written down when it has lasted.
