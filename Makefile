@@ -51,7 +51,11 @@ crds: build ## Generate crds/ and the chart's copy of it
 bench: tools ## Figures, as ratios against a bare client in the same run
 	cargo build --profile bench --locked -p leasehold-e2e-hollow
 	LEASEHOLD_HOLLOW=$${CARGO_TARGET_DIR:-target}/release/hollow cargo bench --locked --bench fleet
-	$(MAKE) bench-handover
+	$(MAKE) bench-handover bench-migration
+
+.PHONY: bench-migration
+bench-migration: tools ## Stored objects rewritten at another version, against a bare client
+	cargo bench --locked --bench migration
 
 .PHONY: bench-handover
 bench-handover: tools ## How long nobody leads: tenants' upgrades on real pods, and Leasehold itself

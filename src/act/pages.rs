@@ -14,6 +14,7 @@ use super::{
     Failure, Writer,
     meaning::{self, Listing, Meaning},
     requests::{self, Wanted},
+    stored::{self, Text},
 };
 use crate::{
     domain::{
@@ -27,6 +28,10 @@ use crate::{
 /// How long a list may take. It is no write: what bounds those, so that none lands in somebody else's term, is too short for
 /// 500 objects of up to 1.5 MiB, etcd's own bound.
 const LIST: Duration = Duration::from_mins(1);
+
+/// How long a page may take beside its gaps: well within the 5 minutes at least that a list's snapshot lives, so that the next
+/// page finds it.
+const WHOLE: Duration = Duration::from_mins(4);
 
 /// Says what is wrong with an object, in as few or as many words as it likes; nothing of a good one.
 pub type Judge = Box<dyn Fn(&Value) -> Vec<String> + Send + Sync>;
@@ -81,27 +86,19 @@ impl Writer {
     /// error but counted in the page. [`FaultKind::Invalid`]: an object is stored at a version that is gone, so that no list works.
     pub async fn page(&self, term: &Term, work: &PageWork, pace: Pace, compile: Compile) -> Result<PageDone, Failure> {
         let begun = Instant::now();
+        let failed = |why: &str| Err(Failure::new(spoken(work), FaultKind::Transient, why));
         let page = tokio::select! {
-            () = term.cancelled() => Err(Failure::new(spoken(work), FaultKind::Transient, "leadership ended")),
+            () = term.cancelled() => failed("leadership ended"),
+            () = tokio::time::sleep(WHOLE + pace.gap * requests::LONGEST) => failed("the page took too long"),
             page = self.go_through(term, work, pace, compile) => page,
         };
         let (kind, took) = (spoken(work), begun.elapsed());
+        let what = work.what.name();
         match &page {
             Ok(PageDone { seen, failed, remaining, restarted, .. }) => {
-                tracing::info!(
-                    kind,
-                    what = work.what.name(),
-                    seen,
-                    failed,
-                    remaining,
-                    restarted,
-                    ?took,
-                    "a page is done"
-                );
+                tracing::info!(kind, what, seen, failed, remaining, restarted, ?took, "a page is done");
             }
-            Err(failure) => {
-                tracing::warn!(kind, what = work.what.name(), %failure, ?took, "a page is to be done again")
-            }
+            Err(failure) => tracing::warn!(kind, what, %failure, ?took, "a page is to be done again"),
         }
         page
     }
@@ -130,26 +127,36 @@ impl Writer {
     }
 
     /// The page as text, and whether it could not begin where the one before ended.
-    async fn listed(&self, term: &Term, work: &PageWork) -> Result<(String, bool), Failure> {
-        let (mut token, mut expired, mut tries) = (work.continue_.clone(), false, 0);
+    async fn listed(&self, term: &Term, work: &PageWork) -> Result<(Vec<u8>, bool), Failure> {
+        let (mut token, mut expired, mut limit, mut tries) = (work.continue_.clone(), false, work.limit, 0);
         loop {
-            let sent = tokio::time::timeout(LIST, self.client.request_text(requests::list(work, token.as_deref())?));
-            let Ok(answer) = sent.await else {
+            still_leads(term, &spoken(work))?;
+            let request = requests::list(work, limit, token.as_deref())?;
+            let Ok(answer) = tokio::time::timeout(LIST, stored::text(&self.client, request)).await else {
                 return Err(Failure::new(spoken(work), FaultKind::Transient, format!("no list within {LIST:?}")));
             };
             let error = match answer {
-                Ok(text) => return Ok((text, expired)),
+                Ok(Text::Whole(text)) => return Ok((text, expired)),
+                Ok(Text::TooLong) if limit > 1 => {
+                    limit = limit.min(requests::LONGEST) / 2;
+                    continue;
+                }
+                Ok(Text::TooLong) => {
+                    return Err(Failure::new(spoken(work), FaultKind::Invalid, "an object is too large"));
+                }
                 Err(error) => error,
             };
             tries += 1;
-            match if let kube::Error::Api(status) = &error { meaning::of_list(status, tries) } else { Listing::Failed }
-            {
+            let meaning = match &error {
+                kube::Error::Api(status) => meaning::of_list(status, tries),
+                _ => Listing::Failed,
+            };
+            match meaning {
                 Listing::Expired(given) if !expired => (token, expired) = (given, true),
                 Listing::Wait(pause) => tokio::time::sleep(pause).await,
                 Listing::Unreadable => return Err(unreadable(work, &error)),
                 Listing::Expired(_) | Listing::Failed => return Err(Failure::from_kube(spoken(work), &error)),
             }
-            still_leads(term, &spoken(work))?;
         }
     }
 

@@ -15,8 +15,8 @@ use crate::{
     plan::crds::step::{PageWork, What},
 };
 
-/// A page is at most as long, whatever is asked for: what it holds is kept in memory once, as text.
-const LONGEST: u32 = 500;
+/// Objects of a page at most, whatever is asked for: a list's snapshot lives for minutes, and so may the writes of a page last.
+pub(super) const LONGEST: u32 = 500;
 /// Only what identifies an object, with who owns its fields: content is neither sent nor read.
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 /// The same of one object.
@@ -32,7 +32,7 @@ pub(super) struct Wanted {
 
 /// Takes the page's objects one by one: those that are judged here are counted, the rest is what there is to ask for.
 pub(super) fn read(
-    text: &str,
+    text: &[u8],
     work: &PageWork,
     compile: Compile,
     page: &mut PageDone,
@@ -82,8 +82,8 @@ fn again(mut object: Value) -> Value {
     object
 }
 
-pub(super) fn list(work: &PageWork, token: Option<&str>) -> Result<Request<Vec<u8>>, Failure> {
-    let limit = work.limit.clamp(1, LONGEST);
+pub(super) fn list(work: &PageWork, limit: u32, token: Option<&str>) -> Result<Request<Vec<u8>>, Failure> {
+    let limit = limit.clamp(1, LONGEST);
     let from = token.map_or_else(String::new, |token| format!("&continue={}", escaped(token)));
     let accept = if matches!(work.what, What::Validate { .. }) { CONTENT } else { METADATA };
     let uri = format!("{}?limit={limit}{from}", path(work, None));
@@ -150,7 +150,7 @@ mod tests {
 
     fn all(what: What) -> (PageDone, Vec<String>) {
         let (work, mut page) = (work(what), PageDone::default());
-        let wanted = read(LIST, &work, small, &mut page).unwrap();
+        let wanted = read(LIST.as_bytes(), &work, small, &mut page).unwrap();
         let told = |wanted: &Wanted| {
             let request = write(&work, wanted).unwrap();
             let body = String::from_utf8(request.body().clone()).unwrap();
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_rewrite_asks_for_metadata_and_writes_each_object_as_it_was_listed() {
-        let list = list(&work(What::Rewrite), Some("a+/=")).unwrap();
+        let list = list(&work(What::Rewrite), 5000, Some("a+/=")).unwrap();
         assert_eq!(list.uri(), "/apis/example.com/v2/caches?limit=500&continue=a%2B%2F%3D");
         assert_eq!(list.headers()[header::ACCEPT], METADATA);
         let (page, wanted) = all(What::Rewrite);
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn what_is_judged_wrong_is_named_and_the_rest_is_tried_where_the_api_server_is_to_judge() {
         let what = |dry_run| What::Validate { schema: Arc::new(json!({"maximum": 5})), dry_run };
-        assert_eq!(list(&work(what(false)), None).unwrap().headers()[header::ACCEPT], CONTENT);
+        assert_eq!(list(&work(what(false)), 5000, None).unwrap().headers()[header::ACCEPT], CONTENT);
         let (page, wanted) = all(what(false));
         assert_eq!((page.seen, page.done, page.failed, wanted.len()), (2, 1, 1, 0));
         assert_eq!(page.failures, [PageFailure::new("b", "spec.size: too large; really")]);
@@ -199,7 +199,7 @@ mod tests {
     fn a_list_of_which_one_item_is_odd_is_not_read_at_all() {
         let odd = r#"{"metadata": {}, "items": [{"metadata": {"name": "a"}}]}"#;
         for what in [What::Rewrite, What::Validate { schema: Arc::new(json!({})), dry_run: false }] {
-            assert!(read(odd, &work(what), small, &mut PageDone::default()).is_err());
+            assert!(read(odd.as_bytes(), &work(what), small, &mut PageDone::default()).is_err());
         }
     }
 }

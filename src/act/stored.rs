@@ -1,7 +1,10 @@
 //! A page of stored objects as the API server sends it: one text, from which one object after the other is taken and let go.
 use std::{fmt, marker::PhantomData};
 
+use http::Request;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
+use kube::{Client, client::Body, core::Status};
 use serde::{
     Deserialize,
     de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -59,12 +62,47 @@ impl Target {
     }
 }
 
+/// Bytes of a list that are kept at once. A page of 500 objects of 1.5 MiB each, etcd's own bound, would be more than Leasehold is
+/// given altogether; of usual objects, of a few KiB, it holds them all.
+const MOST: usize = 16 << 20;
+
+/// A list's text.
+pub(super) enum Text {
+    Whole(Vec<u8>),
+    /// Longer than 16 MiB: ask for fewer objects.
+    TooLong,
+}
+
+/// Sends a request for a list.
+pub(super) fn text(
+    client: &Client,
+    request: Request<Vec<u8>>,
+) -> impl Future<Output = Result<Text, kube::Error>> + use<> {
+    let client = client.clone();
+    async move {
+        let response = client.send(request.map(Body::from)).await?;
+        let code = response.status();
+        let text = match Limited::new(response.into_body(), MOST).collect().await {
+            Ok(text) => text.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => return Ok(Text::TooLong),
+            Err(error) => return Err(kube::Error::Service(error)),
+        };
+        if code.is_success() {
+            return Ok(Text::Whole(text.into()));
+        }
+        // What is no Status, of a proxy in between for instance, is as good as its code.
+        let status = serde_json::from_slice(&text)
+            .unwrap_or_else(|_| Status::failure(&String::from_utf8_lossy(&text), "").with_code(code.as_u16()));
+        Err(kube::Error::Api(status.boxed()))
+    }
+}
+
 /// Hands each item of a list to `take`, in order, and keeps none. Returns where the next page begins.
 ///
 /// # Errors
 /// When it is no list, or an item is not as expected: nothing is skipped.
-pub(super) fn each<T: DeserializeOwned>(text: &str, take: impl FnMut(T)) -> serde_json::Result<ListMeta> {
-    let mut reader = serde_json::Deserializer::from_str(text);
+pub(super) fn each<T: DeserializeOwned>(text: &[u8], take: impl FnMut(T)) -> serde_json::Result<ListMeta> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
     let meta = serde::Deserializer::deserialize_map(&mut reader, List(Items(take, PhantomData)))?;
     reader.end()?;
     Ok(meta)
@@ -132,11 +170,14 @@ mod tests {
     #[test]
     fn each_item_is_handed_over_in_order_and_the_page_after_is_known() {
         let mut seen = Vec::new();
-        let meta = each(LIST, |item: Named| seen.push(item.metadata.spoken())).unwrap();
+        let meta = each(LIST.as_bytes(), |item: Named| seen.push(item.metadata.spoken())).unwrap();
         assert_eq!(seen, ["n/a", "b"]);
         assert_eq!((meta.continue_.as_deref(), meta.remaining_item_count), (Some("next"), Some(5)));
         let mut owners = Vec::new();
-        each(LIST, |item: Owned| owners.push((item.metadata.target.name, item.metadata.managed_fields.len()))).unwrap();
+        each(LIST.as_bytes(), |item: Owned| {
+            owners.push((item.metadata.target.name, item.metadata.managed_fields.len()))
+        })
+        .unwrap();
         assert_eq!(owners, [("a".to_owned(), 1), ("b".to_owned(), 0)]);
     }
 
@@ -150,8 +191,8 @@ mod tests {
             &LIST[..LIST.len() - 1],
             r#"{"metadata": {}, "items": null}"#,
         ] {
-            assert!(each(text, |_: Value| ()).is_err(), "{text}");
+            assert!(each(text.as_bytes(), |_: Value| ()).is_err(), "{text}");
         }
-        assert!(each(r#"{"metadata": {}, "items": [{"metadata": {"name": "a"}}]}"#, |_: Named| ()).is_err());
+        assert!(each(br#"{"metadata": {}, "items": [{"metadata": {"name": "a"}}]}"#, |_: Named| ()).is_err());
     }
 }

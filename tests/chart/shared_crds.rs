@@ -7,7 +7,8 @@ use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParam
 use kube::{Client, ResourceExt};
 use leasehold::act::{Pace, Writer};
 use leasehold::domain::world::FaultKind;
-use leasehold::election::Term;
+use leasehold::election::term::Tenure;
+use leasehold::election::{BootInstant, Epoch, Term};
 use leasehold::plan::crds::step::{CrdWrite, PageWork, What};
 use serde_json::{Value, json};
 
@@ -48,12 +49,12 @@ struct Scene {
 }
 
 impl Scene {
-    async fn begin() -> Self {
+    async fn begin(policies: &[&str]) -> Self {
         let cluster = Cluster::start(Node::None).await;
         for namespace in [HOME, "shared-objects"] {
             cluster.apply_yaml(&format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}")).await;
         }
-        cluster.install_chart(HOME, &SETTINGS, &["-shared-crds", "-confinement"]).await;
+        cluster.install_chart(HOME, &SETTINGS, policies).await;
         let mut config = cluster.config();
         config.auth_info.impersonate = Some(format!("system:serviceaccount:{HOME}:leasehold"));
         let writer = Writer::new(Client::try_from(config).unwrap(), Duration::from_secs(10));
@@ -93,13 +94,17 @@ const DESCRIBED: &str = "/spec/versions/0/schema/openAPIV3Schema/description";
 
 #[tokio::test]
 async fn crd_guard() {
-    let scene = Scene::begin().await;
+    let scene = Scene::begin(&["-shared-crds", "-confinement"]).await;
     let name = format!("caches.{GROUP}");
     let all = definitions(scene.cluster.client());
     scene.writer.create_crd(&scene.term, &definition("caches"), &BTreeMap::new()).await.unwrap();
     let spec = json!({"spec": {"names": {"shortNames": ["other"]}}});
+    // Until it is, each write says something else: what changes nothing is free.
+    let mut tries = 0;
     let denied = async || {
-        let words = refusal(scene.admins(&name, spec.clone()).await);
+        tries += 1;
+        let words =
+            refusal(scene.admins(&name, json!({"spec": {"names": {"shortNames": [format!("o{tries}")]}}})).await);
         (!words.is_empty()).then_some(words)
     };
     let words = eventually("the policy is in force", SOON, denied).await;
@@ -152,7 +157,7 @@ async fn crd_guard() {
 
 #[tokio::test]
 async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
-    let scene = Scene::begin().await;
+    let scene = Scene::begin(&["-shared-crds", "-confinement"]).await;
     let all = definitions(scene.cluster.client());
     scene.cluster.apply_yaml(&definition("others").to_string()).await;
     let other = format!("others.{GROUP}");
@@ -214,4 +219,28 @@ async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
         let page = scene.writer.page(&scene.term, &work, Pace::default(), |_| Box::new(|_| Vec::new())).await.unwrap();
         assert_eq!((page.seen, page.done), (1, 1), "{page:?}");
     }
+}
+
+#[tokio::test]
+async fn a_leader_of_before_writes_no_definition() {
+    let scene = Scene::begin(&["-shared-crds", "-fencing", "-fencing-crds"]).await;
+    let name = format!("caches.{GROUP}");
+    scene.writer.create_crd(&scene.term, &definition("caches")).await.unwrap();
+    let lease = format!(
+        "{{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {{name: leasehold.leasehold.dev, namespace: {HOME}}},
+        spec: {{holderIdentity: another, leaseTransitions: 3}}}}"
+    );
+    let lease = scene.cluster.apply_yaml(&lease).await.remove(0);
+    let mut tries = 0;
+    let fenced = async || {
+        tries += 1;
+        let change = scene.change(&name, &format!("c{tries}")).await;
+        scene.writer.write_crd(&scene.term, &change).await.err()
+    };
+    let fenced = eventually("the writer is fenced", SOON, fenced).await;
+    assert!(fenced.kind == FaultKind::Stale && fenced.message.contains("stale epoch"), "{fenced}");
+
+    let epoch = Epoch { uid: lease.uid().unwrap(), transitions: 3 };
+    let (_tenure, term) = Tenure::open(epoch, String::new(), BootInstant::NEVER);
+    scene.writer.write_crd(&term, &scene.change(&name, "now").await).await.unwrap();
 }

@@ -1,5 +1,6 @@
 //! Storage migration, page by page.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -11,7 +12,7 @@ use leasehold::election::{BootInstant, Epoch, term::Tenure};
 use leasehold::plan::crds::step::What;
 use serde_json::json;
 
-use crate::scene::{SOON, Scene, fine, version};
+use crate::scene::{NAMESPACES, SOON, Scene, fine, version};
 use crate::support::eventually;
 use crate::support::proxy::{Fault, Match, Proxy};
 
@@ -59,6 +60,21 @@ async fn every_object_is_stored_at_the_new_version_and_reads_as_before() {
     let gone = async || scene.all("v1").list(&ListParams::default()).await.is_err();
     eventually("v1 is not served any more", SOON, gone).await;
     assert_eq!(scene.content().await, content, "nothing that anybody wrote is lost or changed");
+}
+
+#[tokio::test]
+async fn a_page_of_large_objects_holds_fewer_of_them() {
+    let scene = Scene::begin("large").await;
+    scene.fill(220).await;
+    let long = Patch::Merge(json!({"spec": {"note": "x".repeat(100 << 10)}}));
+    for n in 0..220 {
+        let caches = scene.caches("v1", NAMESPACES[n % 3]);
+        caches.patch(&format!("c{n:04}"), &PatchParams::default(), &long).await.unwrap();
+    }
+    let what = What::Validate { schema: Arc::default(), dry_run: false };
+    let seen: Vec<u64> = scene.pages(&scene.writer(), what, 500).await.iter().map(|page| page.seen).collect();
+    assert_eq!(seen, [125, 95], "22 MiB are more than one page holds");
+    assert_eq!(sums(&scene.pages(&scene.writer(), What::Rewrite, 500).await), (220, 220, 0), "metadata is small");
 }
 
 #[tokio::test]
