@@ -3,6 +3,7 @@
 pub mod analysis;
 pub mod catalog;
 pub mod choke_point;
+pub mod crds;
 mod fleet;
 mod joined;
 mod notes;

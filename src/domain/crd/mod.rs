@@ -1,5 +1,11 @@
-//! Whether two CustomResourceDefinitions say the same, the API server's defaults counted as said.
+//! CustomResourceDefinitions: read, and whether two say the same, the API server's defaults counted as said; and objects
+//! judged by a definition's schema.
+pub mod definition;
+pub mod fingerprint;
+mod normal;
 pub mod validate;
+
+pub use self::definition::{Definition, Version};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceConversion, CustomResourceDefinition,
