@@ -9,7 +9,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use regex::bytes::Regex;
 use serde_json::Value;
 
-use super::{formats, pattern};
+use super::number::Num;
+use super::{formats, pattern, read};
 
 /// Levels of schema below each other: what a thread's stack surely bears. JSON itself ends at 128 levels, two for each.
 const DEEPEST: usize = 64;
@@ -152,12 +153,12 @@ impl Compiler {
         let types = self.types(s)?;
         let bound =
             |at: Option<f64>, exclusive: Option<bool>| at.map(|at| Bound { at, exclusive: exclusive.unwrap_or(false) });
-        Ok(Node {
+        let mut node = Node {
             format: format(&types, s.format.as_deref()),
             types,
             nullable: s.nullable.unwrap_or(false),
-            choices: s.enum_.iter().flatten().map(|choice| choice.0.clone()).collect(),
-            default: s.default.as_ref().map(|default| default.0.clone()).filter(|default| !default.is_null()),
+            choices: s.enum_.iter().flatten().map(|choice| stored(&choice.0)).collect(),
+            default: s.default.as_ref().map(|default| stored(&default.0)).filter(|default| !default.is_null()),
             minimum: bound(s.minimum, s.exclusive_minimum),
             maximum: bound(s.maximum, s.exclusive_maximum),
             multiple_of: s.multiple_of,
@@ -177,7 +178,12 @@ impl Compiler {
             not: s.not.as_deref().map(|not| self.below("not", not)).transpose()?.map(Box::new),
             embedded: s.x_kubernetes_embedded_resource.unwrap_or(false),
             open: s.x_kubernetes_preserve_unknown_fields.unwrap_or(false),
-        })
+        };
+        if let Some(mut default) = node.default.take() {
+            read::prune_default(&node, &mut default);
+            node.default = Some(default);
+        }
+        Ok(node)
     }
 
     /// # Errors
@@ -265,6 +271,16 @@ impl Compiler {
 
     fn wrong(&self, why: &str) -> String {
         if self.path.is_empty() { why.to_owned() } else { format!("{}: {why}", self.path.join(".")) }
+    }
+}
+
+/// A value of a schema as it is once the definition was stored: `1.0` has become `1`.
+fn stored(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => Num::of(number).whole().map_or_else(|| value.clone(), Value::from),
+        Value::Array(items) => items.iter().map(stored).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), stored(value))).collect(),
+        other => other.clone(),
     }
 }
 

@@ -4,7 +4,7 @@
 
 pub(super) fn is_address(text: &str) -> bool {
     let mut parser = Parser { rest: text };
-    parser.skip_space() && parser.mailbox() && parser.skip_space() && parser.rest.is_empty()
+    parser.address() && parser.skip_space() && parser.rest.is_empty()
 }
 
 struct Parser<'a> {
@@ -12,25 +12,27 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    /// `local@domain`, or a name and that in angle brackets.
-    fn mailbox(&mut self) -> bool {
+    /// One mailbox, or a group of one: `Group: local@domain;`.
+    fn address(&mut self) -> bool {
         let start = self.rest;
-        if self.spec() && self.ended() {
+        if self.mailbox() {
             return true;
         }
         self.rest = start;
-        if !self.rest.starts_with('<') && !self.phrase() {
-            return false;
-        }
-        self.skip_space() && self.take('<') && self.spec() && self.take('>')
+        let group = self.phrase() && self.take(':') && self.mailbox();
+        group && self.skip_space() && self.take(';')
     }
 
-    /// Whether nothing follows but space and comments.
-    fn ended(&mut self) -> bool {
+    /// `local@domain`, or a name and that in angle brackets.
+    fn mailbox(&mut self) -> bool {
+        self.skip_blanks();
         let start = self.rest;
-        let ended = self.skip_space() && self.rest.is_empty();
+        if self.spec() {
+            return true;
+        }
         self.rest = start;
-        ended
+        let named = self.rest.starts_with('<') || self.phrase();
+        named && self.take('<') && self.spec() && self.take('>')
     }
 
     fn spec(&mut self) -> bool {
@@ -46,8 +48,7 @@ impl Parser<'_> {
                 return false;
             };
             self.rest = rest;
-            let address = literal.strip_prefix("IPv6:").unwrap_or(literal);
-            return !address.is_empty() && address.parse::<std::net::IpAddr>().is_ok();
+            return literal.parse::<std::net::IpAddr>().is_ok();
         }
         self.atoms()
     }
@@ -60,25 +61,26 @@ impl Parser<'_> {
         atoms.split('.').all(|atom| !atom.is_empty())
     }
 
-    /// Words with space between them; dots are tolerated.
+    /// Words with space and comments after each; dots are tolerated.
     fn phrase(&mut self) -> bool {
+        self.skip_blanks();
         let mut words = 0;
-        loop {
+        while self.word() {
+            words += 1;
             if !self.skip_space() {
                 return false;
             }
-            let word = if self.rest.starts_with('"') {
-                self.quoted()
-            } else {
-                let end = self.rest.find(|c| c != '.' && !is_atom(c)).unwrap_or(self.rest.len());
-                self.rest = self.rest.get(end..).unwrap_or_default();
-                end > 0
-            };
-            if !word {
-                return words > 0;
-            }
-            words += 1;
         }
+        words > 0
+    }
+
+    fn word(&mut self) -> bool {
+        if self.rest.starts_with('"') {
+            return self.quoted();
+        }
+        let end = self.rest.find(|c| c != '.' && !is_atom(c)).unwrap_or(self.rest.len());
+        self.rest = self.rest.get(end..).unwrap_or_default();
+        end > 0
     }
 
     fn quoted(&mut self) -> bool {
@@ -102,28 +104,10 @@ impl Parser<'_> {
     fn skip_space(&mut self) -> bool {
         self.skip_blanks();
         while self.rest.starts_with('(') {
-            let mut depth = 0_u32;
-            let end = self.rest.char_indices().scan('\0', |before, (at, c)| {
-                let escaped = *before == '\\';
-                *before = if escaped { '\0' } else { c };
-                Some((at, if escaped { '\0' } else { c }))
-            });
-            let mut found = None;
-            for (at, c) in end {
-                depth = match c {
-                    '(' => depth + 1,
-                    ')' => depth - 1,
-                    _ => depth,
-                };
-                if depth == 0 {
-                    found = Some(at + 1);
-                    break;
-                }
-            }
-            let Some(end) = found else {
+            let Some(rest) = comment(self.rest).and_then(|length| self.rest.get(length..)) else {
                 return false;
             };
-            self.rest = self.rest.get(end..).unwrap_or_default();
+            self.rest = rest;
             self.skip_blanks();
         }
         true
@@ -136,6 +120,21 @@ impl Parser<'_> {
     fn take(&mut self, c: char) -> bool {
         self.rest.strip_prefix(c).map(|rest| self.rest = rest).is_some()
     }
+}
+
+/// The length in bytes of the comment that the text begins with.
+fn comment(text: &str) -> Option<usize> {
+    let (mut depth, mut chars) = (0_u32, text.char_indices());
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '(' => depth += 1,
+            ')' if depth == 1 => return Some(at + 1),
+            ')' => depth -= 1,
+            '\\' => drop(chars.next()),
+            _ => {}
+        }
+    }
+    None
 }
 
 fn is_atom(c: char) -> bool {

@@ -43,14 +43,15 @@ fn without_zeros(number: &str) -> &str {
     if rest.is_empty() && !number.is_empty() { "0" } else { rest }
 }
 
-/// 6, 8 or 20 bytes, separated by `:` or `-`, or two by two by `.`.
+/// 6, 8 or 20 bytes, separated by `:` or `-`, or two by two by `.`, or not at all.
 pub(super) fn is_mac(text: &str) -> bool {
     let parts = |separator: char, digits: usize| {
         let parts: Vec<&str> = text.split(separator).collect();
         let hexadecimal = |part: &&str| part.len() == digits && part.bytes().all(|c| c.is_ascii_hexdigit());
         parts.iter().all(hexadecimal).then_some(parts.len() * digits / 2)
     };
-    [(':', 2), ('-', 2), ('.', 4)]
+    let bare = matches!(text.len(), 12 | 16 | 40) && text.bytes().all(|c| c.is_ascii_hexdigit());
+    bare || [(':', 2), ('-', 2), ('.', 4)]
         .into_iter()
         .any(|(separator, digits)| text.contains(separator) && matches!(parts(separator, digits), Some(6 | 8 | 20)))
 }

@@ -44,7 +44,7 @@ impl Num {
     }
 
     /// As `strconv.ParseInt` reads its decimal form.
-    fn whole(self) -> Option<i64> {
+    pub(super) fn whole(self) -> Option<i64> {
         match self {
             Self::Int(value) => Some(value),
             Self::Float(value) => (value.trunc().to_bits() == value.to_bits() && in_int64(value)).then(|| cut(value)),

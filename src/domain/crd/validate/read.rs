@@ -58,6 +58,11 @@ pub(super) fn prune(root: &Node, object: &mut Value, dropped: &mut Dropped) {
     }
 }
 
+/// Drops what a default has and its own schema does not know.
+pub(super) fn prune_default(node: &Node, default: &mut Value) {
+    prune_value(Some(node), default, &mut Dropped::new(0));
+}
+
 fn prune_value(node: Option<&Node>, value: &mut Value, dropped: &mut Dropped) {
     match (node, value) {
         (Some(node), Value::Object(fields)) => prune_fields(node, node.open, fields, dropped),
