@@ -3,6 +3,7 @@
 mod amount;
 mod approval;
 mod condition;
+mod crd_upgrade;
 mod decimal;
 mod fleet;
 mod gate;
@@ -22,8 +23,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 
 pub use self::{
-    amount::*, approval::*, condition::*, decimal::*, fleet::*, gate::*, policy::*, release::*, rollout::*,
-    rollout_status::*, selector::*, slice::*, status::*, tenant::*, time::*, window::*,
+    amount::*, approval::*, condition::*, crd_upgrade::*, decimal::*, fleet::*, gate::*, policy::*, release::*,
+    rollout::*, rollout_status::*, selector::*, slice::*, status::*, tenant::*, time::*, window::*,
 };
 
 /// The CustomResourceDefinitions of every kind, as they are written to `crds/`.
@@ -37,6 +38,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         RolloutSlice::crd(),
         RolloutApproval::crd(),
         ChangeWindow::crd(),
+        CrdUpgrade::crd(),
         FleetPolicy::crd(),
     ]
     .map(schema::complete)

@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 use support::{Cluster, Node, leasehold_binary};
 use tokio::sync::OnceCell;
 
-const PLURALS: [&str; 8] = [
+const PLURALS: [&str; 9] = [
     "changewindows",
+    "crdupgrades",
     "fleetpolicies",
     "operatorreleases",
     "rolloutapprovals",
