@@ -4,7 +4,7 @@ use leasehold::api::CrdPhase;
 use serde_json::json;
 
 use crate::scene::{Scene, field, shape};
-use crate::writer::{NEW, OLD};
+use crate::user::{NEW, OLD};
 
 #[tokio::test]
 async fn crd_barrier_names_pinned_tenant() {

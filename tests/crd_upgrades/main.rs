@@ -25,4 +25,5 @@ mod older;
 mod optional_field;
 mod refused;
 mod scene;
+mod user;
 mod writer;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::log::Log;
 use crate::runs::{newest, reached};
 use crate::scene::{Scene, field, shape, upgrade};
-use crate::writer::{NEW, OLD};
+use crate::user::{NEW, OLD};
 
 #[tokio::test]
 async fn crd_new_version() {

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::fleet::PATIENCE;
 use crate::scene::{OPERATOR, Scene, shape};
 use crate::support::watch_until;
-use crate::writer::{NEW, OLD};
+use crate::user::{NEW, OLD};
 
 #[tokio::test]
 async fn crd_older_release_never_reapplied() {

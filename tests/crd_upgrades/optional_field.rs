@@ -6,7 +6,8 @@ use serde_json::json;
 use crate::runs::reached;
 use crate::scene::{CRD, OPERATOR, Scene, example, field, shape, upgrade};
 use crate::support::{Cluster, Node};
-use crate::writer::{OLD, Writer};
+use crate::user::OLD;
+use crate::writer::Writer;
 
 #[tokio::test]
 async fn crd_optional_field() {

@@ -7,7 +7,7 @@ use crate::looks::Looks;
 use crate::runs::{granted, rollouts};
 use crate::scene::{Scene, upgrade};
 use crate::support::eventually;
-use crate::writer::OLD;
+use crate::user::OLD;
 
 /// What a developer did to the schema of the spec, and what is said about it: where, and the rule.
 struct Change {
