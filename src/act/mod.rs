@@ -1,6 +1,7 @@
 //! The only module that writes. It is handed data and a [`Term`](crate::election::Term), proof of leadership, without which
 //! nothing here can be called; it makes no choices. Every write is checked against the term right before it is sent and is
 //! bounded in time, so that it cannot land after the Lease may have gone to somebody else.
+mod crd_upgrades;
 mod customs;
 mod failure;
 mod jobs;

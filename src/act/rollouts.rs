@@ -1,5 +1,4 @@
 //! Writes to Rollouts, releases and shared CRDs, and what is said of windows and approvals.
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, PostParams, Preconditions},
@@ -73,28 +72,22 @@ impl Writer {
         }
     }
 
-    /// Carries one step of a release out.
+    /// Writes what is said of a release.
     ///
     /// # Errors
-    /// What the API server said. A CRD that exists by now is done: whether it is the right one, the watch will tell.
+    /// What the API server said.
     pub async fn release(
         &self,
         term: &Term,
         release: &OperatorRelease,
         step: &ReleaseStep,
     ) -> Result<Answers, Failure> {
-        match step {
-            ReleaseStep::CreateCrd { crd, .. } => self.create_crd(term, crd).await,
-            ReleaseStep::Status { status, .. } => {
-                let name = release.name_any();
-                let api: Api<OperatorRelease> = Api::all(self.client.clone());
-                let written = OperatorRelease { status: Some(status.clone()), ..release.clone() };
-                let object = format!("OperatorRelease/{name}");
-                let sent =
-                    self.write(term, &object, api.replace_status(&name, &PostParams::default(), &written)).await?;
-                Ok(answer(Source::Releases, &sent))
-            }
-        }
+        let name = release.name_any();
+        let api: Api<OperatorRelease> = Api::all(self.client.clone());
+        let written = OperatorRelease { status: Some(step.status.clone()), ..release.clone() };
+        let object = format!("OperatorRelease/{name}");
+        let sent = self.write(term, &object, api.replace_status(&name, &PostParams::default(), &written)).await?;
+        Ok(answer(Source::Releases, &sent))
     }
 
     /// Writes what is said of a window or of an approval.
@@ -134,19 +127,6 @@ impl Writer {
         let object = format!("{kind}/{name}");
         let sent = self.write(term, &object, api.replace_status(&name, &PostParams::default(), written)).await?;
         Ok(answer(source, &sent))
-    }
-
-    async fn create_crd(&self, term: &Term, crd: &CustomResourceDefinition) -> Result<Answers, Failure> {
-        let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
-        let object = format!("CustomResourceDefinition/{}", crd.name_any());
-        let mut crd = crd.clone();
-        crd.status = None;
-        crd.annotations_mut().insert(marks::EPOCH.into(), epoch(term).to_string());
-        match self.send(term, &object, api.create(&PostParams::default(), &crd)).await? {
-            Ok(created) => Ok(answer(Source::Crds, &created)),
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Answers::new()),
-            Err(error) => Err(Failure::from_kube(object, &error)),
-        }
     }
 }
 

@@ -204,18 +204,21 @@ pub struct CrdSource {
     /// An immutable ConfigMap that holds it, for a definition too big to sit inline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map_ref: Option<CrdConfigMap>,
+    /// This release ends what earlier ones had: fields and versions of this definition that it no longer has are removed, after every tenant runs it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub contract: bool,
 }
 
-/// A CustomResourceDefinition in a ConfigMap.
+/// A CustomResourceDefinition in a ConfigMap that is immutable and has the label `leasehold.dev/release-crds: "true"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CrdConfigMap {
-    /// Namespace of the ConfigMap.
+    /// Namespace of the ConfigMap: Leasehold's own.
     #[schemars(length(max = 63))]
     pub namespace: String,
     /// Its name.
     #[schemars(length(max = 253))]
     pub name: String,
-    /// Key whose text is the definition, as YAML or JSON.
+    /// Key in `data` whose text is the definition, as YAML or JSON.
     #[schemars(length(max = 253))]
     pub key: String,
     /// `sha256:` and the digest of that text.

@@ -78,7 +78,13 @@ pub async fn probe(client: &Client, server: &str, sources: &[Source], watch: boo
         let resource = spoken(&source.api_resource());
         match answer? {
             (Answer::Yes, _) => access.sources.push(*source),
-            (Answer::Denied, verb) => access.denied.0.entry(verb).or_default().push(resource),
+            (Answer::Denied, verb) => {
+                let denied = access.denied.0.entry(verb).or_default();
+                // ConfigMaps are read for two reasons.
+                if !denied.contains(&resource) {
+                    denied.push(resource);
+                }
+            }
             (Answer::Missing, _) if source.api_resource().group == OWN => missing.push(resource),
             // An optional API that has gone between two questions.
             (Answer::Missing, _) => {}
@@ -133,8 +139,8 @@ fn spoken(resource: &ApiResource) -> String {
     if resource.group.is_empty() { resource.plural.clone() } else { format!("{}.{}", resource.plural, resource.group) }
 }
 
-/// Who holds Leasehold's own Lease; `None` when nobody does or nobody renewed it lately.
-pub async fn leader(client: &Client) -> Option<String> {
+/// The namespace of Leasehold's own Lease while somebody holds it; `None` when nobody does or nobody renewed it lately.
+pub async fn home(client: &Client) -> Option<String> {
     const LEASE: &str = "leasehold.leasehold.dev";
     let params = ListParams::default().fields(&format!("metadata.name={LEASE}"));
     let leases = Api::<Lease>::all(client.clone()).list(&params).await.ok()?;
@@ -143,6 +149,7 @@ pub async fn leader(client: &Client) -> Option<String> {
         // Twice its duration: our clock is not the leader's.
         let patience = jiff::SignedDuration::from_secs(2 * i64::from(spec.lease_duration_seconds.unwrap_or(15)));
         let fresh = spec.renew_time.is_some_and(|at| jiff::Timestamp::now().duration_since(at.0) < patience);
-        spec.holder_identity.filter(|holder| fresh && !holder.is_empty())
+        spec.holder_identity.filter(|holder| fresh && !holder.is_empty())?;
+        lease.metadata.namespace
     })
 }

@@ -10,12 +10,13 @@ use std::{
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::Resource;
+use kube::{Resource, api::DynamicObject};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{
     api::{self, FleetPolicy, OperatorRelease, RolloutPolicy, Tenant},
+    domain::marks,
     plan::render::values::Schema,
 };
 
@@ -36,6 +37,8 @@ pub struct Input {
     pub tenants: Vec<Tenant>,
     pub releases: Vec<OperatorRelease>,
     pub fleet: Option<FleetPolicy>,
+    /// ConfigMaps that hold definitions of releases.
+    pub crd_maps: Vec<DynamicObject>,
     /// Objects that the API server would refuse, and why.
     pub findings: Vec<String>,
     /// What was left out, for a person.
@@ -128,7 +131,10 @@ impl Sorter {
         if name.is_empty() {
             return Err(wrong("an object needs `metadata.name`"));
         }
-        if api_version != Tenant::api_version(&()) {
+        if api_version == "v1" && kind == "ConfigMap" && holds_definitions(&document.value) {
+            let map = serde_json::from_value(document.value.clone()).map_err(|error| wrong(&error.to_string()))?;
+            self.input.crd_maps.push(map);
+        } else if api_version != Tenant::api_version(&()) {
             self.input
                 .notes
                 .push(format!("{kind} {name} of {} is left out: it is none of Leasehold's kinds", document.path));
@@ -175,6 +181,10 @@ impl Sorter {
             }
         }
     }
+}
+
+fn holds_definitions(object: &Value) -> bool {
+    object["metadata"]["labels"][marks::RELEASE_CRDS] == "true"
 }
 
 /// Holds `spec` against the schema of its CustomResourceDefinition.

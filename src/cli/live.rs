@@ -66,12 +66,15 @@ impl Live {
         }
         let mut index = Index::default();
         index.set_apis(apis);
+        // Where nobody leads or Leases may not be read, Leasehold's own namespace is not known.
+        let home = if access.leases { access::home(&client).await } else { None };
+        home.iter().for_each(|home| index.set_home(home));
         let (sender, changes) = mpsc::channel(1024);
-        observe::start(&client, &access.sources, &sender);
+        observe::start(&client, home.as_deref(), &access.sources, &sender);
         let (sampled, samples) = mpsc::channel(256);
         let (leases, own) = (access.leases, client.clone());
         let sampler = leases.then(|| Sampler::new(Pool::new(move || own.clone()), sampled));
-        let notes = notes(&client, &access).await;
+        let notes = notes(home.is_some(), &access);
         let (sources, denied) = (access.sources, access.denied);
         let mut live =
             Self { server, sources, denied, index, changes, samples, sampler, planner: Planner::default(), notes };
@@ -90,7 +93,7 @@ impl Live {
         };
         let access = access::probe(client, &self.server, &[Source::Stack(kind)], watch).await?;
         self.denied.extend(access.denied);
-        observe::start(client, &access.sources, changes);
+        observe::start(client, None, &access.sources, changes);
         self.sources.extend(access.sources);
         self.complete().await
     }
@@ -236,7 +239,7 @@ fn asked_since(tenant: &Value) -> Option<Timestamp> {
 }
 
 /// What a person should know about what is shown.
-async fn notes(client: &Client, access: &access::Access) -> Vec<String> {
+fn notes(led: bool, access: &access::Access) -> Vec<String> {
     let mut notes = Vec::new();
     if !access.denied.is_empty() {
         notes.push(format!(
@@ -246,7 +249,7 @@ async fn notes(client: &Client, access: &access::Access) -> Vec<String> {
     } else if !access.leases {
         notes.push("whether a tenant on the move has a leader is not known: that takes the right to list and watch leases.coordination.k8s.io".into());
     }
-    if access.leases && access::leader(client).await.is_none() {
+    if access.leases && !led {
         notes.push("no replica of Leasehold holds its Lease: nothing moves until one leads (kubectl get pods -A -l app.kubernetes.io/name=leasehold)".into());
     }
     notes

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     api::Rollout,
     domain::world::World,
-    plan::{Plan, Planner, ReleaseStep, rollout},
+    plan::{Plan, Planner, rollout},
 };
 
 const EXAMPLES: &str = "\
@@ -65,8 +65,8 @@ pub struct PlanView {
     pub summary: Summary,
     pub rollouts: Vec<PlannedRollout>,
     pub tenants: Vec<PlannedTenant>,
-    /// What is done for releases: shared CustomResourceDefinitions that are created.
-    pub releases: Vec<String>,
+    /// What is done with CustomResourceDefinitions that all tenants share.
+    pub crds: Vec<String>,
     pub problems: Vec<String>,
 }
 
@@ -135,18 +135,12 @@ impl PlanView {
             let next_step = step.zip(tenant).and_then(|(step, tenant)| steps::describe(step, tenant));
             PlannedTenant { step: step.map(crate::plan::tenant::Step::name), next_step, row }
         };
-        let created = plan.releases.iter().filter_map(|step| match step {
-            ReleaseStep::CreateCrd { release, crd } => {
-                let name = crd.metadata.name.as_deref().unwrap_or_default();
-                Some(format!("create CustomResourceDefinition {name} of OperatorRelease {release}"))
-            }
-            ReleaseStep::Status { .. } => None,
-        });
+        let crds = plan.crds.iter().filter_map(steps::describe_crd).collect();
         Self {
             summary,
             rollouts: rollouts(planner, plan, now),
             tenants: tenants.into_iter().map(step).collect(),
-            releases: created.collect(),
+            crds,
             problems,
         }
     }
@@ -169,7 +163,7 @@ impl PlanView {
             lines.extend(table.lines(paint));
             lines.push(String::new());
         }
-        lines.extend(self.releases.iter().cloned());
+        lines.extend(self.crds.iter().cloned());
         let rest = match (busy.len(), calm.len()) {
             (_, 0) => String::new(),
             (0, _) => "; nothing to do".to_owned(),

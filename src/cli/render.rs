@@ -14,13 +14,13 @@ use super::{
 use crate::{
     api::Tenant,
     domain::{
-        crd,
+        crd::CrdSeen,
         epoch::Epoch,
         marks,
-        object::CrdSeen,
         world::{Apis, TenantSeen, World},
     },
-    plan::{Planner, ReleaseStep, choke_point::Admitted, tenant::Step},
+    observe,
+    plan::{Planner, choke_point::Admitted, crds::CrdStep, tenant::Step},
 };
 
 /// Exit code for files that cannot be read.
@@ -99,7 +99,7 @@ pub struct Rendered {
 /// # Errors
 /// An object that cannot be written as YAML.
 pub fn render(input: Input, apis: Apis) -> Result<Rendered, Box<dyn std::error::Error>> {
-    let Input { tenants, releases, fleet, findings, notes } = input;
+    let Input { tenants, releases, fleet, crd_maps, findings, notes } = input;
     let mut rendered = Rendered { findings, notes, ..Rendered::default() };
     if tenants.is_empty() && rendered.findings.is_empty() {
         rendered
@@ -110,6 +110,7 @@ pub fn render(input: Input, apis: Apis) -> Result<Rendered, Box<dyn std::error::
     for release in releases {
         world.releases.insert(release.metadata.name.clone().unwrap_or_default(), Arc::new(release));
     }
+    world.crd_maps = observe::crd_maps(&crd_maps);
     for tenant in tenants {
         let name = tenant.metadata.name.clone().unwrap_or_default();
         world.tenants.insert(&name, TenantSeen { tenant: Some(Arc::new(undeleted(tenant))), ..TenantSeen::default() });
@@ -142,12 +143,9 @@ fn install(planner: &mut Planner, world: &mut World) -> BTreeMap<String, Vec<Adm
     let mut stacks = BTreeMap::new();
     for _ in 0..STEPS {
         let plan = planner.plan(world, &BTreeMap::new(), &Epoch::default(), Timestamp::UNIX_EPOCH);
-        for step in plan.releases {
-            // The status of a release is of no interest here.
-            if let ReleaseStep::CreateCrd { crd: definition, .. } = step {
-                let name = definition.metadata.name.clone().unwrap_or_default();
-                let served = CrdSeen { uid: String::new(), digest: crd::digest(&definition), established: true };
-                world.crds.insert(name, served);
+        for step in plan.crds {
+            if let CrdStep::Create { crd, definition, annotations } = step {
+                world.crds.insert(crd, CrdSeen::created(&definition, &annotations));
                 world.shared_version += 1;
             }
         }

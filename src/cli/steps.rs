@@ -2,7 +2,10 @@
 use crate::{
     api::{Grant, Tenant},
     domain::object::ObjectKey,
-    plan::tenant::{Apply, Step, Target, Why},
+    plan::{
+        crds::CrdStep,
+        tenant::{Apply, Step, Target, Why},
+    },
 };
 
 /// Objects that are named before the rest is counted.
@@ -35,6 +38,26 @@ pub fn describe(step: &Step, tenant: &Tenant) -> Option<String> {
         Step::Scale(targets) => format!("scale to zero: {}", names(targets)),
         Step::Delete(targets) => format!("delete {}", names(targets)),
         Step::Unmark(targets) => format!("take Leasehold's marks off {}", names(targets)),
+    })
+}
+
+/// What the step would do to a shared CRD; `None` when it only writes down what is seen.
+#[must_use]
+pub fn describe_crd(step: &CrdStep) -> Option<String> {
+    Some(match step {
+        CrdStep::Create { crd, .. } => format!("create CustomResourceDefinition {crd}"),
+        CrdStep::Write(write) => format!("write CustomResourceDefinition {}: {}", write.crd, write.phase),
+        CrdStep::Page { crd, sweep, .. } => {
+            format!("go through the stored objects of CustomResourceDefinition {crd}: {:?}", sweep.purpose)
+        }
+        CrdStep::Trim { crd, stored, .. } => {
+            format!("trim status.storedVersions of CustomResourceDefinition {crd} to {}", stored.join(", "))
+        }
+        CrdStep::Begin(upgrade) => {
+            let spec = &upgrade.spec;
+            format!("begin to bring {} {} into CustomResourceDefinition {}", spec.operator, spec.version, spec.crd)
+        }
+        CrdStep::Tell { .. } => return None,
     })
 }
 

@@ -19,12 +19,21 @@ pub const DRIFT: &str = "leasehold.dev/drift";
 pub const CONFIRM_PRUNE: &str = "leasehold.dev/confirm-prune";
 /// On a Tenant: the version that it runs, said by a person, when its status is lost and no workload says so any more.
 pub const RUNS: &str = "leasehold.dev/runs";
+/// On a CustomResourceDefinition: Leasehold keeps it. A person sets it to hand one over that somebody else made.
+pub const SHARED_CRD: &str = "leasehold.dev/shared-crd";
+/// On such a definition: how far it was taken, as `<operator>=<version>,…`. No lower version is merged into it any more.
+pub const CRD_UNLOCKED: &str = "leasehold.dev/crd-unlocked";
+/// On an OperatorRelease: findings about its CRDs that its author answers for, as `<path>=<rule>,…`.
+pub const WAIVE: &str = "leasehold.dev/waive";
 /// Finalizer of a Tenant: its stack is removed before it goes.
 pub const FINALIZER: &str = "leasehold.dev/offboard";
 /// The field's standard label for the tool that manages an object, and our value of it.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "leasehold");
 /// The ReplicaSet controller removes pods of lower cost first.
 pub const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+/// On ConfigMaps in Leasehold's own namespace that hold definitions which releases name: `"true"`.
+pub const RELEASE_CRDS: &str = "leasehold.dev/release-crds";
 
 /// What the names of our field managers begin with.
 pub const MANAGER: &str = "leasehold/";

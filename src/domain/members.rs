@@ -16,6 +16,8 @@ pub struct Members {
     by_name: BTreeMap<String, Member>,
     /// Those that were on their way or wanted to move when they came, or that somebody may have changed since.
     restless: BTreeSet<String>,
+    /// Counts what may have changed of who is where.
+    moves: u64,
 }
 
 impl Members {
@@ -34,17 +36,27 @@ impl Members {
         } else {
             self.restless.remove(&name);
         }
+        let moved = self.by_name.get(&name).is_none_or(|before| place(before) != place(&member));
+        self.moves += u64::from(moved);
         self.by_name.insert(name, member)
     }
 
     pub fn remove(&mut self, name: &str) -> Option<Member> {
         self.restless.remove(name);
+        self.moves += 1;
         self.by_name.remove(name)
+    }
+
+    /// Counts what may have changed of who is where: granted, asked for, proven, or able to move at all.
+    #[must_use]
+    pub const fn moves(&self) -> u64 {
+        self.moves
     }
 
     /// A member, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Member> {
         let member = self.by_name.get_mut(name)?;
+        self.moves += 1;
         if !self.restless.contains(name) {
             self.restless.insert(name.to_owned());
         }
@@ -54,8 +66,16 @@ impl Members {
     /// All members, to be changed.
     pub fn iter_mut(&mut self) -> btree_map::IterMut<'_, String, Member> {
         self.restless.extend(self.by_name.keys().cloned());
+        self.moves += 1;
         self.by_name.iter_mut()
     }
+}
+
+/// Where a member is, as far as others go by it.
+fn place(member: &Member) -> impl PartialEq {
+    let granted = member.granted.as_ref().map(|granted| &granted.target.version);
+    let desired = member.desired.as_ref().map(|desired| &desired.version);
+    (&member.operator, granted, desired, &member.standing, &member.health, &member.blocked)
 }
 
 impl Deref for Members {

@@ -176,15 +176,6 @@ pub fn pod_of(identity: &str) -> Option<&str> {
     identity.split('_').next().filter(|pod| !pod.is_empty())
 }
 
-/// A CustomResourceDefinition of the cluster, as far as releases care.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CrdSeen {
-    pub uid: String,
-    /// Digest of its spec, with the API server's defaults taken out.
-    pub digest: String,
-    pub established: bool,
-}
-
 /// The objects of one stack by key. Whoever may have changed one has counted that: what was worked out of them holds as long
 /// as the count does.
 #[derive(Clone, Debug, Default)]

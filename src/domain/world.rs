@@ -1,17 +1,20 @@
 //! Everything that was observed, in one value. Plans are made from this and from the time alone.
 use std::{collections::BTreeMap, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{
     analysis::Analyses,
+    crd::CrdSeen,
+    crd::texts::CrdMap,
     kinds::StackKind,
-    object::{CrdSeen, LeaseSeen, ObjectKey, Objects, PodSeen},
+    object::{LeaseSeen, ObjectKey, Objects, PodSeen},
     tenants::{Tenants, Version},
 };
 use crate::api::{
-    ChangeWindow, FleetSpec, OperatorRelease, PolicySpec, Rollout, RolloutApproval, RolloutSlice, Settings, Tenant,
+    ChangeWindow, CrdUpgrade, FleetSpec, OperatorRelease, PolicySpec, Rollout, RolloutApproval, RolloutSlice, Settings,
+    Sweep, Tenant,
 };
 
 /// The observed state of the cluster.
@@ -33,11 +36,22 @@ pub struct World {
     /// Why the FleetPolicy cannot be read, when there is one and this process has read none: then `fleet` says nothing.
     pub fleet_unread: Option<String>,
     pub crds: BTreeMap<String, CrdSeen>,
+    pub crd_upgrades: BTreeMap<String, Arc<CrdUpgrade>>,
+    /// The last pass over the stored objects of a CRD, as far as this process made it.
+    pub sweeps: BTreeMap<String, Sweep>,
+    /// How long to wait before a CRD's storage version is flipped, and again before objects are written anew.
+    pub crd_soak: SignedDuration,
+    /// ConfigMaps that hold definitions which releases name, by `namespace/name`.
+    pub crd_maps: BTreeMap<String, CrdMap>,
+    /// Leasehold's own namespace; empty where it is not known.
+    pub home: String,
     pub apis: Apis,
     /// Objects of our own kinds that could not be decoded, by plural and name.
     pub undecodable: BTreeMap<(String, String), Undecodable>,
     /// The last failed writes to objects that belong to no tenant, by kind and name.
     pub faults: BTreeMap<(Whose, String), Fault>,
+    /// Counts changes to the records of CRDs, to passes over stored objects, and to what failed of either.
+    pub crd_version: u64,
     /// Counts changes to anything that all tenants depend on: releases, policies, CRDs, APIs.
     pub shared_version: u64,
 }
@@ -161,8 +175,9 @@ impl Fault {
 pub enum Whose {
     Rollout,
     Slice,
-    /// A release, or a CRD that it brings.
     Release,
+    /// A shared CRD, or the record of a change of it.
+    Crd,
     Window,
     Approval,
 }

@@ -2,7 +2,7 @@
 //! undone by the watch's older event.
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::{ResourceExt, api::DynamicObject};
 
 use super::watch::{Change, Source, Step};
@@ -17,8 +17,6 @@ pub struct Index {
     /// What a list that is under way has shown so far.
     listing: HashMap<Source, HashSet<String>>,
     synced: HashSet<Source>,
-    /// Leasehold's own namespace, which no tenant may have.
-    pub(super) home: String,
     /// A FleetPolicy was read, and not deleted since.
     pub(super) fleet_read: bool,
     /// Counts what runs go by.
@@ -76,9 +74,14 @@ impl Index {
         self.world.shared_version += 1;
     }
 
+    /// How long the changes of shared CRDs wait where the API servers may take one in late.
+    pub fn set_crd_soak(&mut self, soak: SignedDuration) {
+        self.world.crd_soak = soak;
+    }
+
     /// `namespace` is Leasehold's own: no tenant may have it, whatever the FleetPolicy protects.
     pub fn set_home(&mut self, namespace: &str) {
-        namespace.clone_into(&mut self.home);
+        namespace.clone_into(&mut self.world.home);
         self.no_fleet_policy();
     }
 
@@ -199,7 +202,15 @@ impl Index {
             Source::Approvals => drop(world.approvals.remove(key)),
             Source::Slices => return drop(world.slices.remove(key)),
             Source::Fleet => return self.no_fleet_policy(),
-            Source::Crds => drop(world.crds.remove(key)),
+            Source::Crds => {
+                world.crds.remove(key);
+                world.sweeps.remove(key);
+            }
+            Source::CrdUpgrades => {
+                world.crd_upgrades.remove(key);
+                return world.crd_version += 1;
+            }
+            Source::CrdMaps => drop(world.crd_maps.remove(key)),
             Source::Tenants | Source::Pods | Source::Stack(_) => {
                 let Some(seen) = world.tenants.get_mut(tenant) else { return };
                 let (namespace, name) = key.split_once('/').unwrap_or(("", key));

@@ -20,5 +20,6 @@ pub use self::{
     lease::{Sample, Sampler},
     pool::Pool,
     prometheus::Prometheus,
+    reduce::crd_maps,
     watch::{Change, Source, Step, start},
 };

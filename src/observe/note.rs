@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::index::Index;
-use crate::domain::{
-    object::ObjectKey,
-    world::{Customs, Fault, Lookup, Repairs, Whose},
+use crate::{
+    api::Sweep,
+    domain::{
+        object::ObjectKey,
+        world::{Customs, Fault, Lookup, Repairs, Whose},
+    },
 };
 
 impl Index {
@@ -26,8 +29,14 @@ impl Index {
             None if self.world.faults.remove(&key).is_none() => return,
             None => {}
         }
-        // A release whose CRD cannot be made is not ready; what becomes of a Rollout's write is nobody else's business.
-        self.world.shared_version += u64::from(whose == Whose::Release);
+        // A release whose CRD cannot be written is not ready; what becomes of a Rollout's write is nobody else's business.
+        self.world.crd_version += u64::from(whose == Whose::Crd);
+    }
+
+    /// Notes how far a pass over the stored objects of a CRD has come.
+    pub fn swept(&mut self, crd: &str, sweep: Sweep) {
+        self.world.sweeps.insert(crd.to_owned(), sweep);
+        self.world.crd_version += 1;
     }
 
     /// Notes which custom resources were left when they were asked to go.

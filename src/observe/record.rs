@@ -8,15 +8,10 @@ use serde::de::DeserializeOwned;
 use super::{allowance, index::Index, reduce, watch::Source};
 use crate::{
     api::{
-        ChangeWindow, FleetPolicy, FleetSpec, OperatorRelease, Rollout, RolloutApproval, RolloutPolicy, RolloutSlice,
-        Tenant,
+        ChangeWindow, CrdUpgrade, FleetPolicy, FleetSpec, OperatorRelease, Rollout, RolloutApproval, RolloutPolicy,
+        RolloutSlice, Tenant,
     },
-    domain::{
-        crd,
-        kinds::StackKind,
-        object::{CrdSeen, PodSeen},
-        world::Undecodable,
-    },
+    domain::{crd::CrdSeen, kinds::StackKind, object::PodSeen, world::Undecodable},
 };
 
 impl Index {
@@ -58,8 +53,15 @@ impl Index {
                     self.world.approvals.insert(name, Arc::new(approval));
                 }
             }
+            Source::CrdUpgrades => {
+                if let Some(upgrade) = self.decode::<CrdUpgrade>(source, object) {
+                    self.world.crd_upgrades.insert(name, Arc::new(upgrade));
+                    self.world.crd_version += 1;
+                }
+            }
             Source::Fleet => self.record_fleet(object),
             Source::Crds => self.record_crd(&name, object),
+            Source::CrdMaps => self.record_crd_map(object),
             Source::Pods => {
                 if let Some((name, pod)) = reduce::pod(object)
                     && self.at_home(&pod.tenant, &pod.namespace)
@@ -112,8 +114,8 @@ impl Index {
     }
 
     fn set_fleet(&mut self, mut fleet: FleetSpec, unread: Option<String>) {
-        if !self.home.is_empty() && !fleet.protected_namespaces.contains(&self.home) {
-            fleet.protected_namespaces.push(self.home.clone());
+        if !self.world.home.is_empty() && !fleet.protected_namespaces.contains(&self.world.home) {
+            fleet.protected_namespaces.push(self.world.home.clone());
         }
         if self.world.fleet != fleet || self.world.fleet_unread != unread {
             self.world.fleet = fleet;
@@ -186,14 +188,22 @@ impl Index {
     }
 
     fn record_crd(&mut self, name: &str, object: &DynamicObject) {
-        let Ok(definition) = object.clone().try_parse() else { return };
-        let seen = CrdSeen {
-            uid: object.uid().unwrap_or_default(),
-            digest: crd::digest(&definition),
-            established: crd::established(&definition),
-        };
+        let Ok(object) = serde_json::to_value(object) else { return };
+        let seen = CrdSeen::read(&object);
         if self.world.crds.get(name) != Some(&seen) {
             self.world.crds.insert(name.to_owned(), seen);
+            self.world.shared_version += 1;
+        }
+    }
+
+    /// One text that two releases name is parsed once and kept once, and so is one that a new list shows again.
+    fn record_crd_map(&mut self, object: &DynamicObject) {
+        let maps = &self.world.crd_maps;
+        let known = |digest: &str| maps.values().flat_map(|map| map.texts.values()).find(|text| text.digest == digest);
+        let map = reduce::crd_map(object, known);
+        let key = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+        if maps.get(&key) != Some(&map) {
+            self.world.crd_maps.insert(key, map);
             self.world.shared_version += 1;
         }
     }

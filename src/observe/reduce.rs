@@ -1,9 +1,12 @@
 //! Raw API objects → the few facts that decisions need. What is dropped here costs no memory for the life of the fleet.
+use std::collections::BTreeMap;
+
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::Value;
 
 use super::as_applied::is_as_applied;
 use crate::domain::{
+    crd::texts::{self, CrdMap, CrdText},
     epoch::Epoch,
     kinds::StackKind,
     marks,
@@ -138,6 +141,28 @@ pub fn pod(raw: &DynamicObject) -> Option<(String, PodSeen)> {
         created: raw.metadata.creation_timestamp.as_ref().map(|at| at.0),
     };
     Some((raw.name_any(), pod))
+}
+
+/// A ConfigMap of definitions. `known` finds what was read before, by its digest.
+#[must_use]
+pub fn crd_map<'a>(raw: &DynamicObject, known: impl Fn(&str) -> Option<&'a CrdText>) -> CrdMap {
+    let read = |text: &str| {
+        let digest = texts::digest(text);
+        known(&digest).cloned().unwrap_or_else(|| CrdText::new(text, digest))
+    };
+    let of = |field: &str| raw.data[field].as_object().into_iter().flatten();
+    CrdMap {
+        immutable: raw.data["immutable"] == true,
+        texts: of("data").filter_map(|(key, text)| Some((key.clone(), read(text.as_str()?)))).collect(),
+        binary: of("binaryData").map(|(key, _)| key.clone()).collect(),
+    }
+}
+
+/// ConfigMaps of definitions by `namespace/name`.
+#[must_use]
+pub fn crd_maps(raw: &[DynamicObject]) -> BTreeMap<String, CrdMap> {
+    let place = |object: &DynamicObject| format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+    raw.iter().map(|object| (place(object), crd_map(object, |_| None))).collect()
 }
 
 /// Whether an object's status already says that it cannot be decoded, about what it is now.

@@ -25,6 +25,9 @@ pub enum Source {
     Approvals,
     Fleet,
     Crds,
+    CrdUpgrades,
+    /// ConfigMaps in Leasehold's own namespace that hold definitions of releases.
+    CrdMaps,
     Pods,
     Stack(&'static StackKind),
 }
@@ -61,6 +64,8 @@ impl Source {
             Self::Approvals,
             Self::Fleet,
             Self::Crds,
+            Self::CrdUpgrades,
+            Self::CrdMaps,
             Self::Pods,
         ];
         let extra = OPTIONAL_KINDS.iter().filter(|kind| optional(kind));
@@ -85,6 +90,8 @@ impl Source {
             Self::Approvals => (OWN, "v1alpha1", "rolloutapprovals", "RolloutApproval"),
             Self::Fleet => (OWN, "v1alpha1", "fleetpolicies", "FleetPolicy"),
             Self::Crds => ("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"),
+            Self::CrdUpgrades => (OWN, "v1alpha1", "crdupgrades", "CrdUpgrade"),
+            Self::CrdMaps => ("", "v1", "configmaps", "ConfigMap"),
             Self::Pods => ("", "v1", "pods", "Pod"),
             Self::Stack(kind) => (kind.group, kind.version, kind.plural, kind.kind),
         }
@@ -101,7 +108,7 @@ impl Source {
             | Self::Windows
             | Self::Approvals
             | Self::Fleet => true,
-            Self::Tenants | Self::Crds | Self::Pods | Self::Stack(_) => false,
+            Self::Tenants | Self::Crds | Self::CrdUpgrades | Self::CrdMaps | Self::Pods | Self::Stack(_) => false,
         }
     }
 
@@ -119,10 +126,18 @@ impl Source {
         }
     }
 
+    fn api(self, client: &Client, home: Option<&str>) -> Api<DynamicObject> {
+        match home {
+            Some(home) if self == Self::CrdMaps => Api::namespaced_with(client.clone(), home, &self.api_resource()),
+            _ => Api::all_with(client.clone(), &self.api_resource()),
+        }
+    }
+
     /// Only what carries our mark, where the kind is not our own.
     fn config(self) -> watcher::Config {
         match self {
             Self::Pods | Self::Stack(_) => watcher::Config::default().labels(marks::TENANT),
+            Self::CrdMaps => watcher::Config::default().labels(&format!("{}=true", marks::RELEASE_CRDS)),
             _ => watcher::Config::default(),
         }
     }
@@ -130,24 +145,26 @@ impl Source {
 
 /// Starts watches that end when the channel's other end is dropped. What is selected by a tenant's mark comes after the first
 /// complete list of Tenants: else nobody could tell what is a tenant's from what only says so.
-pub fn start(client: &Client, sources: &[Source], changes: &mpsc::Sender<Change>) {
+///
+/// `home` is Leasehold's own namespace, where definitions of releases are read; without it they are read in all namespaces.
+pub fn start(client: &Client, home: Option<&str>, sources: &[Source], changes: &mpsc::Sender<Change>) {
     let (listed, tenants) = watch::channel(!sources.contains(&Source::Tenants));
     for source in sources {
-        let (client, changes, listed) = (client.clone(), changes.clone(), listed.clone());
+        let (changes, listed) = (changes.clone(), listed.clone());
         let mut tenants = tenants.clone();
         let source = *source;
+        let api = source.api(client, home);
         tokio::spawn(async move {
             let follows = matches!(source, Source::Pods | Source::Stack(_));
             if !follows || tenants.wait_for(|listed| *listed).await.is_ok() {
-                follow(client, source, changes, &listed).await;
+                follow(api, source, changes, &listed).await;
             }
         });
     }
 }
 
 /// One watch. `listed` is told when it has shown a complete list of Tenants.
-async fn follow(client: Client, source: Source, changes: mpsc::Sender<Change>, listed: &watch::Sender<bool>) {
-    let api: Api<DynamicObject> = Api::all_with(client, &source.api_resource());
+async fn follow(api: Api<DynamicObject>, source: Source, changes: mpsc::Sender<Change>, listed: &watch::Sender<bool>) {
     let mut stream = watcher(api, source.config()).default_backoff().boxed();
     while let Some(event) = stream.next().await {
         let step = match event {

@@ -6,19 +6,16 @@ use std::{
 
 use semver::{Version, VersionReq};
 
-pub use super::shared_crd::{CrdState, SharedCrd};
+pub use super::shared_crd::SharedCrd;
 use super::{
+    crds::Waivers,
     render::{self, Fragment, Stack, TemplateFile, values::Schema},
-    shared_crd::{not_ready, shared_crds},
+    shared_crd::shared_crds,
     tenant::{CustomKind, own_text},
 };
 use crate::{
     api::{OperatorRelease, ReleaseSpec, RolloutTarget, Settings},
-    domain::{
-        digest,
-        fleet::ReleaseFacts,
-        world::{Whose, World},
-    },
+    domain::{digest, fleet::ReleaseFacts, marks, world::World},
 };
 
 /// All releases by operator and version.
@@ -48,6 +45,8 @@ pub struct Release {
     /// `args`, `env` and `podAnnotations`, which are templates themselves.
     pub own_text: Fragment,
     pub crds: Vec<SharedCrd>,
+    /// Findings about them that its author answers for.
+    pub waivers: Waivers,
     pub facts: ReleaseFacts,
 }
 
@@ -101,13 +100,12 @@ impl Catalog {
     pub fn custom_kinds(&self, operator: &str) -> Vec<CustomKind> {
         let releases = self.releases.iter().filter(|((o, _), _)| o == operator).map(|(_, release)| release);
         let kinds = releases.flat_map(|r| &r.crds).filter_map(|crd| {
-            let spec = &crd.definition.spec;
-            let version = spec.versions.iter().find(|v| v.storage)?;
-            (spec.scope == "Namespaced").then(|| CustomKind {
-                group: spec.group.clone(),
-                version: version.name.clone(),
-                plural: spec.names.plural.clone(),
-                kind: spec.names.kind.clone(),
+            let definition = &crd.definition;
+            definition.namespaced().then(|| CustomKind {
+                group: definition.group().to_owned(),
+                version: definition.storage().to_owned(),
+                plural: definition.plural().to_owned(),
+                kind: definition.kind().to_owned(),
             })
         });
         kinds.collect::<BTreeSet<_>>().into_iter().collect()
@@ -148,12 +146,16 @@ impl Release {
         // The rules for getting to a version decide nothing that is rendered.
         let content = digest::of(&(rendered_part(spec), stack.digest()));
         let digest = under(&content, world.settings());
-        let crds = shared_crds(spec, &world.crds)?;
+        let crds = shared_crds(spec, world)?;
+        let waivers = object.metadata.annotations.as_ref().and_then(|all| all.get(marks::WAIVE));
+        let waivers = waivers.map_or_else(|| Ok(Waivers::default()), |text| Waivers::parse(text));
+        let waivers = waivers.map_err(|why| format!("annotation {}: {why}", marks::WAIVE))?;
         let facts = ReleaseFacts {
             target: RolloutTarget { version: spec.version.clone(), digest: digest.clone() },
             upgrades_from: requirement("upgradesFrom", spec.upgrades_from.as_deref())?,
             rollback_to: requirement("rollbackTo", spec.rollback_to.as_deref())?,
-            not_ready: not_ready(&crds, world.faults.get(&(Whose::Release, name.to_owned()))),
+            // What its CRDs have to say is worked out with the fleet.
+            not_ready: None,
         };
         Ok(Self {
             name: name.into(),
@@ -165,19 +167,32 @@ impl Release {
             stack,
             own_text,
             crds,
+            waivers,
             facts,
         })
     }
 
-    /// Whether that is the same release in the same state. Destructured, so that a new field cannot be forgotten.
+    /// Whether that is the same release. Destructured, so that a new field cannot be forgotten.
     fn is(&self, other: &Self) -> bool {
-        let Self { name, object, version: _, digest, content, schema: _, stack: _, own_text: _, crds, facts } = self;
-        let crd = |(a, b): (&SharedCrd, &SharedCrd)| a.name == b.name && a.state == b.state;
-        (name, digest, content, facts) == (&other.name, &other.digest, &other.content, &other.facts)
+        let Self {
+            name,
+            object,
+            version: _,
+            digest,
+            content,
+            schema: _,
+            stack: _,
+            own_text: _,
+            crds: _,
+            waivers,
+            facts,
+        } = self;
+        let ReleaseFacts { target, upgrades_from, rollback_to, not_ready: _ } = facts;
+        (name, digest, content, waivers) == (&other.name, &other.digest, &other.content, &other.waivers)
+            && (target, upgrades_from, rollback_to)
+                == (&other.facts.target, &other.facts.upgrades_from, &other.facts.rollback_to)
             // What was parsed is parsed from the spec.
             && object.spec == other.object.spec
-            && crds.len() == other.crds.len()
-            && crds.iter().zip(&other.crds).all(crd)
     }
 
     /// Its digest under other settings of the fleet.

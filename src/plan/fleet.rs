@@ -5,6 +5,7 @@
 mod due;
 mod fits;
 mod planned;
+mod shared_crds;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -17,10 +18,12 @@ use jiff::Timestamp;
 use self::{
     due::Known,
     planned::{Agenda, Look, Looks, Planned, Said, each},
+    shared_crds::Shelf,
 };
 use super::{
     analysis::{self, Question},
     catalog::Catalog,
+    crds::CrdStep,
     notes::{self, NoteStep},
     releases::{self, ReleaseStep},
     rollout::Decisions,
@@ -44,6 +47,8 @@ pub struct Plan {
     /// What of that can be written now, of runs that begin and of what long ones leave behind.
     pub staged: Staged,
     pub releases: Vec<ReleaseStep>,
+    /// The next step of each shared CRD.
+    pub crds: Vec<CrdStep>,
     /// What is said of windows and approvals.
     pub notes: Vec<NoteStep>,
     /// Leases to sample: tenant → namespace and name.
@@ -76,6 +81,7 @@ pub struct Planner {
     drafts: Drafts,
     /// What all stacks are rendered from alike, as of the last plan.
     parameters: Arc<SharedParameters>,
+    shelf: Shelf,
 }
 
 impl Planner {
@@ -87,6 +93,7 @@ impl Planner {
         let same = before == self.known.shared;
         self.gather(&due, same, world, epoch, now);
         self.compose(world, in_doubt, now);
+        let crds = self.share_crds(&mut due, world, now);
         let mut rollouts = self.decide_what_fits(&mut due, world, epoch, now);
         let staged = slices::stage(&mut rollouts, &mut self.drafts, world, now);
         self.hear(&rollouts, &mut due, now);
@@ -94,11 +101,12 @@ impl Planner {
         let unsaid = world.undecodable.iter().filter(|((plural, _), found)| plural == "tenants" && !found.reported);
         let undecodable = unsaid.map(|((_, name), found)| (name.clone(), found.clone())).collect();
         let (notes, next) = notes::steps(&self.fleet, world, now);
-        let wake = [self.agenda.wake(now), rollouts.wake.filter(|at| *at > now), next].into_iter().flatten().min();
+        let wakes = [self.agenda.wake(now), rollouts.wake.filter(|at| *at > now), next, self.crds_wake(now)];
+        let wake = wakes.into_iter().flatten().min();
         let questions = analysis::questions(&rollouts.asks, world);
-        let releases = releases::steps(&self.catalog, world, now);
+        let releases = releases::steps(&self.catalog, self.crds_refused(), world, now);
         let samples = self.agenda.samples.clone();
-        Plan { rollouts, staged, releases, notes, samples, undecodable, questions, wake }
+        Plan { rollouts, staged, releases, crds, notes, samples, undecodable, questions, wake }
     }
 
     /// What comes next for each tenant, as of the last plan.

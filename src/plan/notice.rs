@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use super::tenant::{Step, Why};
 use crate::{
-    api::TenantStatus,
+    api::{CrdPhase, CrdUpgradeStatus, TenantStatus},
     domain::{object::ObjectKey, world::Lookup},
 };
 
@@ -32,6 +32,22 @@ pub fn left_behind(lookups: &BTreeMap<ObjectKey, Lookup>) -> Option<Notice> {
         strays.join(", ")
     );
     (!strays.is_empty()).then(|| Notice::new(true, "LeftBehind", note))
+}
+
+/// The event of a shared CRD's next phase.
+#[must_use]
+pub fn of_crd(old: Option<&CrdUpgradeStatus>, new: &CrdUpgradeStatus) -> Option<Notice> {
+    let stalled =
+        |status: &CrdUpgradeStatus| status.conditions.iter().any(|c| c.type_ == "Stalled" && c.status == "True");
+    if old.is_some_and(|old| old.phase == new.phase && stalled(old) == stalled(new)) {
+        return None;
+    }
+    let (warning, reason) = match new.phase {
+        CrdPhase::Refused => (true, "CrdChangeRefused".to_owned()),
+        phase if stalled(new) => (true, format!("Crd{phase:?}Stalled")),
+        phase => (false, format!("Crd{phase:?}")),
+    };
+    Some(Notice::new(warning, &reason, new.message.clone()))
 }
 
 /// The events of one step of a tenant, once it succeeded.

@@ -1,48 +1,36 @@
-//! What releases need: their shared CRDs created where absent, and a status that says whether tenants can be granted them.
-use jiff::Timestamp;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+//! What releases need: a status that says whether tenants can be granted them.
+use std::collections::BTreeSet;
 
-use super::catalog::{Catalog, CrdState, Release};
+use jiff::Timestamp;
+
+use super::catalog::{Catalog, Release};
 use crate::{
     api::{Condition, OperatorRelease, ReleaseStatus, Time},
-    domain::world::{Whose, World},
+    domain::world::World,
 };
 
-/// A write that a release needs.
+/// The status to write of a release.
 #[derive(Clone, Debug)]
-pub enum ReleaseStep {
-    /// Create a CRD that does not exist. One that exists is never written here.
-    CreateCrd {
-        release: String,
-        crd: Box<CustomResourceDefinition>,
-    },
-    Status {
-        release: String,
-        status: ReleaseStatus,
-    },
+pub struct ReleaseStep {
+    pub release: String,
+    pub status: ReleaseStatus,
 }
 
-/// The next writes for releases. Of two releases that bring one CRD, the lower version's is created.
+/// The next writes for releases. `refused`: those whose definitions are refused until a person does something.
 #[must_use]
-pub fn steps(catalog: &Catalog, world: &World, now: Timestamp) -> Vec<ReleaseStep> {
-    let mut by_version: Vec<&Release> = catalog.releases.values().collect();
-    by_version.sort_by(|a, b| a.version.cmp(&b.version));
+pub fn steps(
+    catalog: &Catalog,
+    refused: &BTreeSet<(String, String)>,
+    world: &World,
+    now: Timestamp,
+) -> Vec<ReleaseStep> {
     let mut steps = Vec::new();
-    let mut creating = std::collections::BTreeSet::new();
-    for release in by_version {
-        let fault = world.faults.get(&(Whose::Release, release.name.clone()));
-        let held_back = fault.is_some_and(|fault| fault.retry_at > now);
-        for crd in release.crds.iter().filter(|crd| crd.state == CrdState::Absent && !held_back) {
-            if creating.insert(&crd.name) {
-                steps.push(ReleaseStep::CreateCrd { release: release.name.clone(), crd: crd.definition.clone() });
-            }
-        }
-    }
     for (name, object) in &world.releases {
         let release = catalog.releases.values().find(|r| r.name == *name);
-        let status = status(object, release, catalog.broken.get(name), now);
+        let key = (object.spec.operator.clone(), object.spec.version.clone());
+        let status = status(object, release, catalog.broken.get(name), refused.contains(&key), now);
         if object.status.as_ref() != Some(&status) {
-            steps.push(ReleaseStep::Status { release: name.clone(), status });
+            steps.push(ReleaseStep { release: name.clone(), status });
         }
     }
     steps
@@ -52,18 +40,18 @@ fn status(
     object: &OperatorRelease,
     release: Option<&Release>,
     broken: Option<&String>,
+    refused: bool,
     now: Timestamp,
 ) -> ReleaseStatus {
     let waiting = release.and_then(|r| r.facts.not_ready.as_ref());
-    let differs = release.is_some_and(|r| r.crds.iter().any(|c| c.state == CrdState::Differs));
     let (ready, reason, message) = match (broken, waiting) {
         (Some(why), _) => (false, "ReleaseInvalid", why.clone()),
-        (None, Some(why)) if differs => (false, "CrdDiffers", why.clone()),
+        (None, Some(why)) if refused => (false, "CrdRefused", why.clone()),
         (None, Some(why)) => (false, "CrdNotReady", why.clone()),
         (None, None) => (true, "Ready", "tenants can be granted this release".to_owned()),
     };
     let mut wanted = vec![("Ready", if ready { "True" } else { "False" })];
-    if broken.is_some() || differs {
+    if broken.is_some() || refused {
         wanted.push(("Stalled", "True"));
     } else if !ready {
         wanted.push(("Reconciling", "True"));

@@ -1,54 +1,45 @@
 //! The CustomResourceDefinitions that a release brings: read, held against the cluster, and refused where they would reach
 //! beyond the release. Leasehold creates them with its own rights, cluster-wide, so what is in them is looked at first.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use serde_json::Value;
 
+use serde::Deserialize;
+
+use super::crd_source;
 use crate::{
     api::{CrdSource, ReleaseSpec},
-    domain::{crd, object::CrdSeen, world::Fault},
+    domain::{crd::Definition, world::World},
 };
 
 /// Groups, with all below them, whose kinds are Kubernetes' own or Leasehold's: a release brings none of them.
 const PROTECTED_GROUPS: [&str; 3] = ["k8s.io", "kubernetes.io", "leasehold.dev"];
 
-/// A shared CRD of a release, held against the cluster.
+/// A shared CRD of a release.
 #[derive(Debug)]
 pub struct SharedCrd {
     pub name: String,
-    pub definition: Box<CustomResourceDefinition>,
-    pub state: CrdState,
-}
-
-/// What the cluster has in place of a release's CRD.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CrdState {
-    Absent,
-    NotEstablished,
-    Differs,
-    Served,
+    pub definition: Arc<Definition>,
+    /// As the release has it, metadata and all.
+    pub object: Arc<Value>,
+    /// The release ends what earlier ones had.
+    pub contract: bool,
 }
 
 /// The CRDs of a release; or why it cannot be used.
-pub(super) fn shared_crds(spec: &ReleaseSpec, seen: &BTreeMap<String, CrdSeen>) -> Result<Vec<SharedCrd>, String> {
-    spec.crds.iter().enumerate().map(|(n, source)| shared_crd(n, source, seen)).collect()
+pub(super) fn shared_crds(spec: &ReleaseSpec, world: &World) -> Result<Vec<SharedCrd>, String> {
+    spec.crds.iter().enumerate().map(|(n, source)| shared_crd(n, source, world)).collect()
 }
 
-fn shared_crd(n: usize, source: &CrdSource, seen: &BTreeMap<String, CrdSeen>) -> Result<SharedCrd, String> {
-    let Some(inline) = &source.inline else {
-        return Err(format!("spec.crds[{n}].configMapRef is not supported yet: give the definition inline"));
-    };
-    let definition: CustomResourceDefinition = serde_json::from_value(inline.clone().into())
-        .map_err(|e| format!("spec.crds[{n}].inline is no CustomResourceDefinition: {e}"))?;
-    let name = definition.metadata.name.clone().ok_or_else(|| format!("spec.crds[{n}].inline has no metadata.name"))?;
-    stays_within_the_release(&definition).map_err(|why| format!("spec.crds[{n}].inline ({name}): {why}"))?;
-    let state = match seen.get(&name) {
-        None => CrdState::Absent,
-        Some(found) if found.digest != crd::digest(&definition) => CrdState::Differs,
-        Some(found) if !found.established => CrdState::NotEstablished,
-        Some(_) => CrdState::Served,
-    };
-    Ok(SharedCrd { name, definition: Box::new(definition), state })
+fn shared_crd(n: usize, source: &CrdSource, world: &World) -> Result<SharedCrd, String> {
+    let (field, object) = crd_source::resolve(n, source, world)?;
+    let typed = CustomResourceDefinition::deserialize(&*object)
+        .map_err(|e| format!("{field} is no CustomResourceDefinition: {e}"))?;
+    let definition = Definition::parse(&object).map_err(|why| format!("{field} {why}"))?;
+    let name = definition.name().to_owned();
+    stays_within_the_release(&typed).map_err(|why| format!("{field} ({name}): {why}"))?;
+    Ok(SharedCrd { name, definition: Arc::new(definition), object, contract: source.contract })
 }
 
 /// Refuses what hands something to somebody else: other people's kinds, every tenant's objects to a webhook, the definition's
@@ -83,19 +74,4 @@ fn stays_within_the_release(definition: &CustomResourceDefinition) -> Result<(),
         return Err(format!("metadata carries {mark}, which is Leasehold's own mark; leave it out"));
     }
     Ok(())
-}
-
-/// Why nobody can be granted the release yet, by its CRDs.
-pub(super) fn not_ready(crds: &[SharedCrd], fault: Option<&Fault>) -> Option<String> {
-    let waiting = crds.iter().find(|c| c.state != CrdState::Served)?;
-    let name = &waiting.name;
-    Some(match (waiting.state, fault) {
-        (CrdState::Differs, _) => format!(
-            "CustomResourceDefinition {name} exists and differs from the release's: it is left untouched, because changing a shared CRD needs the steps that Leasehold does not take yet; \
-             make them equal by hand, or release without it"
-        ),
-        (_, Some(fault)) => format!("CustomResourceDefinition {name} could not be created: {}", fault.message),
-        (CrdState::Absent, None) => format!("CustomResourceDefinition {name} is being created"),
-        _ => format!("CustomResourceDefinition {name} is not served yet"),
-    })
 }

@@ -247,6 +247,9 @@ impl FleetLoop {
         if let Some((source, object)) = &done.ended {
             self.index.gone(*source, object);
         }
+        if let Some((crd, sweep)) = &done.swept {
+            self.index.swept(crd, sweep.clone());
+        }
         let world = self.index.world();
         match &done.subject {
             Subject::Tenant(name) => {

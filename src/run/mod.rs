@@ -73,6 +73,10 @@ pub struct Options {
     /// Let stacks hold ServiceMonitors and PodMonitors, where the cluster serves them when Leasehold starts.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     monitors: bool,
+    /// How long to wait before the storage version of a shared CRD is flipped, and again before its objects are written anew: an API
+    /// server may take the flip in late.
+    #[arg(long, default_value = "60s", value_parser = span)]
+    crd_soak: Span,
     /// Where /healthz, /readyz and /metrics are served; port 0 picks a free one, which is logged.
     #[arg(long, default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -203,13 +207,14 @@ async fn assemble(
     let apis = observe::served(&watching, wanted).await;
     let sources = Source::all(|kind| apis.has(kind));
     let (changes, observed) = mpsc::channel(1024);
-    observe::start(&watching, &sources, &changes);
+    observe::start(&watching, Some(&options.lease_namespace), &sources, &changes);
     let (samples, sampled) = mpsc::channel(256);
     let reading = multiplexed::client(config)?.unwrap_or_else(|| watching.clone());
     let sampler = Sampler::new(connections(config, watching), samples);
     let mut index = Index::default();
     index.set_apis(apis);
     index.set_home(&options.lease_namespace);
+    index.set_crd_soak(options.crd_soak.signed());
     let bound = write_bound(timings);
     let tasks = Tasks {
         bound: bound * WRITES_IN_A_ROW,

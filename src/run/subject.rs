@@ -8,6 +8,8 @@ pub enum Subject {
     Rollout(String),
     Slice(String),
     Release(String),
+    /// A shared CRD, or the record of a change of it: their names differ.
+    Crd(String),
     Window(String),
     Approval(String),
 }
@@ -21,6 +23,7 @@ impl Subject {
             Self::Rollout(_) => Some(Whose::Rollout),
             Self::Slice(_) => Some(Whose::Slice),
             Self::Release(_) => Some(Whose::Release),
+            Self::Crd(_) => Some(Whose::Crd),
             Self::Window(_) => Some(Whose::Window),
             Self::Approval(_) => Some(Whose::Approval),
         }
@@ -32,6 +35,7 @@ impl Subject {
         | Self::Rollout(name)
         | Self::Slice(name)
         | Self::Release(name)
+        | Self::Crd(name)
         | Self::Window(name)
         | Self::Approval(name)) = self;
         name

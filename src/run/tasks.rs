@@ -7,7 +7,7 @@ use kube::{Resource as _, api::DynamicObject};
 use super::{bulletin::Bulletin, metrics::Metrics, subject::Subject};
 use crate::{
     act::{self, Answers, Failure, Found, Outcome, Writer},
-    api::{Grant, Rollout, RolloutSlice, Tenant, Upgrade},
+    api::{Grant, Rollout, RolloutSlice, Sweep, Tenant, Upgrade},
     domain::world::{FaultKind, Undecodable, World},
     election::Term,
     observe::Source,
@@ -49,6 +49,8 @@ pub struct Done {
     pub upgrade: Option<Upgrade>,
     /// What is gone by this write.
     pub ended: Option<(Source, DynamicObject)>,
+    /// How far a pass over the stored objects of a CRD has come.
+    pub swept: Option<(String, Sweep)>,
 }
 
 impl Done {
@@ -64,6 +66,7 @@ impl Done {
             marked: None,
             upgrade: None,
             ended: None,
+            swept: None,
         }
     }
 
@@ -226,7 +229,7 @@ impl Tasks {
     /// A step of a release.
     #[must_use]
     pub fn release(&self, term: &Term, world: &World, step: ReleaseStep) -> Option<Job> {
-        let (ReleaseStep::CreateCrd { release: name, .. } | ReleaseStep::Status { release: name, .. }) = &step;
+        let name = &step.release;
         let release = world.releases.get(name)?.clone();
         let subject = Subject::Release(name.clone());
         let (tasks, term, about) = (self.clone(), term.clone(), subject.clone());

@@ -7,17 +7,18 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{fate::Fate, operator::Operator};
+use super::{definitions::Stored, fate::Fate, operator::Operator};
 use crate::{
     api::{Rollout, RolloutSlice, RolloutStatus, Tenant},
-    domain::{crd, epoch::Epoch, object::CrdSeen, world::World},
-    plan::{NoteStep, Plan, Planner, ReleaseStep, notice::Notice, tenant::Step},
+    domain::{epoch::Epoch, world::World},
+    plan::{NoteStep, Plan, Planner, ReleaseStep, crds::CrdStep, notice::Notice, tenant::Step},
 };
 
 /// One write of whoever leads.
 #[derive(Clone, Debug)]
 pub enum Write {
     Release(ReleaseStep),
+    Crd(CrdStep),
     Slice(Box<RolloutSlice>),
     Create(Box<Rollout>),
     /// A Rollout's status, and what is told with it.
@@ -35,6 +36,8 @@ pub struct Cluster {
     pub planner: Planner,
     pub epoch: Epoch,
     pub fates: Vec<Fate>,
+    /// Custom resources by definition.
+    pub stored: BTreeMap<String, Stored>,
     pub(super) operators: BTreeMap<String, Operator>,
     sampled: BTreeSet<String>,
     version: u64,
@@ -50,6 +53,7 @@ impl Cluster {
             planner: Planner::default(),
             epoch: Epoch::new("lease", 0),
             fates: Vec::new(),
+            stored: BTreeMap::new(),
             operators: BTreeMap::new(),
             sampled: BTreeSet::new(),
             version: 0,
@@ -75,6 +79,7 @@ impl Cluster {
             events.map(notice).collect::<Vec<_>>()
         };
         let mut writes: Vec<Write> = plan.releases.into_iter().map(Write::Release).collect();
+        writes.extend(plan.crds.into_iter().map(Write::Crd));
         writes.extend(plan.staged.slices.into_iter().map(|slice| Write::Slice(Box::new(slice))));
         writes.extend(plan.staged.create.into_iter().map(|rollout| Write::Create(Box::new(rollout))));
         let status = |(name, status): (&String, &RolloutStatus)| {
@@ -93,6 +98,7 @@ impl Cluster {
     pub fn apply(&mut self, write: Write) {
         match write {
             Write::Release(step) => self.release(step),
+            Write::Crd(step) => self.share(step),
             Write::Slice(slice) => self.slice(*slice),
             Write::Create(rollout) => self.create(*rollout),
             Write::Rollout(name, status, _) => {
@@ -249,18 +255,8 @@ impl Cluster {
     }
 
     fn release(&mut self, step: ReleaseStep) {
-        match step {
-            ReleaseStep::CreateCrd { crd: definition, .. } => {
-                let name = definition.metadata.name.clone().unwrap_or_default();
-                let served =
-                    CrdSeen { uid: format!("uid-{name}"), digest: crd::digest(&definition), established: true };
-                self.world.crds.insert(name, served);
-            }
-            ReleaseStep::Status { release, status } => {
-                if let Some(object) = self.world.releases.get_mut(&release) {
-                    Arc::make_mut(object).status = Some(status);
-                }
-            }
+        if let Some(object) = self.world.releases.get_mut(&step.release) {
+            Arc::make_mut(object).status = Some(step.status);
         }
         self.world.shared_version += 1;
     }

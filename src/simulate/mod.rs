@@ -4,6 +4,7 @@
 //! an operator's pods come up as the script says. Time is the script's: it jumps to the next thing that happens.
 //! Must never: decide anything that the planner decides, read a clock, roll dice, or reach a cluster.
 mod cluster;
+mod definitions;
 mod fate;
 mod operator;
 mod people;

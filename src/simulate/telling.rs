@@ -65,7 +65,7 @@ impl Story {
                 }
                 self.notices.extend(told.into_iter().map(|notice| (name.clone(), notice)));
             }
-            Write::Release(_) | Write::Slice(_) | Write::DeleteSlice(_) | Write::Note(_) => {}
+            Write::Release(_) | Write::Crd(_) | Write::Slice(_) | Write::DeleteSlice(_) | Write::Note(_) => {}
         }
     }
 

@@ -10,7 +10,10 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use leasehold::act::Writer;
 use leasehold::api::{RolloutPolicy, RolloutSlice, RolloutSliceSpec, Tenant};
-use leasehold::domain::kinds::{OPTIONAL_KINDS, STACK_KINDS};
+use leasehold::domain::{
+    crd::texts,
+    kinds::{OPTIONAL_KINDS, STACK_KINDS},
+};
 use leasehold::election::Term;
 use leasehold::plan::render;
 use serde_json::{Value, json};
@@ -121,6 +124,25 @@ fn release(version: &str) -> Value {
             "crds": [{"inline": definition("rights.example.com", "Cache", "caches", "v1")}]}})
 }
 
+/// The same definition as a text that a release names.
+fn text() -> String {
+    definition("rights.example.com", "Cache", "caches", "v1").to_string()
+}
+
+fn config_map() -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "immutable": true, "data": {"caches.json": text()},
+        "metadata": {"name": "caches", "namespace": HOME, "labels": {"leasehold.dev/release-crds": "true"}}})
+}
+
+/// A release whose definition is in that ConfigMap.
+fn release_of_texts(version: &str) -> Value {
+    let mut release = release(version);
+    let reference =
+        json!({"namespace": HOME, "name": "caches", "key": "caches.json", "digest": texts::digest(&text())});
+    release["spec"]["crds"] = json!([{"configMapRef": reference}]);
+    release
+}
+
 fn tenant(name: &str, version: &str, more: &Value) -> Value {
     let mut spec = json!({"operator": "rights", "version": version, "rolloutPolicy": "rights"});
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -203,9 +225,11 @@ async fn a_life(cluster: &Cluster, proxy: &Proxy) {
     proxy.add(Match::verb("update").resource("tenants").subresource("status").nth(2).after(Fault::Reset));
     proxy.add(Match::verb("create").resource("rollouts").first(1).after(Fault::Reset));
     cluster.apply_yaml(POLICY).await;
-    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+    for version in ["1.0.0", "1.1.0"] {
         cluster.apply_yaml(&release(version).to_string()).await;
     }
+    cluster.apply_yaml(&config_map().to_string()).await;
+    cluster.apply_yaml(&release_of_texts("1.2.0").to_string()).await;
     cluster.apply_yaml(&tenant("rights-a", "1.0.0", &json!({})).to_string()).await;
     runs(&client, "rights-a", "1.0.0").await;
     for version in ["1.1.0", "1.2.0"] {

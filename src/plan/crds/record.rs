@@ -1,0 +1,181 @@
+//! What is on record of a release's way into a CRD: the kind CrdUpgrade. A hint for what comes next, and the story for people.
+use jiff::Timestamp;
+
+use super::{
+    Finding,
+    desk::{Claim, Sight},
+    next::{Next, Wait},
+    users::Blockers,
+};
+use crate::{
+    api::{Condition, CrdFinding, CrdPhase, CrdUpgrade, CrdUpgradeSpec, CrdUpgradeStatus, Sweep, Time},
+    domain::digest,
+};
+
+/// Findings that are listed.
+const LISTED: usize = 50;
+/// Objects after which the progress of a pass is recorded again: what a crash costs at most is done once more.
+const STRIDE: u64 = 2_000;
+
+/// A write to a record.
+pub enum Record {
+    Create(Box<CrdUpgrade>),
+    Status(String, Box<CrdUpgradeStatus>),
+}
+
+/// The name of the record: `<crd>-<operator>-<version>`, with a digest where that is no name of an object or too long.
+#[must_use]
+pub fn name(crd: &str, operator: &str, version: &str) -> String {
+    let plain = format!("{crd}-{operator}-{version}");
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
+    if plain.len() <= 253 && plain.chars().all(fits) {
+        return plain;
+    }
+    let short: String = plain.to_ascii_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).take(230).collect();
+    format!("{short}-{}", digest::short(plain.as_bytes()))
+}
+
+/// What is on record of that way.
+pub fn known<'a>(sight: &Sight<'a>, crd: &str, claim: &Claim) -> Option<&'a CrdUpgradeStatus> {
+    static NOTHING: CrdUpgradeStatus = CrdUpgradeStatus {
+        observed_generation: -1,
+        phase: CrdPhase::Preflight,
+        message: String::new(),
+        since: None,
+        barrier_at: None,
+        flipped_at: None,
+        ended_at: None,
+        blocked: 0,
+        blockers: Vec::new(),
+        findings: Vec::new(),
+        more_findings: 0,
+        sweep: None,
+        conditions: Vec::new(),
+    };
+    let upgrade = sight.world.crd_upgrades.get(&name(crd, claim.operator, &claim.release.object.spec.version))?;
+    Some(upgrade.status.as_ref().unwrap_or(&NOTHING))
+}
+
+/// What is to be written down, if anything.
+pub fn step(
+    sight: &Sight,
+    crd: &str,
+    claim: &Claim,
+    next: &Next,
+    blockers: &Blockers,
+    fault: Option<(&str, Timestamp)>,
+) -> Option<Record> {
+    let version = &claim.release.object.spec.version;
+    let name = name(crd, claim.operator, version);
+    let Some(upgrade) = sight.world.crd_upgrades.get(&name) else {
+        if matches!(next, Next::Done) {
+            return None;
+        }
+        let spec =
+            CrdUpgradeSpec { crd: crd.to_owned(), operator: claim.operator.to_owned(), version: version.clone() };
+        return Some(Record::Create(Box::new(CrdUpgrade::new(&name, spec))));
+    };
+    let old = upgrade.status.clone().unwrap_or_default();
+    let generation = upgrade.metadata.generation.unwrap_or_default();
+    let sweep = sight.world.sweeps.get(crd).or(old.sweep.as_ref());
+    let story = Story { next, blockers, fault, sweep, generation, now: sight.now };
+    let status = story.status(&old);
+    (upgrade.status.as_ref() != Some(&status)).then(|| Record::Status(name, Box::new(status)))
+}
+
+/// What a status is told from.
+struct Story<'a> {
+    next: &'a Next,
+    blockers: &'a Blockers,
+    fault: Option<(&'a str, Timestamp)>,
+    sweep: Option<&'a Sweep>,
+    generation: i64,
+    now: Timestamp,
+}
+
+impl Story<'_> {
+    fn status(&self, old: &CrdUpgradeStatus) -> CrdUpgradeStatus {
+        let (phase, now) = (self.next.phase(), Time::millis(self.now));
+        let past_barrier = self.blockers.none() && phase > CrdPhase::Expand;
+        let flipped = past_barrier && phase > CrdPhase::Flip;
+        let findings = match self.next {
+            Next::Refused(findings) => findings.all.iter().take(LISTED).map(listed).collect(),
+            _ => Vec::new(),
+        };
+        let more = match self.next {
+            Next::Refused(findings) => findings.all.len().saturating_sub(LISTED) + findings.omitted,
+            _ => 0,
+        };
+        CrdUpgradeStatus {
+            observed_generation: self.generation,
+            phase,
+            message: self.message(),
+            since: old.since.filter(|_| old.phase == phase).or(Some(now)),
+            // A tenant that went back, or joined on an older version, begins the soak anew.
+            barrier_at: past_barrier.then(|| old.barrier_at.unwrap_or(now)),
+            flipped_at: flipped.then(|| old.flipped_at.unwrap_or(now)),
+            ended_at: (phase == CrdPhase::Done).then(|| old.ended_at.unwrap_or(now)),
+            blocked: if phase >= CrdPhase::Waves { self.blockers.count } else { 0 },
+            blockers: if phase >= CrdPhase::Waves { self.blockers.named.clone() } else { Vec::new() },
+            findings,
+            more_findings: u32::try_from(more).unwrap_or(u32::MAX),
+            sweep: self.recorded(old.sweep.as_ref()),
+            conditions: self.conditions(old),
+        }
+    }
+
+    /// A pass is recorded at its begin, at its end, and now and then.
+    fn recorded(&self, old: Option<&Sweep>) -> Option<Sweep> {
+        let current = self.sweep?;
+        let near = old.filter(|old| {
+            let same = (old.purpose, &old.against, old.began) == (current.purpose, &current.against, current.began);
+            same && old.ended == current.ended && current.objects < old.objects + STRIDE
+        });
+        Some(near.unwrap_or(current).clone())
+    }
+
+    fn message(&self) -> String {
+        let said = match self.next {
+            _ if self.fault.is_some() => self.fault.map(|(message, _)| format!("a write failed: {message}")),
+            Next::Refused(findings) => Some(format!("refused: {}", findings.spoken())),
+            Next::Wait(wait) => Some(wait.message.clone()),
+            Next::Write { .. } => Some("the definition is being written".into()),
+            Next::Page { .. } => Some("every stored object is gone through".into()),
+            Next::Trim => Some("status.storedVersions is being trimmed".into()),
+            Next::Done => Some("the definition is as the release has it, with what others still need".into()),
+        };
+        said.unwrap_or_default().chars().take(2000).collect()
+    }
+
+    fn conditions(&self, old: &CrdUpgradeStatus) -> Vec<Condition> {
+        let stuck =
+            self.fault.is_some() || matches!(self.next, Next::Refused(_) | Next::Wait(Wait { stuck: true, .. }));
+        let done = matches!(self.next, Next::Done);
+        let reason = format!("{:?}", self.next.phase());
+        let wanted = [("Ready", done, true), ("Reconciling", true, !done && !stuck), ("Stalled", true, stuck)];
+        let conditions = wanted.into_iter().filter(|(_, _, shown)| *shown).map(|(kind, yes, _)| {
+            let status = if yes { "True" } else { "False" };
+            let same = old.conditions.iter().find(|c| c.type_ == kind && c.status == status);
+            Condition {
+                type_: kind.into(),
+                status: status.into(),
+                reason: reason.clone(),
+                message: self.message(),
+                observed_generation: self.generation,
+                last_transition_time: same.map_or(Time::seconds(self.now), |c| c.last_transition_time),
+            }
+        });
+        conditions.collect()
+    }
+}
+
+fn listed(finding: &Finding) -> CrdFinding {
+    let cut = |text: &str| text.chars().take(500).collect();
+    CrdFinding {
+        verdict: finding.verdict.to_string(),
+        version: finding.version.clone(),
+        path: cut(&finding.path),
+        rule: finding.rule.to_owned(),
+        why: cut(&finding.why),
+    }
+}

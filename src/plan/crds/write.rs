@@ -1,0 +1,92 @@
+//! Decisions about a CRD → the steps that `act` carries out.
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    Stage,
+    desk::Claim,
+    next::Next,
+    step::{CrdStep, CrdWrite, PageWork},
+};
+use crate::domain::{
+    crd::{CrdSeen, Definition, Unlocked},
+    marks,
+};
+
+/// Objects a page: the greatest that keeps one small in memory.
+const PAGE: u32 = 500;
+
+/// A definition that does not exist. All of it is in force at once: nobody uses it yet.
+pub fn create(claim: &Claim) -> CrdStep {
+    let unlocked = [(claim.operator.to_owned(), claim.release.version.clone())].into();
+    CrdStep::Create {
+        crd: claim.shared.name.clone(),
+        definition: claim.shared.object.clone(),
+        annotations: unlocked_mark(&unlocked),
+    }
+}
+
+/// What old and new operators can both work with.
+pub fn expand(crd: &str, seen: &CrdSeen, definition: &Arc<Definition>) -> CrdStep {
+    CrdStep::Write(spec(crd, seen, definition, "expand", &seen.unlocked))
+}
+
+/// Everything after that: for one operator's release, once everybody is there.
+pub fn further(crd: &str, (seen, live): (&CrdSeen, &Definition), claim: &Claim, next: &Next) -> Option<CrdStep> {
+    match next {
+        Next::Write { stage, definition, .. } if *stage > Stage::Expand => {
+            let mut unlocked = seen.unlocked.clone();
+            unlocked.insert(claim.operator.to_owned(), claim.release.version.clone());
+            Some(CrdStep::Write(spec(crd, seen, definition, name(*stage), &unlocked)))
+        }
+        Next::Page { sweep, what, .. } => Some(CrdStep::Page {
+            crd: crd.to_owned(),
+            sweep: sweep.clone(),
+            work: PageWork {
+                group: live.group().to_owned(),
+                version: live.storage().to_owned(),
+                plural: live.plural().to_owned(),
+                continue_: sweep.continue_.clone(),
+                limit: PAGE,
+                what: what.clone(),
+            },
+        }),
+        Next::Trim => Some(CrdStep::Trim {
+            crd: crd.to_owned(),
+            uid: seen.uid.clone(),
+            resource_version: seen.resource_version.clone(),
+            stored: vec![live.storage().to_owned()],
+        }),
+        Next::Write { .. } | Next::Refused(_) | Next::Wait(_) | Next::Done => None,
+    }
+}
+
+fn spec(crd: &str, seen: &CrdSeen, definition: &Definition, phase: &'static str, unlocked: &Unlocked) -> CrdWrite {
+    CrdWrite {
+        crd: crd.to_owned(),
+        uid: seen.uid.clone(),
+        resource_version: seen.resource_version.clone(),
+        spec: definition.spec().clone(),
+        annotations: unlocked_mark(unlocked),
+        phase,
+    }
+}
+
+const fn name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Expand => "expand",
+        Stage::Unlock => "unlock",
+        Stage::Flip => "flip",
+        Stage::Deprecate => "deprecate",
+        Stage::Unserve => "unserve",
+        Stage::Drop => "drop",
+    }
+}
+
+/// How far a definition was taken, as its annotation says it: `operator=version`, separated by commas.
+fn unlocked_mark(unlocked: &Unlocked) -> BTreeMap<String, String> {
+    if unlocked.is_empty() {
+        return BTreeMap::new();
+    }
+    let text: Vec<String> = unlocked.iter().map(|(operator, version)| format!("{operator}={version}")).collect();
+    [(marks::CRD_UNLOCKED.to_owned(), text.join(","))].into()
+}
