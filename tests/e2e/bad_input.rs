@@ -56,10 +56,10 @@ async fn stalled(fleet: &Fleet, beside: &Beside<'_>, name: &str, reason: &str, w
 async fn bad_input_unknown_release() {
     let fleet = Fleet::shared("unknown").await;
     let beside = Beside::onboarded(&fleet).await;
-    fleet.tenant("unknown-acme", "9.9.9", json!({})).await;
-    stalled(&fleet, &beside, "unknown-acme", "ReleaseNotFound", &["unknown", "9.9.9", "1.0.0", "spec.version"]).await;
-    fleet.release("9.9.9").await;
-    fleet.runs("unknown-acme", "9.9.9").await;
+    fleet.tenant("unknown-acme", "1.9.9", json!({})).await;
+    stalled(&fleet, &beside, "unknown-acme", "ReleaseNotFound", &["unknown", "1.9.9", "1.0.0", "spec.version"]).await;
+    fleet.release("1.9.9").await;
+    fleet.runs("unknown-acme", "1.9.9").await;
     fleet.end().await;
 }
 

@@ -274,7 +274,7 @@ impl Flow {
 }
 
 /// Two pods a tenant, none going, one of them marked for the next upgrade.
-async fn settled_pods(scene: &Scene, tenants: &[String]) -> bool {
+pub async fn settled_pods(scene: &Scene, tenants: &[String]) -> bool {
     let pods: Api<DynamicObject> = Api::all_with(scene.client(), &Source::Pods.api_resource());
     let params = ListParams::default().labels(&format!("leasehold.dev/tenant in ({})", tenants.join(",")));
     let Ok(pods) = pods.list(&params).await else { return false };

@@ -6,6 +6,7 @@ mod support;
 
 mod answers;
 mod crash;
+mod crds;
 mod fencing;
 mod lists;
 mod oracle;

@@ -32,18 +32,8 @@ impl Scene {
     pub async fn begin() -> Self {
         let turn = TURN.lock().await;
         let cluster = Cluster::shared(Node::Hollow).await;
-        for kind in [
-            "changewindows",
-            "fleetpolicies",
-            "operatorreleases",
-            "rolloutapprovals",
-            "rolloutpolicies",
-            "rollouts",
-            "rolloutslices",
-            "tenants",
-        ] {
-            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds").join(kind).with_extension("yaml");
-            cluster.apply_yaml(&std::fs::read_to_string(file).unwrap()).await;
+        for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("crds")).unwrap() {
+            cluster.apply_yaml(&std::fs::read_to_string(file.unwrap().path()).unwrap()).await;
         }
         let scene = Self { cluster, _turn: turn };
         scene.clear().await;

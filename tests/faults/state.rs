@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kube::api::{Api, DynamicObject, ListParams};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::{Client, ResourceExt};
 use leasehold::domain::kinds::STACK_KINDS;
 use leasehold::observe::Source;
@@ -47,6 +47,32 @@ pub async fn of(client: &Client, tenants: &[String], versions: &[String], words:
             };
             state.insert(worded(&key, words), normal(&value, words));
         }
+    }
+    state
+}
+
+/// Objects that no tenant has for itself, those with `mark` in their name or namespace: with all of their spec, and of their
+/// status what is the same whenever it ends the same.
+pub async fn shared(client: &Client, resource: &ApiResource, mark: &str, words: &Words) -> State {
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
+    let mut state = State::new();
+    for object in api.list(&ListParams::default()).await.unwrap() {
+        let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
+        if !name.contains(mark) && !namespace.contains(mark) {
+            continue;
+        }
+        let mut kept = value(&object);
+        let mut status = object.data["status"].clone();
+        kept["status"] = match &*resource.kind {
+            "CustomResourceDefinition" => status["storedVersions"].take(),
+            "CrdUpgrade" => {
+                // Where a pass was when it was last written down is a matter of luck.
+                status["sweep"].take();
+                status
+            }
+            _ => Value::Null,
+        };
+        state.insert(worded(&format!("{}/{namespace}/{name}", resource.plural), words), normal(&kept, words));
     }
     state
 }

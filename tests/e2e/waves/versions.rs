@@ -48,12 +48,12 @@ async fn wave_supersede() {
 async fn wave_hops() {
     let (fleet, tenants) = three("hops", two_waves("5m")).await;
     let reach = |from: &'static str| move |spec: &mut Value| spec["upgradesFrom"] = json!(from);
-    fleet.release_with("2.0.0", reach(">=1.0.0, <2.0.0")).await;
-    fleet.release_with("3.0.0", reach(">=2.0.0, <3.0.0")).await;
-    fleet.release_with("9.0.0", reach(">=8.0.0, <9.0.0")).await;
+    fleet.release_with("1.4.0", reach(">=1.0.0, <1.4.0")).await;
+    fleet.release_with("1.5.0", reach(">=1.4.0, <1.5.0")).await;
+    fleet.release_with("1.9.0", reach(">=1.8.0, <1.9.0")).await;
 
     // Where no chain leads it is said, and nothing moves.
-    ask(&fleet, &tenants, "9.0.0", json!({})).await;
+    ask(&fleet, &tenants, "1.9.0", json!({})).await;
     for name in &tenants {
         let said = fleet.stalled(name, "PathBlocked").await;
         assert!(said.contains("no release leads there from 1.0.0"), "{said}");
@@ -61,15 +61,15 @@ async fn wave_hops() {
     assert_eq!(granted(&fleet, &tenants).await, ["1.0.0"; 3]);
     assert!(rollouts(&fleet).await.is_empty());
 
-    ask(&fleet, &tenants, "3.0.0", json!({})).await;
-    let on_the_way = |tenant: &Tenant| tenant.granted() == "2.0.0";
-    let first = fleet.until(&tenants[0], "the canary is on its way to 2.0.0", on_the_way).await;
-    assert_eq!(grant(&first).towards.as_ref().map(|target| target.version.as_str()), Some("3.0.0"));
-    let after = all_of(&fleet, &tenants, "3.0.0").await;
-    reached(&fleet, "3.0.0", Phase::Succeeded).await;
+    ask(&fleet, &tenants, "1.5.0", json!({})).await;
+    let on_the_way = |tenant: &Tenant| tenant.granted() == "1.4.0";
+    let first = fleet.until(&tenants[0], "the canary is on its way to 1.4.0", on_the_way).await;
+    assert_eq!(grant(&first).towards.as_ref().map(|target| target.version.as_str()), Some("1.5.0"));
+    let after = all_of(&fleet, &tenants, "1.5.0").await;
+    reached(&fleet, "1.5.0", Phase::Succeeded).await;
     let runs = rollouts(&fleet).await;
     let versions: Vec<&str> = runs.iter().map(|run| run.spec.target.version.as_str()).collect();
-    assert_eq!(versions, ["2.0.0", "3.0.0"], "each step is a run");
+    assert_eq!(versions, ["1.4.0", "1.5.0"], "each step is a run");
     for run in &runs {
         let status = run.status.as_ref().unwrap();
         assert_eq!((status.phase, status.members, status.proven), (Phase::Succeeded, 3, 3), "through all waves");
@@ -78,8 +78,8 @@ async fn wave_hops() {
     let ended = runs[0].status.as_ref().unwrap().ended_at.unwrap();
     for (tenant, name) in after.iter().zip(&tenants) {
         assert!(grant(tenant).at >= ended, "who has taken a step waits for the others");
-        assert_eq!(upgrade(tenant).from, "2.0.0");
-        assert_eq!(revisions(&fleet.client, name).await, 3, "1.0.0, 2.0.0, 3.0.0");
+        assert_eq!(upgrade(tenant).from, "1.4.0");
+        assert_eq!(revisions(&fleet.client, name).await, 3, "1.0.0, 1.4.0, 1.5.0");
     }
     for later in &after[1..] {
         assert!(grant(later).at >= proven_since(&after[0]), "the second step has its canary, too");

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 use clap::{ArgAction, Parser, ValueEnum};
 use leasehold::election::{InvalidConfig, Timings};
 
+use crate::release::Release;
+
 /// A sample tenant operator: reconciles Memcached objects of one namespace.
 #[derive(Debug, Parser)]
 #[command(name = "memcached")]
@@ -41,9 +43,9 @@ pub struct Args {
     /// This pod's namespace, where the Lease is.
     #[arg(long, env)]
     pub pod_namespace: String,
-    /// Version of this operator, stamped on what it writes.
+    /// Version of this operator: it decides through which version of the kind it works, and is stamped on what it writes.
     #[arg(long = "operator-version", env = "VERSION")]
-    pub version: String,
+    pub release: Release,
 }
 
 /// How well a release works.

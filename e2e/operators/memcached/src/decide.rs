@@ -9,7 +9,10 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Resource, ResourceExt, api::ObjectMeta};
 use leasehold::election::Epoch;
 
-use crate::kind::{Memcached, MemcachedStatus};
+use crate::{
+    kind::{Memcached, MemcachedStatus},
+    release::{Edition, Release},
+};
 
 type Data = BTreeMap<String, String>;
 
@@ -19,7 +22,7 @@ const STAMPS: [&str; 3] = ["writes", "epoch", "lease"];
 /// Who is asking.
 #[derive(Clone, Copy, Debug)]
 pub struct Writer<'a> {
-    pub version: &'a str,
+    pub release: &'a Release,
     /// The term under which the write would be made; none without election.
     pub epoch: Option<&'a Epoch>,
 }
@@ -45,6 +48,8 @@ pub enum Refusal {
     LaterLeader,
     #[error("the ConfigMap is ahead of the Memcached in this replica's cache")]
     StaleCache,
+    #[error("the Memcached asks for more servers than this release of the operator can run")]
+    TooMany,
 }
 
 /// The `ConfigMap`'s name.
@@ -57,14 +62,13 @@ pub fn decide(memcached: &Memcached, found: Option<&ConfigMap>, writer: Writer<'
     if memcached.metadata.deletion_timestamp.is_some() {
         return Decision::Keep;
     }
-    let wanted = contents(memcached, writer.version);
+    if memcached.spec.size > writer.release.edition.most_servers() {
+        return Decision::Refuse(Refusal::TooMany);
+    }
+    let wanted = contents(memcached, writer.release);
     let Some(found) = found else {
-        let metadata = ObjectMeta {
-            name: Some(name_of(memcached)),
-            owner_references: memcached.controller_owner_ref(&()).map(|owner| vec![owner]),
-            ..ObjectMeta::default()
-        };
-        return Decision::Create(stamped(metadata, wanted, 1, writer));
+        let metadata = ObjectMeta { name: Some(name_of(memcached)), ..ObjectMeta::default() };
+        return Decision::Create(stamped(owned(metadata, memcached, writer), wanted, 1, writer));
     };
     if let Some(refusal) = refusal(memcached, found, writer) {
         return Decision::Refuse(refusal);
@@ -72,7 +76,18 @@ pub fn decide(memcached: &Memcached, found: Option<&ConfigMap>, writer: Writer<'
     if unstamped(found) == wanted {
         return Decision::Keep;
     }
-    Decision::Replace(stamped(found.metadata.clone(), wanted, number(found, "writes") + 1, writer))
+    let metadata = owned(found.metadata.clone(), memcached, writer);
+    Decision::Replace(stamped(metadata, wanted, number(found, "writes") + 1, writer))
+}
+
+/// Named by the version of the kind that the writer works with: a reference through one that is no longer served tells the
+/// garbage collector nothing, and the `ConfigMap` would outlive its owner.
+fn owned(mut metadata: ObjectMeta, memcached: &Memcached, writer: Writer<'_>) -> ObjectMeta {
+    let owner = memcached.controller_owner_ref(&writer.release.edition.resource());
+    let owners = metadata.owner_references.get_or_insert_default();
+    owners.retain(|other| owner.as_ref().is_none_or(|owner| owner.uid != other.uid));
+    owners.extend(owner);
+    metadata
 }
 
 /// What the `ConfigMap` says was applied: the status can always be made anew from it.
@@ -99,14 +114,18 @@ fn refusal(memcached: &Memcached, found: &ConfigMap, writer: Writer<'_>) -> Opti
 }
 
 /// What makes a write necessary when it differs.
-fn contents(memcached: &Memcached, version: &str) -> Data {
-    let mut data = Data::from([
-        ("size".to_owned(), memcached.spec.size.to_string()),
-        ("generation".to_owned(), generation(memcached).to_string()),
-        ("version".to_owned(), version.to_owned()),
-    ]);
-    data.extend(memcached.spec.image.clone().map(|image| ("image".to_owned(), image)));
-    data
+fn contents(memcached: &Memcached, release: &Release) -> Data {
+    let (spec, knows) = (&memcached.spec, release.edition);
+    let fields = [
+        (Edition::First, "size", Some(spec.size.to_string())),
+        (Edition::First, "generation", Some(generation(memcached).to_string())),
+        (Edition::First, "version", Some(release.version.clone())),
+        (Edition::First, "image", spec.image.clone()),
+        (Edition::MaxItemSize, "maxItemSize", spec.max_item_size.map(|kib| kib.to_string())),
+        (Edition::V1, "threads", spec.threads.map(|threads| threads.to_string())),
+    ];
+    let known = fields.into_iter().filter(|(since, ..)| *since <= knows);
+    known.filter_map(|(_, key, value)| Some((key.to_owned(), value?))).collect()
 }
 
 fn unstamped(found: &ConfigMap) -> Data {

@@ -11,6 +11,7 @@ mod http;
 mod kind;
 mod metrics;
 mod reconcile;
+mod release;
 
 use std::{convert::Infallible, io, process::ExitCode, sync::Arc, time::Duration};
 
@@ -63,7 +64,7 @@ async fn run(args: Args) -> Result<(), Error> {
     let reconciler = Reconciler {
         client: Client::try_from(kube.clone())?,
         namespace: args.watch_namespace,
-        version: args.version,
+        release: args.release,
         term,
         metrics: Metrics::register(&mut registry),
     };

@@ -20,6 +20,7 @@ use crate::{
     decide::{Decision, Refusal, Writer, decide, name_of, status},
     kind::Memcached,
     metrics::Metrics,
+    release::Release,
 };
 
 /// One name for all versions: who writes is the operator, not its release.
@@ -30,7 +31,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub struct Reconciler {
     pub client: Client,
     pub namespace: String,
-    pub version: String,
+    pub release: Release,
     /// None while this replica stands by.
     pub term: watch::Receiver<Option<Term>>,
     pub metrics: Metrics,
@@ -50,8 +51,9 @@ impl Reconciler {
     /// Watches, and never ends; `warm` is told when the cache is filled. Every replica runs this, so that a standby that
     /// takes over has to list nothing; the term decides who writes.
     pub async fn run(self, warm: watch::Sender<bool>) {
-        let controller = Controller::new(self.api::<Memcached>(), watcher::Config::default())
-            .owns(self.api::<ConfigMap>(), watcher::Config::default())
+        let kind = self.release.edition.resource();
+        let controller = Controller::new_with(self.memcacheds(), watcher::Config::default(), kind)
+            .owns(self.configmaps(), watcher::Config::default())
             .reconcile_all_on(won(self.term.clone()));
         let cache = controller.store();
         let filled = async {
@@ -68,20 +70,21 @@ impl Reconciler {
         future::join(filled, reconciled).await;
     }
 
-    /// Every request of this operator is about its own tenant's namespace.
-    fn api<K>(&self) -> Api<K>
-    where
-        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
-    {
+    /// Every request of this operator is about its own tenant's namespace, and through one version of the kind.
+    fn memcacheds(&self) -> Api<Memcached> {
+        Api::namespaced_with(self.client.clone(), &self.namespace, &self.release.edition.resource())
+    }
+
+    fn configmaps(&self) -> Api<ConfigMap> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
     async fn apply(&self, memcached: &Memcached, term: &Term) -> Result<Option<ConfigMap>, Error> {
-        let configmaps = self.api::<ConfigMap>();
+        let configmaps = self.configmaps();
         let name = name_of(memcached);
         let found = configmaps.get_opt(&name).await?;
         let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
-        let writer = Writer { version: &self.version, epoch: term.epoch() };
+        let writer = Writer { release: &self.release, epoch: term.epoch() };
         let written = match decide(memcached, found.as_ref(), writer) {
             Decision::Keep => return Ok(found),
             Decision::Refuse(refusal) => return Err(refusal.into()),
@@ -98,12 +101,10 @@ impl Reconciler {
     async fn report(&self, memcached: &Memcached, applied: &ConfigMap, term: &Term) -> Result<(), Error> {
         let status = status(applied);
         if memcached.status.as_ref() != Some(&status) {
-            let api = self.api::<Memcached>();
-            let patch = Patch::Apply(json!({
-                "apiVersion": "cache.example.com/v1alpha1", "kind": "Memcached", "status": status,
-            }));
+            let kind = self.release.edition.resource();
+            let patch = Patch::Apply(json!({"apiVersion": kind.api_version, "kind": kind.kind, "status": status}));
             let params = PatchParams::apply(FIELD_MANAGER).force();
-            term.write(api.patch_status(&memcached.name_any(), &params, &patch)).await??;
+            term.write(self.memcacheds().patch_status(&memcached.name_any(), &params, &patch)).await??;
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ fn epoch(lease: &str, transitions: i32) -> Epoch {
 }
 
 fn ask(memcached: &Memcached, found: Option<&ConfigMap>, version: &str, epoch: &Epoch) -> Decision {
-    decide(memcached, found, Writer { version, epoch: Some(epoch) })
+    decide(memcached, found, Writer { release: &version.parse().unwrap(), epoch: Some(epoch) })
 }
 
 /// A model of the API server: it stores what it was sent, under a new resourceVersion.
@@ -134,4 +134,48 @@ fn the_status_is_read_off_the_configmap() {
     let written = carried_out(ask(&memcached(&json!({"size": 3}), 9), None, "1.1.0", &epoch("l1", 0)));
     let expected = MemcachedStatus { writes: 1, observed_generation: 9, operator_version: "1.1.0".into() };
     assert_eq!(status(&written), expected);
+}
+
+#[test]
+fn a_release_applies_the_fields_it_knows() {
+    let all = memcached(&json!({"size": 2, "image": "a", "maxItemSize": 64, "threads": 8}), 1);
+    let term = epoch("l1", 0);
+    let applied = |version| data(&carried_out(ask(&all, None, version, &term)));
+    assert_eq!((applied("1.0.0").get("maxItemSize"), applied("1.0.0").get("threads")), (None, None));
+    assert_eq!((&applied("1.1.0")["maxItemSize"], applied("1.1.0").get("threads")), (&json!("64"), None));
+    assert_eq!((&applied("2.0.0")["maxItemSize"], &applied("2.0.0")["threads"]), (&json!("64"), &json!("8")));
+}
+
+#[test]
+fn a_release_refuses_more_servers_than_it_can_run() {
+    let term = epoch("l1", 0);
+    let found = carried_out(ask(&memcached(&json!({"size": 5}), 1), None, "1.1.0", &term));
+    let more = memcached(&json!({"size": 9}), 2);
+    assert_eq!(ask(&more, Some(&found), "1.1.0", &term), Decision::Refuse(Refusal::TooMany));
+    assert_eq!(data(&carried_out(ask(&more, Some(&found), "2.0.0", &term)))["size"], "9");
+}
+
+/// Also back again: an older operator that leads anew works with the older version of the kind.
+#[test]
+fn a_configmap_names_its_owner_by_the_version_of_the_kind_that_the_writer_works_with() {
+    let (desired, term) = (memcached(&json!({"size": 2}), 1), epoch("l1", 0));
+    let mut found = carried_out(ask(&desired, None, "1.1.0", &term));
+    for (version, api_version) in [("2.0.0", "cache.example.com/v1"), ("1.1.0", "cache.example.com/v1alpha1")] {
+        found = carried_out(ask(&desired, Some(&found), version, &term));
+        let owners: Vec<(&str, &str)> =
+            found.owner_references().iter().map(|owner| (&*owner.api_version, &*owner.uid)).collect();
+        assert_eq!(owners, [(api_version, "m1")]);
+    }
+    assert_eq!(data(&found)["writes"], "3", "whoever leads, the counter only grows");
+}
+
+#[test]
+fn owners_of_somebody_else_stay() {
+    let (desired, term) = (memcached(&json!({"size": 2}), 1), epoch("l1", 0));
+    let mut found = carried_out(ask(&desired, None, "1.1.0", &term));
+    let other = serde_json::from_value(json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "x"}));
+    found.metadata.owner_references.as_mut().unwrap().insert(0, other.unwrap());
+    let moved = carried_out(ask(&desired, Some(&found), "2.0.0", &term));
+    let uids: Vec<&str> = moved.owner_references().iter().map(|owner| &*owner.uid).collect();
+    assert_eq!(uids, ["x", "m1"]);
 }
