@@ -7,6 +7,7 @@ pub mod files;
 pub mod fleet;
 mod hold;
 mod live;
+mod new_release;
 pub mod output;
 mod person;
 pub mod plan;

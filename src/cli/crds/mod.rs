@@ -1,4 +1,6 @@
 //! `leasehold crds generate`: the CustomResourceDefinitions as files.
+pub mod read;
+
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use crate::api;
