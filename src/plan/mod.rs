@@ -4,6 +4,7 @@ pub mod analysis;
 pub mod catalog;
 pub mod choke_point;
 pub mod crd_source;
+pub mod crds;
 mod fleet;
 mod joined;
 mod notes;

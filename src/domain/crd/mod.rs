@@ -1,5 +1,10 @@
-//! Whether two CustomResourceDefinitions say the same, the API server's defaults counted as said.
+//! CustomResourceDefinitions: read, and whether two say the same, the API server's defaults counted as said.
+pub mod definition;
+pub mod fingerprint;
+mod normal;
 pub mod texts;
+
+pub use self::definition::{Definition, Version};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceConversion, CustomResourceDefinition,
