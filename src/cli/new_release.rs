@@ -87,12 +87,14 @@ impl New {
             return Err("there is no CustomResourceDefinition in what --from-crds names".into());
         }
         let definitions: Vec<Value> = brought.definitions.into_values().map(bare).collect();
-        let objects = self.objects(&definitions)?;
-        usable(&objects)?;
+        let (release, maps) = self.objects(&definitions)?;
+        let release = usable(&release, &maps)?;
         let mut text = self.heading();
-        for object in &objects {
-            text += &format!("---\n{}\n", output::yaml(object)?.trim_end());
+        for map in &maps {
+            text += &format!("---\n{}\n", output::yaml(map)?.trim_end());
         }
+        // By its type: fields in the order in which they are documented, defaults among them.
+        text += &format!("---\n{}\n", output::yaml(&release)?.trim_end());
         match &self.output {
             None => output::print(&text)?,
             Some(path) => {
@@ -102,17 +104,16 @@ impl New {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// ConfigMaps first, where there are any: a release that comes before them waits for them.
-    fn objects(&self, definitions: &[Value]) -> Said<Vec<Value>> {
+    /// The release, and the ConfigMaps that it names, where there are any.
+    fn objects(&self, definitions: &[Value]) -> Said<(Value, Vec<Value>)> {
         let size: usize = definitions.iter().map(|definition| definition.to_string().len()).sum();
-        let mut objects = Vec::new();
-        let mut crds = Vec::new();
+        let (mut maps, mut crds) = (Vec::new(), Vec::new());
         for definition in definitions {
             let mut source = if size <= INLINE {
                 json!({"inline": definition})
             } else {
                 let (map, source) = self.config_map(definition)?;
-                objects.push(map);
+                maps.push(map);
                 source
             };
             if self.contract {
@@ -121,7 +122,7 @@ impl New {
             crds.push(source);
         }
         let rules = self.rules.as_ref().map(rules).transpose()?.unwrap_or_default();
-        objects.push(json!({
+        let release = json!({
             "apiVersion": "leasehold.dev/v1alpha1", "kind": "OperatorRelease",
             "metadata": {"name": format!("{}-{}", self.operator, self.version.replace('+', "-")).to_lowercase()},
             "spec": {
@@ -129,8 +130,8 @@ impl New {
                 "leaderElection": {"id": self.election_id(definitions)?, "fixed": true},
                 "rules": rules, "crds": crds,
             },
-        }));
-        Ok(objects)
+        });
+        Ok((release, maps))
     }
 
     /// An immutable ConfigMap with that definition, and how a release names it.
@@ -211,23 +212,12 @@ fn rules(path: &PathBuf) -> Said<Vec<Value>> {
     Ok(rules)
 }
 
-/// Fails where Leasehold would refuse what was written.
-fn usable(objects: &[Value]) -> Said<()> {
-    let kinds = api::crds();
-    let mut world = World::default();
-    let mut maps: Vec<DynamicObject> = Vec::new();
-    for object in objects {
-        if object["kind"] != "OperatorRelease" {
-            maps.push(serde_json::from_value(object.clone())?);
-            continue;
-        }
-        files::check(&kinds, "OperatorRelease", object).map_err(|all| all.join("\n  "))?;
-        let release: OperatorRelease = serde_json::from_value(object.clone())?;
-        world.releases.insert(release.metadata.name.clone().unwrap_or_default(), Arc::new(release));
-    }
-    world.crd_maps = observe::crd_maps(&maps);
-    match Catalog::new(&world).broken.into_values().next() {
-        Some(why) => Err(why.into()),
-        None => Ok(()),
-    }
+/// The release; or why Leasehold would refuse it.
+fn usable(release: &Value, maps: &[Value]) -> Said<OperatorRelease> {
+    files::check(&api::crds(), "OperatorRelease", release).map_err(|all| all.join("\n  "))?;
+    let release: OperatorRelease = serde_json::from_value(release.clone())?;
+    let maps: Result<Vec<DynamicObject>, _> = maps.iter().map(|map| serde_json::from_value(map.clone())).collect();
+    let mut world = World { crd_maps: observe::crd_maps(&maps?), ..World::default() };
+    world.releases.insert(release.metadata.name.clone().unwrap_or_default(), Arc::new(release.clone()));
+    Catalog::new(&world).broken.into_values().next().map_or(Ok(release), |why| Err(why.into()))
 }

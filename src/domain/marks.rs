@@ -19,6 +19,12 @@ pub const DRIFT: &str = "leasehold.dev/drift";
 pub const CONFIRM_PRUNE: &str = "leasehold.dev/confirm-prune";
 /// On a Tenant: the version that it runs, said by a person, when its status is lost and no workload says so any more.
 pub const RUNS: &str = "leasehold.dev/runs";
+/// On a CustomResourceDefinition: Leasehold keeps it. A person sets it to hand one over that somebody else made.
+pub const SHARED_CRD: &str = "leasehold.dev/shared-crd";
+/// On such a definition: how far it was taken, as `<operator>=<version>,…`. No lower version is merged into it any more.
+pub const CRD_UNLOCKED: &str = "leasehold.dev/crd-unlocked";
+/// On an OperatorRelease: findings about its CRDs that its author answers for, as `<path>=<rule>,…`.
+pub const WAIVE: &str = "leasehold.dev/waive";
 /// Finalizer of a Tenant: its stack is removed before it goes.
 pub const FINALIZER: &str = "leasehold.dev/offboard";
 /// The field's standard label for the tool that manages an object, and our value of it.

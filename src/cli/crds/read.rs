@@ -57,29 +57,39 @@ pub fn objects(paths: &[PathBuf]) -> Result<Brought, ReadError> {
 pub fn definitions(paths: &[PathBuf]) -> Result<Brought, ReadError> {
     let mut brought = objects(paths)?;
     let world = World { crd_maps: observe::crd_maps(&brought.maps), ..World::default() };
-    for release in std::mem::take(&mut brought.releases) {
-        for (name, definition) in of_release(&release, &world)? {
-            brought.add(name, definition)?;
+    let releases = std::mem::take(&mut brought.releases);
+    for release in &releases {
+        for OfRelease { name, object, .. } in of_release(release, &world)? {
+            brought.add(name, object)?;
         }
-        brought.releases.push(release);
     }
+    brought.releases = releases;
     Ok(brought)
 }
 
-/// The definitions of a release by name, with the ConfigMaps of that World.
+/// One definition of a release.
+#[derive(Debug)]
+pub struct OfRelease {
+    pub name: String,
+    pub object: Value,
+    /// The release ends what earlier ones had of it.
+    pub contract: bool,
+}
+
+/// The definitions of a release, with the ConfigMaps of that World.
 ///
 /// # Errors
 /// [`ReadError::Release`].
-pub fn of_release(release: &OperatorRelease, world: &World) -> Result<BTreeMap<String, Value>, ReadError> {
+pub fn of_release(release: &OperatorRelease, world: &World) -> Result<Vec<OfRelease>, ReadError> {
     let wrong = |why: String| {
         let name = release.metadata.name.clone().unwrap_or_default();
         ReadError::Release { name, why }
     };
-    let mut definitions = BTreeMap::new();
+    let mut definitions = Vec::new();
     for (n, source) in release.spec.crds.iter().enumerate() {
-        let (field, definition) = crd_source::resolve(n, source, world).map_err(wrong)?;
-        let name = named(&definition).ok_or_else(|| wrong(format!("{field} has no metadata.name")))?;
-        definitions.insert(name, definition.into_owned());
+        let (field, object) = crd_source::resolve(n, source, world).map_err(wrong)?;
+        let name = named(&object).ok_or_else(|| wrong(format!("{field} has no metadata.name")))?;
+        definitions.push(OfRelease { name, object: object.into_owned(), contract: source.contract });
     }
     Ok(definitions)
 }

@@ -103,5 +103,6 @@ fn spell_numbers(value: &mut Value) {
 /// A float that is a whole number, within the 53 bits that a float holds exactly.
 fn whole(float: f64) -> Option<Number> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    (float.fract() == 0.0 && float.abs() < EXACT).then(|| format!("{float:.0}").parse::<i64>().ok().map(Number::from))?
+    (float.fract() == 0.0 && float.abs() < EXACT)
+        .then(|| format!("{float:.0}").parse::<i64>().ok().map(Number::from))?
 }
