@@ -41,7 +41,7 @@ Examples:
   # The definitions of Leasehold's own kinds
   leasehold crds generate --dir crds
 
-Exit code of diff and plan: 0 nothing refuses; 1 something does; 2 it cannot be said, and why. Nothing is written to a cluster.";
+Exit code: 0 nothing refuses; 1 something does; 2 it cannot be said, and why. Nothing is written to a cluster.";
 
 /// See what a release's CustomResourceDefinitions would do to a fleet: diff, plan.
 ///
