@@ -29,7 +29,9 @@ pub struct Version<'a> {
 }
 
 impl<'a> Version<'a> {
-    fn of(whole: &'a Map<String, Value>) -> Self {
+    /// A version as it is written.
+    #[must_use]
+    pub fn of(whole: &'a Map<String, Value>) -> Self {
         let is = |key| whole.get(key).and_then(Value::as_bool).unwrap_or_default();
         Self {
             name: whole.get("name").and_then(Value::as_str).unwrap_or_default(),

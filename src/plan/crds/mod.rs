@@ -1,10 +1,23 @@
 //! Two definitions in, what lies between them out: findings for a fleet in which old and new operators run against the same
 //! definition, and what the cluster's definition becomes at each stage of the way. Pure and total: every pair has an answer,
 //! and an unknown kind of change is refused.
+mod bounds;
+mod branches;
+mod collect;
+mod fields;
 mod finding;
+mod keywords;
+mod structural;
+mod union;
+mod versions;
 mod waivers;
+mod walk;
+mod whole;
 
-use crate::domain::crd::Definition;
+use serde_json::Value;
+
+use self::collect::Collector;
+use crate::domain::crd::{Definition, Version};
 
 pub use self::finding::{Finding, Findings, MOST_FINDINGS, MOST_WHY, Verdict};
 pub use self::waivers::Waivers;
@@ -42,6 +55,21 @@ pub fn compare(old: &Definition, new: &Definition, waivers: &Waivers) -> Finding
 
 /// What the cluster's definition becomes at that stage on the way to the release's.
 #[must_use]
-pub fn merge(live: &Definition, _target: &Definition, _stage: Stage, _waivers: &Waivers) -> Merged {
-    Merged { definition: live.clone(), findings: Findings::default() }
+pub fn merge(live: &Definition, target: &Definition, stage: Stage, waivers: &Waivers) -> Merged {
+    let mut c = Collector::new(stage, waivers);
+    let mut spec = whole::walk(&mut c, live, target);
+    versions::faults(&mut c, target);
+    let closed = versions::closed(&mut c, target);
+    let wanted: Vec<_> = closed.iter().map(Version::of).collect();
+    let mut merged = versions::walk_all(&mut c, live, &wanted, stage);
+    if !c.refused() {
+        versions::close(&mut c, &mut merged, live.storage());
+    }
+    let versions = if stage == Stage::Drop { closed } else { merged };
+    spec.insert("versions".into(), versions.into_iter().map(Value::Object).collect::<Vec<_>>().into());
+    let definition = match Definition::of(live.name(), spec) {
+        Ok(definition) if !c.refused() => definition,
+        _ => live.clone(),
+    };
+    Merged { definition, findings: c.findings() }
 }
