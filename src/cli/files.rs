@@ -23,7 +23,7 @@ use crate::{
 /// A file that cannot be read as objects at all.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    #[error("cannot read {path}: {why}. Name a file or a folder with -f, or `-` for standard input")]
+    #[error("cannot read {path}: {why}. Name a file or a folder, or `-` for standard input")]
     Unreadable { path: String, why: io::Error },
     #[error("{path} is no YAML: {why}")]
     Syntax { path: String, why: String },

@@ -167,7 +167,8 @@ impl Report {
             crds.push(Compared { name: name.clone(), change: Change::Removed, findings });
         }
         crds.sort_by(|a, b| a.name.cmp(&b.name));
-        notes.extend(crds.iter().flat_map(|crd| crd.findings.notes.iter().map(|note| format!("{}: {note}", crd.name))));
+        let changed = crds.iter().filter(|crd| crd.change == Change::Changed);
+        notes.extend(findings::notes(&changed.map(|crd| (crd.name.as_str(), &crd.findings)).collect::<Vec<_>>()));
         let refusing = crds.iter().map(|crd| crd.findings.refusing().count()).sum();
         Ok(Self { crds, refusing, notes })
     }

@@ -1,7 +1,7 @@
 //! Findings, as they are shown: in rows, in numbers, and what each verdict asks for.
 use crate::{
     cli::table::{Cell, Tone},
-    plan::crds::{Finding, Verdict},
+    plan::crds::{Finding, Findings, Verdict},
 };
 
 /// From worst to best.
@@ -56,6 +56,28 @@ pub fn counts<'a>(findings: impl Iterator<Item = &'a Finding> + Clone) -> String
         (count > 0).then(|| format!("{count} {}", word(*verdict)))
     };
     VERDICTS.iter().filter_map(of).collect::<Vec<_>>().join(", ")
+}
+
+/// What is to be said of the waivers. One that meets nothing in one definition may be meant for another one: that is said where
+/// it meets nothing at all.
+#[must_use]
+pub fn notes(compared: &[(&str, &Findings)]) -> Vec<String> {
+    let everywhere = |note: &String| compared.iter().all(|(_, findings)| findings.notes.contains(note));
+    let mut said = Vec::new();
+    for (name, findings) in compared {
+        let met = |note: &String| {
+            let waiver = |finding: &Finding| format!("{}={} ", finding.path, finding.rule);
+            findings.all.iter().any(|finding| note.contains(&waiver(finding)))
+        };
+        for note in &findings.notes {
+            if met(note) {
+                said.push(format!("{name}: {note}"));
+            } else if everywhere(note) && !said.contains(note) {
+                said.push(note.clone());
+            }
+        }
+    }
+    said
 }
 
 /// What the verdicts among these mean, a line each.

@@ -134,12 +134,15 @@ impl Plan {
                 release: &format!("{operator} {version}"),
             };
             let course = Course::new(&ends);
-            notes.extend(course.findings.notes.iter().map(|note| format!("{name}: {note}")));
             if self.from.is_none() {
                 notes.extend(found.into_iter().flat_map(|live| kept_by(name, live, (&operator, &version))));
             }
             crds.push(course);
         }
+        let changed = crds.iter().filter(|course: &&Course| !course.findings.all.is_empty());
+        notes.extend(findings::notes(
+            &changed.map(|course| (course.crd.as_str(), &course.findings)).collect::<Vec<_>>(),
+        ));
         let writes = crds.iter().map(|course| course.writes).sum();
         let refused = crds.iter().any(|course| course.refused);
         let release = release.metadata.name.clone().unwrap_or_default();
