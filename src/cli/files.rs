@@ -23,7 +23,7 @@ use crate::{
 /// A file that cannot be read as objects at all.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    #[error("cannot read {path}: {why}. Name a file or a folder with -f, or `-` for standard input")]
+    #[error("cannot read {path}: {why}. Name a file or a folder, or `-` for standard input")]
     Unreadable { path: String, why: io::Error },
     #[error("{path} is no YAML: {why}")]
     Syntax { path: String, why: String },
@@ -46,10 +46,11 @@ pub struct Input {
 }
 
 /// One document, and where it stands.
-struct Document {
-    path: String,
-    number: usize,
-    value: Value,
+#[derive(Debug)]
+pub(super) struct Document {
+    pub path: String,
+    pub number: usize,
+    pub value: Value,
 }
 
 /// Reads files, folders (their `.yaml`, `.yml` and `.json` files) and `-` for standard input.
@@ -57,19 +58,39 @@ struct Document {
 /// # Errors
 /// The first file that cannot be read or is no YAML, or a document that is no Kubernetes object.
 pub fn read(paths: &[PathBuf]) -> Result<Input, FileError> {
+    let mut sorter = Sorter::new();
+    for document in documents(paths)? {
+        sorter.take(document)?;
+    }
+    Ok(sorter.input)
+}
+
+/// The documents of files and folders in their order; a `List` counts as what it holds.
+///
+/// # Errors
+/// The first file that cannot be read or is no YAML.
+pub(super) fn documents(paths: &[PathBuf]) -> Result<Vec<Document>, FileError> {
     let mut documents = Vec::new();
     for path in paths {
         for file in expand(path)? {
             let name = file.display().to_string();
             let text = text(&file).map_err(|why| FileError::Unreadable { path: name.clone(), why })?;
-            documents.extend(parse(&name, &text)?);
+            documents.extend(parse(&name, &text)?.into_iter().flat_map(listed));
         }
     }
-    let mut sorter = Sorter::new();
-    for document in documents {
-        sorter.take(document)?;
+    Ok(documents)
+}
+
+/// What a `List` holds, each as if it stood in its place; anything else as it is.
+fn listed(mut document: Document) -> Vec<Document> {
+    let Document { path, number, value } = &mut document;
+    if value["apiVersion"] != "v1" || !value["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) {
+        return vec![document];
     }
-    Ok(sorter.input)
+    let items = value.get_mut("items").map(Value::take);
+    let items = items.and_then(|items| if let Value::Array(items) = items { Some(items) } else { None });
+    let of = |value| Document { path: path.clone(), number: *number, value };
+    items.into_iter().flatten().map(of).collect()
 }
 
 fn expand(path: &Path) -> Result<Vec<PathBuf>, FileError> {
@@ -112,7 +133,7 @@ impl Sorter {
         Self { input: Input::default(), definitions: api::crds(), seen: BTreeSet::new() }
     }
 
-    fn take(&mut self, mut document: Document) -> Result<(), FileError> {
+    fn take(&mut self, document: Document) -> Result<(), FileError> {
         let text =
             |pointer: &str| document.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (api_version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
@@ -122,11 +143,6 @@ impl Sorter {
         };
         if api_version.is_empty() || kind.is_empty() {
             return Err(wrong("an object needs `apiVersion` and `kind`"));
-        }
-        if api_version == "v1" && kind == "List" {
-            let Some(Value::Array(items)) = document.value.get_mut("items").map(Value::take) else { return Ok(()) };
-            let Document { path, number, .. } = document;
-            return items.into_iter().try_for_each(|value| self.take(Document { path: path.clone(), number, value }));
         }
         if name.is_empty() {
             return Err(wrong("an object needs `metadata.name`"));
@@ -183,7 +199,8 @@ impl Sorter {
     }
 }
 
-fn holds_definitions(object: &Value) -> bool {
+/// Whether it is a ConfigMap whose texts are definitions of releases.
+pub(super) fn holds_definitions(object: &Value) -> bool {
     object["metadata"]["labels"][marks::RELEASE_CRDS] == "true"
 }
 

@@ -1,12 +1,13 @@
 //! `leasehold hold`, `release`, `stop`, `go`: reasons not to change some tenants, or anybody, in a person's own name.
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     connect::{Trouble, listed},
+    new_release::New,
     output,
     person::Saying,
 };
@@ -32,7 +33,10 @@ Examples:
   # Take the hold off
   leasehold release acme bolt --name quarter-end
 
-Exit code: 0 released; 1 not, and why.";
+  # Another matter: write a new OperatorRelease, with the definitions that an operator's repository has
+  leasehold release new --operator memcached --version 2.0.0 --image example.com/memcached:2.0.0 --from-crds config/crd/bases
+
+Exit code: 0 released, or written; 1 not, and why.";
 
 const STOP: &str = "\
 Examples:
@@ -73,10 +77,12 @@ pub struct Hold {
     saying: Saying,
 }
 
-/// Take a hold off tenants.
+/// Take a hold off tenants; or, with `new`, write a new OperatorRelease.
 #[derive(Debug, Args)]
-#[command(after_help = RELEASE)]
+#[command(after_help = RELEASE, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Release {
+    #[command(subcommand)]
+    verb: Option<ReleaseVerb>,
     /// Names of Tenants
     #[arg(required = true, value_name = "TENANT")]
     tenants: Vec<String>,
@@ -120,8 +126,16 @@ impl Hold {
     }
 }
 
+#[derive(Debug, Subcommand)]
+enum ReleaseVerb {
+    New(New),
+}
+
 impl Release {
     pub async fn run(self) -> Said {
+        if let Some(ReleaseVerb::New(new)) = self.verb {
+            return new.run();
+        }
         let person = self.saying.person().await?;
         for name in &self.tenants {
             let tenant = person.get::<Tenant>(name).await?;

@@ -7,6 +7,7 @@ pub mod files;
 pub mod fleet;
 mod hold;
 mod live;
+mod new_release;
 pub mod output;
 mod person;
 pub mod plan;
@@ -77,8 +78,12 @@ pub fn main(name: &'static str) -> ExitCode {
 
 /// The command line under the name by which it was called; so are its examples.
 fn command(name: &'static str) -> clap::Command {
-    let command = <Cli as clap::CommandFactory>::command().name(name).bin_name(name);
+    spoken_as(<Cli as clap::CommandFactory>::command().name(name).bin_name(name), name)
+}
+
+fn spoken_as(command: clap::Command, name: &str) -> clap::Command {
     command.mut_subcommands(|verb| {
+        let verb = spoken_as(verb, name);
         let Some(examples) = verb.get_after_help().map(ToString::to_string) else { return verb };
         verb.after_help(
             examples.replace("  leasehold ", &format!("  {name} ")).replace("<(leasehold ", &format!("<({name} ")),
@@ -102,17 +107,21 @@ async fn dispatch(verb: Verb) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Verb::Go(go) => go.run().await,
         Verb::Render(render) => render.run(),
         Verb::Simulate(simulate) => Ok(simulate.run()?),
-        Verb::Crds(crds) => Ok(crds.run()?),
+        Verb::Crds(crds) => crds.run().await,
     }
 }
 
 /// An error as a person reads it: what was wrong, and what it came from.
 fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    report(error);
+    ExitCode::FAILURE
+}
+
+fn report(error: &(dyn std::error::Error + 'static)) {
     eprintln!("error: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
         eprintln!("  because: {cause}");
         source = cause.source();
     }
-    ExitCode::FAILURE
 }

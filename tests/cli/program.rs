@@ -25,8 +25,24 @@ pub fn err(output: &Output) -> String {
 
 #[test]
 fn every_verb_for_people_teaches_by_example() {
-    for verb in ["status", "explain", "plan", "render", "simulate", "rollout", "hold", "release", "stop", "go"] {
-        let help = leasehold(&[verb, "--help"]);
+    for verb in [
+        "status",
+        "explain",
+        "plan",
+        "render",
+        "simulate",
+        "rollout",
+        "hold",
+        "release",
+        "release new",
+        "stop",
+        "go",
+        "crds",
+        "crds diff",
+        "crds plan",
+    ] {
+        let words: Vec<&str> = verb.split(' ').chain(["--help"]).collect();
+        let help = leasehold(&words);
         assert!(help.status.success(), "{verb}");
         let help = out(&help);
         let examples =
@@ -42,6 +58,8 @@ fn the_plugin_speaks_of_itself_as_kubectl_leasehold() {
     let help = out(&help);
     assert!(help.contains("Usage: kubectl leasehold status"), "{help}");
     assert!(help.contains("\n  kubectl leasehold status --watch"), "{help}");
+    let help = Command::new(env!("CARGO_BIN_EXE_kubectl-leasehold")).args(["crds", "diff", "--help"]).output().unwrap();
+    assert!(out(&help).contains("\n  kubectl leasehold crds diff old/crds"), "{}", out(&help));
 }
 
 #[test]

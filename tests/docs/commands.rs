@@ -46,7 +46,7 @@ fn understood(place: &str, line: &str) -> usize {
             Ok(_) | Err((ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, _)) => {}
             // A verb that is only named.
             Err((ErrorKind::MissingRequiredArgument, _))
-                if call.len() == 2 || (call.len() == 3 && call[1] == "rollout") => {}
+                if call.len() == 2 || (call.len() == 3 && ["rollout", "crds", "release"].contains(&&*call[1])) => {}
             Err((ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _)) if call.len() <= 2 => {}
             Err((_, error)) => panic!("{place}: {line}\n{error}"),
         }
@@ -77,11 +77,17 @@ fn every_command_line_in_the_documentation_is_understood() {
 
 #[test]
 fn every_example_in_the_help_is_understood() {
-    for verb in Cli::command().get_subcommands() {
+    for verb in verbs(&Cli::command()) {
         let examples = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
         let found = examples.lines().map(|line| understood(verb.get_name(), line.trim())).sum::<usize>();
         assert!(found > 0 || examples.is_empty(), "{} has no example of itself", verb.get_name());
     }
+}
+
+/// Every verb, and the verbs below it.
+fn verbs(command: &clap::Command) -> Vec<clap::Command> {
+    let here = command.get_subcommands();
+    here.flat_map(|verb| [vec![verb.clone()], verbs(verb)].concat()).collect()
 }
 
 #[test]
@@ -90,8 +96,11 @@ fn the_reference_names_every_verb_and_every_option() {
     for verb in Cli::command().get_subcommands() {
         let name = verb.get_name();
         assert!(reference.contains(&format!("`{name}")), "docs/cli.md does not name {name}");
+    }
+    let both = reference.to_owned() + include_str!("../../docs/crds.md");
+    for verb in verbs(&Cli::command()) {
         for option in verb.get_arguments().filter_map(clap::Arg::get_long) {
-            assert!(reference.contains(&format!("--{option}")), "docs/cli.md does not name --{option} of {name}");
+            assert!(both.contains(&format!("--{option}")), "neither page names --{option} of {}", verb.get_name());
         }
     }
 }

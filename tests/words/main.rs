@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crds;
 mod gates;
 mod runs;
 mod tenants;
