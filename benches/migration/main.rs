@@ -88,7 +88,7 @@ impl Bench {
         let names = json!({"kind": "Cache", "listKind": "CacheList", "plural": "caches", "singular": "cache"});
         let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": CRD},
             "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": versions("v1")}});
-        self.writer.create_crd(&self.term, &definition).await.expect("created");
+        self.writer.create_crd(&self.term, &definition, &BTreeMap::new()).await.expect("created");
         let listed = async || caches(&self.client, None).list(&ListParams::default()).await.is_ok();
         eventually("the kind is served", LONG, listed).await;
         let object = |n: usize| {

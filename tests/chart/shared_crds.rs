@@ -225,7 +225,7 @@ async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
 async fn a_leader_of_before_writes_no_definition() {
     let scene = Scene::begin(&["-shared-crds", "-fencing", "-fencing-crds"]).await;
     let name = format!("caches.{GROUP}");
-    scene.writer.create_crd(&scene.term, &definition("caches")).await.unwrap();
+    scene.writer.create_crd(&scene.term, &definition("caches"), &BTreeMap::new()).await.unwrap();
     let lease = format!(
         "{{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {{name: leasehold.leasehold.dev, namespace: {HOME}}},
         spec: {{holderIdentity: another, leaseTransitions: 3}}}}"

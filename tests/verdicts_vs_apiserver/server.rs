@@ -71,8 +71,9 @@ impl Server {
         eventually(&format!("{kind} is served"), Duration::from_secs(30), async || {
             let crd = crds.get(&name).await.ok()?;
             let list = Request::get(path(kind)).body(Vec::new()).unwrap();
-            (leasehold::domain::crd::established(&crd) && self.client.request::<Value>(list).await.is_ok())
-                .then_some(())
+            (leasehold::domain::crd::CrdSeen::read(&json!(crd)).established
+                && self.client.request::<Value>(list).await.is_ok())
+            .then_some(())
         })
         .await;
     }
