@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod definitions;
 mod eviction;
 mod marks;
 mod rights;
