@@ -16,8 +16,11 @@ mod whole;
 
 use serde_json::Value;
 
-use self::collect::Collector;
-use crate::domain::crd::{Definition, Version};
+use self::{
+    collect::Collector,
+    union::{Except, Take},
+};
+use crate::domain::crd::Definition;
 
 pub use self::finding::{Finding, Findings, MOST_FINDINGS, MOST_WHY, Verdict};
 pub use self::waivers::Waivers;
@@ -59,13 +62,10 @@ pub fn merge(live: &Definition, target: &Definition, stage: Stage, waivers: &Wai
     let mut c = Collector::new(stage, waivers);
     let mut spec = whole::walk(&mut c, live, target);
     versions::faults(&mut c, target);
-    let closed = versions::closed(&mut c, target);
-    let wanted: Vec<_> = closed.iter().map(Version::of).collect();
-    let mut merged = versions::walk_all(&mut c, live, &wanted, stage);
-    if !c.refused() {
-        versions::close(&mut c, &mut merged, live.storage());
-    }
-    let versions = if stage == Stage::Drop { closed } else { merged };
+    let was = versions::closed(&mut c, live, Take { keeping: false, except: Except::Keeping });
+    let is = versions::closed(&mut c, target, Take { keeping: true, except: Except::Keeping });
+    let merged = versions::walk_all(&mut c, &was, &is, stage);
+    let versions = if stage == Stage::Drop { is.versions } else { merged };
     spec.insert("versions".into(), versions.into_iter().map(Value::Object).collect::<Vec<_>>().into());
     let definition = match Definition::of(live.name(), spec) {
         Ok(definition) if !c.refused() => definition,

@@ -7,8 +7,9 @@ use super::{
     Stage,
     collect::Collector,
     finding::Verdict::{self, Contract, Gate, No, Ok},
-    keywords, union,
-    walk::{Place, either, put, schema, walk},
+    keywords,
+    union::{self, Except, Take},
+    walk::{Place, Schema, either, put, schema, walk},
 };
 use crate::domain::crd::{Definition, Version};
 
@@ -32,86 +33,106 @@ pub(super) fn faults(c: &mut Collector<'_>, new: &Definition) {
     c.of_version("");
 }
 
-/// A definition's versions with the fields of all in each: what it means with the conversion None.
-pub(super) fn closed(c: &mut Collector<'_>, of: &Definition) -> Vec<Map<String, Value>> {
-    let mut versions: Vec<_> = of.versions().map(|version| version.whole.clone()).collect();
-    close(c, &mut versions, of.storage());
-    versions
+/// A definition's versions, each with the fields of all.
+pub(super) struct Closed {
+    pub versions: Vec<Map<String, Value>>,
+    /// The fields of all, where there is more than one version.
+    all: Option<Schema>,
 }
 
-/// Gives each version the fields of all: those of the storage version first, then of the others by name.
-pub(super) fn close(c: &mut Collector<'_>, versions: &mut [Map<String, Value>], first: &str) {
-    let mut order: Vec<_> = versions.iter_mut().map(|whole| (name(whole).to_owned(), whole)).collect();
-    order.sort_by(|(a, _), (b, _)| (a != first, a).cmp(&(b != first, b)));
-    let mut schemas: Vec<_> = order.iter_mut().map(|(name, whole)| (name.clone(), take_schema(whole))).collect();
-    union::close(c, &mut schemas);
-    for ((_, whole), (_, schema)) in order.into_iter().zip(schemas) {
-        put_schema(whole, schema);
+impl Closed {
+    fn fields(&self) -> Option<&Schema> {
+        let only = || self.versions.first().map(|whole| schema(Version::of(whole).schema));
+        self.all.as_ref().or_else(only)
     }
+}
+
+/// Gives each version of a definition the fields of all: as the storage version has them first, then as the others do, by name.
+pub(super) fn closed(c: &mut Collector<'_>, of: &Definition, take: Take<'_>) -> Closed {
+    let mut order: Vec<_> = of.versions().map(|version| (!version.storage, version.name, version.schema)).collect();
+    order.sort_by_key(|(later, name, _)| (*later, *name));
+    let order: Vec<_> = order.into_iter().map(|(_, name, schema)| (name, schema)).collect();
+    let all = union::of_all(c, &order);
+    let mut versions: Vec<_> = of.versions().map(|version| version.whole.clone()).collect();
+    for whole in &mut versions {
+        give(whole, all.as_ref(), take);
+    }
+    Closed { versions, all }
+}
+
+fn give(whole: &mut Map<String, Value>, all: Option<&Schema>, take: Take<'_>) {
+    if let (Some(schema), Some(all)) = (schema_of(whole), all) {
+        union::fill(schema, all, take);
+    }
+}
+
+fn schema_of(whole: &mut Map<String, Value>) -> Option<&mut Value> {
+    whole.get_mut("schema")?.get_mut("openAPIV3Schema")
 }
 
 fn name(whole: &Map<String, Value>) -> &str {
     whole.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn take_schema(whole: &mut Map<String, Value>) -> Value {
-    let place = whole.get_mut("schema").and_then(|schema| schema.get_mut("openAPIV3Schema"));
-    place.map(Value::take).unwrap_or_default()
-}
-
-fn put_schema(whole: &mut Map<String, Value>, schema: Value) {
-    if let Some(place) = whole.get_mut("schema").and_then(|schema| schema.get_mut("openAPIV3Schema")) {
-        *place = schema;
-    }
-}
-
-/// Holds the versions against each other; what the old ones become. `target` has been closed.
-pub(super) fn walk_all(
-    c: &mut Collector<'_>,
-    old: &Definition,
-    target: &[Version<'_>],
-    stage: Stage,
-) -> Vec<Map<String, Value>> {
-    let stored = old.version(old.storage()).or_else(|| old.versions().next());
-    let now = target.iter().find(|version| version.storage).map_or("", |version| version.name);
-    let find = |name: &str| target.iter().find(|version| version.name == name);
+/// Holds the versions against each other; what the old ones become.
+pub(super) fn walk_all(c: &mut Collector<'_>, old: &Closed, new: &Closed, stage: Stage) -> Vec<Map<String, Value>> {
+    let (old, all, new) = (read(old), new.fields(), read(new));
+    let stored = old.iter().find(|version| version.storage).or(old.first());
+    let before = stored.map_or("", |version| version.name);
     let mut out = Vec::new();
-    for was in old.versions() {
+    for was in &old {
         c.of_version(was.name);
-        out.push(match find(was.name) {
-            Some(is) => kept(c, &was, is, stage),
-            None => gone(c, &was, stage),
+        out.push(match new.iter().find(|is| is.name == was.name) {
+            Some(is) => carrying(kept(c, was, is, stage), all, Some(was)),
+            None => gone(c, was, all, stage),
         });
     }
-    for is in target.iter().filter(|is| old.version(is.name).is_none()) {
+    for is in new.iter().filter(|is| old.iter().all(|was| was.name != is.name)) {
         c.of_version(is.name);
-        out.push(added(c, stored.as_ref(), is));
+        out.push(carrying(added(c, stored, is, stage), all, stored));
     }
-    c.of_version(now);
-    if now != old.storage() {
-        let why = format!(
-            "objects are to be stored at {now}, until now at {}: written by itself, when no old operator is left",
-            old.storage()
-        );
-        c.find("storage-changed", Gate, why);
-    }
-    let storage = if stage >= Stage::Flip { now } else { old.storage() };
+    let after = storage(c, before, &new);
     for whole in &mut out {
-        let stores = name(whole) == storage;
+        let stores = name(whole) == if stage >= Stage::Flip { after } else { before };
         whole.insert("storage".into(), stores.into());
     }
     c.of_version("");
     out
 }
 
+/// A version that does not keep unknown fields yet, but will, still has to describe those of the others.
+fn carrying(mut whole: Map<String, Value>, all: Option<&Schema>, was: Option<&Version<'_>>) -> Map<String, Value> {
+    let before = schema(was.map_or(&Value::Null, |was| was.schema));
+    give(&mut whole, all, Take { keeping: false, except: Except::KeepingBefore(before) });
+    whole
+}
+
+fn read(closed: &Closed) -> Vec<Version<'_>> {
+    closed.versions.iter().map(Version::of).collect()
+}
+
+/// Where objects are to be stored.
+fn storage<'a>(c: &mut Collector<'_>, before: &str, new: &[Version<'a>]) -> &'a str {
+    let after = new.iter().find(|version| version.storage).map_or("", |version| version.name);
+    c.of_version(after);
+    if after != before {
+        let why = format!(
+            "objects are to be stored at {after}, until now at {before}: written by itself, when no old operator is left"
+        );
+        c.find("storage-changed", Gate, why);
+    }
+    after
+}
+
 /// A version that goes.
-fn gone(c: &mut Collector<'_>, was: &Version<'_>, stage: Stage) -> Map<String, Value> {
+fn gone(c: &mut Collector<'_>, was: &Version<'_>, all: Option<&Schema>, stage: Stage) -> Map<String, Value> {
     c.find(
         "version-removed",
         Contract,
         "operators and stored objects may still use this version; it is kept until a release contracts",
     );
     let mut whole = was.whole.clone();
+    give(&mut whole, all, Take { keeping: stage >= Stage::Unlock, except: Except::Keeping });
     retire(&mut whole, stage);
     whole
 }
@@ -127,16 +148,18 @@ fn retire(whole: &mut Map<String, Value>, stage: Stage) {
 }
 
 /// A version that comes: what is stored now must be readable through it, so it starts from the storage version's schema.
-fn added(c: &mut Collector<'_>, stored: Option<&Version<'_>>, is: &Version<'_>) -> Map<String, Value> {
+fn added(c: &mut Collector<'_>, stored: Option<&Version<'_>>, is: &Version<'_>, stage: Stage) -> Map<String, Value> {
     c.find(
         "version-added",
         Ok,
         "a new version; every version carries the fields of all, and objects are stored as before",
     );
     let mut whole = is.whole.clone();
-    if let Some(stored) = stored {
-        let merged = walk(c, schema(stored.schema), schema(is.schema), Place::ROOT);
-        put_schema(&mut whole, merged.into());
+    if let (Some(stored), Some(place)) = (stored, schema_of(&mut whole)) {
+        *place = walk(c, schema(stored.schema), schema(is.schema), Place::ROOT).into();
+    }
+    if !is.served {
+        retire(&mut whole, stage);
     }
     whole
 }
@@ -167,7 +190,9 @@ fn kept(c: &mut Collector<'_>, was: &Version<'_>, is: &Version<'_>, stage: Stage
         }
     }
     let merged = walk(c, schema(was.schema), schema(is.schema), Place::ROOT);
-    put_schema(&mut out, merged.into());
+    if let Some(place) = schema_of(&mut out) {
+        *place = merged.into();
+    }
     if !is.served {
         retire(&mut out, stage);
     }
