@@ -4,6 +4,7 @@
 mod support;
 
 mod beside;
+mod definitions;
 mod eviction;
 mod marks;
 mod rights;

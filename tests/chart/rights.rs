@@ -9,14 +9,12 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use leasehold::api::{RolloutPolicy, Tenant};
-use leasehold::domain::{
-    crd::texts,
-    kinds::{OPTIONAL_KINDS, STACK_KINDS},
-};
+use leasehold::domain::kinds::{OPTIONAL_KINDS, STACK_KINDS};
 use leasehold::plan::render;
 use serde_json::{Value, json};
 
 use crate::beside::{a_shared_definition_moves, a_slice_comes_and_goes};
+use crate::definitions::{self, definition};
 use crate::support::proxy::{Fault, Match, Proxy, Request};
 use crate::support::{Cluster, Leasehold, Node, chart, eventually};
 
@@ -61,15 +59,6 @@ fn used(log: &[Request], within: Option<&str>) -> BTreeSet<Right> {
         used.extend(verbs.iter().map(|verb| ((*verb).to_owned(), request.group.clone(), resource.clone())));
     }
     used
-}
-
-/// A definition that a test needs, or a release brings.
-fn definition(group: &str, kind: &str, plural: &str, version: &str) -> Value {
-    let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.{group}")},
-        "spec": {"group": group, "scope": "Namespaced", "names": {"kind": kind, "plural": plural},
-            "versions": [{"name": version, "served": true, "storage": true, "schema": {"openAPIV3Schema": open}}]}})
 }
 
 /// Everything that a stack may be made of beside the standard one.
@@ -123,22 +112,10 @@ fn release(version: &str) -> Value {
             "crds": [{"inline": definition("rights.example.com", "Cache", "caches", "v1")}]}})
 }
 
-/// The same definition as a text that a release names.
-fn text() -> String {
-    definition("rights.example.com", "Cache", "caches", "v1").to_string()
-}
-
-fn config_map() -> Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "immutable": true, "data": {"caches.json": text()},
-        "metadata": {"name": "caches", "namespace": HOME, "labels": {"leasehold.dev/release-crds": "true"}}})
-}
-
-/// A release whose definition is in that ConfigMap.
+/// A release whose definition is in a ConfigMap.
 fn release_of_texts(version: &str) -> Value {
     let mut release = release(version);
-    let reference =
-        json!({"namespace": HOME, "name": "caches", "key": "caches.json", "digest": texts::digest(&text())});
-    release["spec"]["crds"] = json!([{"configMapRef": reference}]);
+    release["spec"]["crds"] = definitions::by_reference(HOME);
     release
 }
 
@@ -203,7 +180,7 @@ async fn a_life(cluster: &Cluster, proxy: &Proxy) {
     for version in ["1.0.0", "1.1.0"] {
         cluster.apply_yaml(&release(version).to_string()).await;
     }
-    cluster.apply_yaml(&config_map().to_string()).await;
+    cluster.apply_yaml(&definitions::config_map(HOME).to_string()).await;
     cluster.apply_yaml(&release_of_texts("1.2.0").to_string()).await;
     cluster.apply_yaml(&tenant("rights-a", "1.0.0", &json!({})).to_string()).await;
     runs(&client, "rights-a", "1.0.0").await;

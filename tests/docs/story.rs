@@ -112,7 +112,7 @@ async fn rollout_of(shell: &Shell<'_>, tenant: &str) -> String {
 async fn for_show(shell: &Shell<'_>) {
     let rollout = rollout_of(shell, "globex").await;
     let mut count = 0;
-    for path in ["docs/troubleshooting.md", "docs/install.md", "docs/cli.md"] {
+    for path in ["docs/troubleshooting.md", "docs/install.md", "docs/cli.md", "docs/crds.md"] {
         for block in crate::blocks::all("sh").iter().filter(|block| block.place.starts_with(path)) {
             for (line, _) in lines(block) {
                 if !skipped(&line) && (line.starts_with("kubectl") || line.starts_with("leasehold")) {
@@ -153,6 +153,21 @@ fn files_for_render(shell: &Shell<'_>, cluster: &Cluster) {
         ("releases/one.yaml", &release),
         ("fleetpolicy.yaml", &fleet),
         ("story.yaml", &crate::blocks::section("docs/cli.md", "simulate", "yaml")[0].text),
+    ] {
+        shell.write(name, text);
+    }
+    let next = release.replace("1.0.0", "2.0.0");
+    let parsed: Value = serde_saphyr::from_str(&release).expect("an OperatorRelease");
+    let definition = parsed["spec"]["crds"][0]["inline"].to_string();
+    let role = serde_json::json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": parsed["spec"]["rules"]});
+    for (name, text) in [
+        ("old/crds/memcacheds.yaml", &definition),
+        ("config/crd/bases/memcacheds.yaml", &definition),
+        ("old.yaml", &definition),
+        ("new.yaml", &definition),
+        ("config/rbac/role.yaml", &role.to_string()),
+        ("release-1.1.0.yaml", &release),
+        ("release-2.0.0.yaml", &next),
     ] {
         shell.write(name, text);
     }

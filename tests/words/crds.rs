@@ -67,6 +67,13 @@ async fn a_release_is_held_against_what_the_cluster_has() {
         "{}",
         said.err
     );
+    cluster.kubectl(&["label", "configmap", "crates", "leasehold.dev/release-crds-"]);
+    let unmarked = leasehold(&cluster, &["crds", "plan", "crates-1.1.0"]);
+    assert!(
+        !unmarked.ok && unmarked.err.contains("there is no ConfigMap default/crates with the label"),
+        "{}",
+        unmarked.err
+    );
     let absent = leasehold(&cluster, &["crds", "plan", "crates-9.9.9"]);
     assert!(!absent.ok && absent.err.contains("there is no OperatorRelease crates-9.9.9; there is:"), "{}", absent.err);
 }

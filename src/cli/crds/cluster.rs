@@ -6,7 +6,7 @@ use k8s_openapi::{
     api::core::v1::ConfigMap, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt,
     api::{ApiResource, DynamicObject},
 };
 use serde_json::Value;
@@ -14,9 +14,11 @@ use serde_json::Value;
 use crate::{
     api::OperatorRelease,
     cli::{
+        access,
         connect::{Connection, Trouble, causes},
         person::Person,
     },
+    domain::marks,
 };
 
 /// A cluster to read from.
@@ -62,7 +64,12 @@ impl Cluster {
         self.person.get::<OperatorRelease>(name).await
     }
 
-    /// The ConfigMaps that a release names, those left out that are not there.
+    /// Leasehold's own namespace, while it leads there and Leases may be read.
+    pub async fn home(&self) -> Option<String> {
+        access::home(&self.client).await
+    }
+
+    /// The ConfigMaps that a release names, those left out that are not there or not meant for it.
     ///
     /// # Errors
     /// What the API server said.
@@ -71,7 +78,8 @@ impl Cluster {
         let mut found = Vec::new();
         for named in release.spec.crds.iter().filter_map(|source| source.config_map_ref.as_ref()) {
             let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &named.namespace, &resource);
-            found.extend(api.get_opt(&named.name).await.map_err(|error| self.trouble(&error, &resource))?);
+            let map = api.get_opt(&named.name).await.map_err(|error| self.trouble(&error, &resource))?;
+            found.extend(map.filter(|map| map.labels().get(marks::RELEASE_CRDS).is_some_and(|mark| mark == "true")));
         }
         Ok(found)
     }

@@ -109,7 +109,10 @@ impl Plan {
         if let Some(cluster) = cluster.filter(|_| maps.is_empty()) {
             maps = cluster.config_maps(&release).await?;
         }
-        let world = World { crd_maps: observe::crd_maps(&maps), ..World::default() };
+        let mut world = World { crd_maps: observe::crd_maps(&maps), ..World::default() };
+        if let Some(cluster) = cluster {
+            world.home = cluster.home().await.unwrap_or_default();
+        }
         let wanted = read::of_release(&release, &world)?;
         Ok((release, wanted))
     }
