@@ -48,7 +48,8 @@ pub struct Pace {
 }
 
 impl Default for Pace {
-    /// Eight at once are about a third of the API server's seats that the chart gives Leasehold's work, and no gap.
+    /// Eight at once, no gap: about a fifth of the API server's seats that the chart gives Leasehold's work, so that tenants' own
+    /// writes go on beside it.
     fn default() -> Self {
         Self { at_once: 8, gap: Duration::ZERO }
     }
