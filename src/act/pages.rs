@@ -176,9 +176,8 @@ impl Writer {
         loop {
             turn.come().await;
             let request = requests::write(work, &wanted)?;
-            let error = match self.send(term, &object, self.client.request_text(request)).await? {
-                Ok(_) => return Ok(None),
-                Err(error) => error,
+            let Err(error) = self.send(term, &object, self.client.request_text(request)).await? else {
+                return Ok(None);
             };
             tries += 1;
             let kube::Error::Api(status) = &error else { return Err(Failure::from_kube(object, &error)) };
