@@ -60,10 +60,10 @@ async fn measure(objects: usize, rounds: usize) {
             let took = began.elapsed();
             *(if own { &mut ours } else { &mut bare }) += took;
             let who = if own { "leasehold" } else { "bare" };
-            let pace = objects as f64 / took.as_secs_f64();
+            let pace = objects as u128 * 1000 / took.as_millis().max(1);
             let after = rss();
             println!(
-                "| {round} | {who} | {objects} | {took:.2?} | {pace:.0} | {before} KiB | {first} KiB | {after} KiB |"
+                "| {round} | {who} | {objects} | {took:.2?} | {pace} | {before} KiB | {first} KiB | {after} KiB |"
             );
             bench.all_written(&names).await;
         }

@@ -48,7 +48,8 @@ pub struct Pace {
 }
 
 impl Default for Pace {
-    /// Eight at once are about a third of the API server's seats that the chart gives Leasehold's work, and no gap.
+    /// Eight at once, no gap: about a fifth of the API server's seats that the chart gives Leasehold's work, so that tenants' own
+    /// writes go on beside it.
     fn default() -> Self {
         Self { at_once: 8, gap: Duration::ZERO }
     }
@@ -175,9 +176,8 @@ impl Writer {
         loop {
             turn.come().await;
             let request = requests::write(work, &wanted)?;
-            let error = match self.send(term, &object, self.client.request_text(request)).await? {
-                Ok(_) => return Ok(None),
-                Err(error) => error,
+            let Err(error) = self.send(term, &object, self.client.request_text(request)).await? else {
+                return Ok(None);
             };
             tries += 1;
             let kube::Error::Api(status) = &error else { return Err(Failure::from_kube(object, &error)) };

@@ -75,7 +75,8 @@ pub struct PageWork {
     pub plural: String,
     /// From the page before; none for the first.
     pub continue_: Option<String>,
-    /// Objects a page: from 1 to 500, which keeps it small in memory and well within the time that a list's snapshot lives.
+    /// Objects a page at most: from 1 to 500, so that it ends well within the time that a list's snapshot lives. A page of large
+    /// objects holds fewer.
     pub limit: u32,
     pub what: What,
 }
