@@ -44,7 +44,8 @@ fn the_pairs_are_neither_all_refused_nor_all_alike() {
     let (mut taken, mut steps) = (0, 0);
     for seed in 0..1000 {
         let (live, target) = pair(seed);
-        let distinct: BTreeSet<_> = STAGES.iter().map(|stage| at(&live, &target, *stage).definition.digest()).collect();
+        let distinct: BTreeSet<_> =
+            STAGES.iter().map(|stage| at(&live, &target, *stage).definition.digest().to_owned()).collect();
         taken += i32::from(!refused(&between(&live, &target)));
         steps += distinct.len();
     }
@@ -192,7 +193,7 @@ proptest! {
             let Value::Object(spec) = spec else { unreachable!() };
             Definition::of(definition.name(), spec).unwrap()
         };
-        prop_assert_eq!(turned(&live).digest(), live.digest());
+        prop_assert_eq!(turned(&live).digest().to_owned(), live.digest().to_owned());
         let seen = |old: &Definition, new: &Definition| {
             let found = between(old, new);
             (found.worst(), refused(&found), found.all.iter().filter(|f| f.verdict != Verdict::Ok).count())

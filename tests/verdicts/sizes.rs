@@ -92,7 +92,7 @@ fn the_greatest_depth_fits_into_a_small_stack() {
         for stage in [Stage::Expand, Stage::Drop] {
             at(&old, &new, stage);
         }
-        old.digest()
+        old.digest().to_owned()
     };
     std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
 }
