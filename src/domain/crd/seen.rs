@@ -46,6 +46,7 @@ impl CrdSeen {
             marks.and_then(|marks| marks.get(key)).and_then(Value::as_str).unwrap_or_default()
         };
         let definition = Definition::parse(object).ok();
+        let kept = mark("labels", marks::SHARED_CRD) == "true" && mark("annotations", marks::TAKE_BACK) != "true";
         let stored = object.pointer("/status/storedVersions").and_then(Value::as_array);
         let stored = stored.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
         Self {
@@ -54,7 +55,7 @@ impl CrdSeen {
             digest: definition.as_ref().map(|definition| definition.digest().to_owned()).unwrap_or_default(),
             established: established(object),
             deleting: object.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null()),
-            definition: definition.filter(|_| mark("labels", marks::SHARED_CRD) == "true").map(Arc::new),
+            definition: definition.filter(|_| kept).map(Arc::new),
             stored_versions: stored.collect(),
             unlocked: unlocked(mark("annotations", marks::CRD_UNLOCKED)),
         }
@@ -104,7 +105,10 @@ mod tests {
             seen.unlocked.iter().map(|(operator, version)| format!("{operator} {version}")).collect();
         assert_eq!(unlocked, ["cache 1.2.0", "queue 2.0.0-rc.1"]);
         let foreign = CrdSeen::read(&object(&json!({"a": "b"})));
-        assert_eq!((foreign.definition, foreign.digest), (None, seen.digest));
+        assert_eq!((foreign.definition, &foreign.digest), (None, &seen.digest));
+        let mut taken_back = object(&json!({marks::SHARED_CRD: "true"}));
+        taken_back["metadata"]["annotations"][marks::TAKE_BACK] = json!("true");
+        assert_eq!(CrdSeen::read(&taken_back).definition, None);
     }
 
     #[test]
