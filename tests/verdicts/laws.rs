@@ -17,7 +17,7 @@ use crate::{
 fn pair(seed: u64) -> (Definition, Definition) {
     let mut dice = Dice(seed);
     let live = first(&mut dice);
-    let target = next(&mut dice, &live, seed % 2 == 0);
+    let target = next(&mut dice, &live, seed.is_multiple_of(2));
     (live, target)
 }
 

@@ -20,6 +20,7 @@ static NOTHING: LazyLock<Schema> = LazyLock::new(Schema::new);
 
 /// What stands above a node and bears on it.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each bears on another rule, and any of them may hold together")]
 pub(super) struct Place {
     /// The object itself, or an embedded one: `apiVersion`, `kind` and `metadata` are there without being named.
     pub object: bool,
@@ -82,7 +83,7 @@ pub(super) fn walk(c: &mut Collector<'_>, old: &Schema, new: &Schema, place: Pla
             "x-kubernetes-validations" => put(&mut out, keyword, branches::rules(c, before, after)),
             _ if before == after => put(&mut out, keyword, before.cloned()),
             "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum" => {
-                bounds::limit(c, keyword, old, new, &mut out)
+                bounds::limit(c, keyword, old, new, &mut out);
             }
             "default" => put(&mut out, keyword, keywords::default(c, before, after, place.judged)),
             _ => put(&mut out, keyword, keywords::leaf(c, keyword, before, after)),
