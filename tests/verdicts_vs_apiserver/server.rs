@@ -48,8 +48,8 @@ impl Server {
     /// Makes a kind with that schema and waits until it is served.
     ///
     /// # Errors
-    /// The names of the root's properties that the API server refuses.
-    pub async fn define(&self, kind: &str, schema: &Value) -> Result<(), Vec<String>> {
+    /// The names of the root's properties that the API server refuses, and its words.
+    pub async fn define(&self, kind: &str, schema: &Value) -> Result<(), (Vec<String>, String)> {
         let plural = plural(kind);
         let crd = json!({
             "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
@@ -112,18 +112,13 @@ fn path(kind: &str) -> String {
     format!("/apis/{GROUP}/v1/{}", plural(kind))
 }
 
-/// The properties that the refusal of a CRD names.
-fn refused(status: &Value) -> Vec<String> {
+/// The properties that the refusal of a CRD names, one at least, and its words.
+fn refused(status: &Value) -> (Vec<String>, String) {
     let text = status["message"].as_str().unwrap_or_default();
-    let mut names: Vec<String> = text
-        .split("openAPIV3Schema.properties[")
-        .skip(1)
-        .filter_map(|rest| Some(rest.split_once(']')?.0.to_owned()))
-        .collect();
+    let named = text.split("openAPIV3Schema.properties[").skip(1);
+    let mut names: Vec<String> = named.filter_map(|rest| Some(rest.split_once(']')?.0.to_owned())).collect();
     names.sort();
     names.dedup();
-    if names.is_empty() {
-        eprintln!("{text}");
-    }
-    names
+    assert!(!names.is_empty(), "refused for another reason: {text}");
+    (names, text.to_owned())
 }
