@@ -119,3 +119,25 @@ fn who_is_overdue_is_recorded_as_failed_before_the_next_run_grants() {
     let granted: Vec<_> = decisions.grants.iter().map(|order| (&*order.tenant, order.broken_before)).collect();
     assert_eq!(granted, [("a", true)], "a failure of its is not charged to the run");
 }
+
+/// In the breath in which a run halted, or was suspended, another one was made that led a broken tenant to the same version.
+#[test]
+fn nobody_is_led_to_what_a_run_stops_at_in_the_same_breath() {
+    let stops: [fn(&mut Cluster); 2] =
+        [|cluster| cluster.fail("a"), |cluster| cluster.edit(FIRST, |spec| spec.suspend = true)];
+    for stop in stops {
+        let mut cluster = begun(OnFailure::Halt).with(&["late"]);
+        cluster.ask(&["late"], "1.1.0");
+        cluster.after(10);
+        cluster.fail("late");
+        stop(&mut cluster);
+        let decisions = cluster.tick();
+        assert!(decisions.create.is_empty(), "{:?}", decisions.create);
+        assert!(matches!(cluster.phase(FIRST), Phase::Halted | Phase::Suspended));
+    }
+    let mut cluster = begun(OnFailure::Halt).with(&["late"]);
+    cluster.ask(&["late"], "1.1.0");
+    cluster.after(10);
+    cluster.fail("late");
+    assert_eq!(cluster.tick().create.len(), 1, "where nothing stands in the way it takes the fix");
+}
