@@ -98,3 +98,46 @@ fn who_is_paused_on_the_way_and_keeps_the_last_slot_is_named() {
     assert_eq!((wait.on, cluster.moving()), (WaitingOn::Concurrency, vec!["a"]));
     assert!(note.contains("a is paused on its way and keeps its slot"), "{note}");
 }
+
+/// Whoever was overdue was granted the next thing in the same breath, as one who is well. After a crash between the two writes it
+/// was broken, and took the slot of another who had been granted.
+#[test]
+fn who_is_overdue_is_recorded_as_failed_before_the_next_run_grants() {
+    let mut cluster = Cluster::new(policy(&[wave("rest")])).with(&["a", "b"]);
+    cluster.ask(&[], "1.1.0");
+    cluster.after(10);
+    cluster.edit(FIRST, |spec| spec.abort = true);
+    cluster.fleet.max_concurrency = 1;
+    cluster.ask(&[], "1.2.0");
+    cluster.after(10);
+    assert_eq!((cluster.phase("memcached-1.2.0-2"), cluster.moving()), (Phase::Running, vec!["a"]));
+    cluster.fleet.max_concurrency = 50;
+    cluster.wait(590);
+    let decisions = cluster.tick();
+    assert_eq!((decisions.failures.len(), decisions.grants.len()), (1, 0));
+    let decisions = cluster.tick();
+    let granted: Vec<_> = decisions.grants.iter().map(|order| (&*order.tenant, order.broken_before)).collect();
+    assert_eq!(granted, [("a", true)], "a failure of its is not charged to the run");
+}
+
+/// In the breath in which a run halted, or was suspended, another one was made that led a broken tenant to the same version.
+#[test]
+fn nobody_is_led_to_what_a_run_stops_at_in_the_same_breath() {
+    let stops: [fn(&mut Cluster); 2] =
+        [|cluster| cluster.fail("a"), |cluster| cluster.edit(FIRST, |spec| spec.suspend = true)];
+    for stop in stops {
+        let mut cluster = begun(OnFailure::Halt).with(&["late"]);
+        cluster.ask(&["late"], "1.1.0");
+        cluster.after(10);
+        cluster.fail("late");
+        stop(&mut cluster);
+        let decisions = cluster.tick();
+        assert!(decisions.create.is_empty(), "{:?}", decisions.create);
+        assert!(matches!(cluster.phase(FIRST), Phase::Halted | Phase::Suspended));
+    }
+    let mut cluster = begun(OnFailure::Halt).with(&["late"]);
+    cluster.ask(&["late"], "1.1.0");
+    cluster.after(10);
+    cluster.fail("late");
+    assert_eq!(cluster.tick().create.len(), 1, "where nothing stands in the way it takes the fix");
+}

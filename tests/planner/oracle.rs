@@ -186,6 +186,8 @@ impl Oracle {
         require(!self.halted.contains_key(run) || self.resumed(look, run, rollout), 3, run, "grants while halted")?;
         require(!rules::breached(view, spec), 3, run, "grants with a breached budget")?;
         require(!bounds::overdue(look, run, spec), 3, run, "grants although a deadline has passed")?;
+        let fails = look.decisions.failures.iter().any(|(name, _)| name == tenant);
+        require(!fails, 9, tenant, "granted in the breath in which it fails, as one who is well")?;
         let wave = spec.waves.iter().position(|wave| wave.name == order.wave && wave.members.contains(&order.tenant));
         let wave = wave.ok_or_else(|| format!("invariant 4: {tenant}: not in the plan of wave {}", order.wave))?;
         let broken = rules::failed(member);

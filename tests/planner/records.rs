@@ -153,6 +153,12 @@ impl Oracle {
                 require(!same, 4, tenant, "is in an unfinished plan to the same target already")?;
             }
             require(movable, 12, name, "a run in which nobody can move")?;
+            let stopped = rules::unfinished(look.view, &spec.operator).any(|(other, run)| {
+                let next = look.decisions.status.get(other).map_or(rules::phase(run), |status| status.phase);
+                let stops = |phase| matches!(phase, Phase::Halted | Phase::Suspended);
+                run.spec.target == spec.target && (stops(next) || stops(rules::phase(run)))
+            });
+            require(spec.rollback_of.is_some() || !stopped, 3, name, "leads to what another run has stopped at")?;
             require(
                 spec.max_concurrency > 0 && spec.waves.iter().all(|w| w.max_concurrency > 0 && !w.members.is_empty()),
                 4,

@@ -7,6 +7,7 @@ use super::{
     clock,
     freeze::{self, Frozen},
     group::{self, Group},
+    judge::Outcome,
     pass::Pass,
 };
 use crate::{
@@ -38,8 +39,9 @@ pub enum Delay {
 
 /// Decides for every group. Plans are frozen as late as possible, so that they hold everybody who waits: one run is
 /// active, one to another target may be queued behind it, everything else waits as tenants. A broken tenant does not
-/// wait: it gets a run of its own, unless that would lead it to what another run has halted or suspended on.
-pub fn creation<'a>(pass: &Pass<'a>) -> Creation<'a> {
+/// wait: it gets a run of its own, unless that would lead it to what another run has halted or suspended on, be it in this very
+/// look.
+pub fn creation<'a>(pass: &Pass<'a>, outcomes: &[Outcome]) -> Creation<'a> {
     let mut creation = Creation { create: Vec::new(), waits: Vec::new(), wake: None };
     let mut sequences = Sequences::default();
     for group in group::groups(pass) {
@@ -60,7 +62,7 @@ pub fn creation<'a>(pass: &Pass<'a>) -> Creation<'a> {
         match obstacle(pass, &creation.create, &group) {
             None => creation.freeze(pass, group, policy, &mut sequences),
             Some(behind) => {
-                let (broken, others) = split(pass, &group);
+                let (broken, others) = split(pass, outcomes, &group);
                 creation.queue(others, policy, behind);
                 creation.freeze(pass, broken, policy, &mut sequences);
             }
@@ -95,11 +97,14 @@ fn obstacle(pass: &Pass, created: &[Rollout], group: &Group) -> Option<String> {
 }
 
 /// Those who may take the fix now, and the others.
-fn split<'a>(pass: &Pass, group: &Group<'a>) -> (Group<'a>, Group<'a>) {
+fn split<'a>(pass: &Pass, outcomes: &[Outcome], group: &Group<'a>) -> (Group<'a>, Group<'a>) {
     let stopped = |phase| matches!(phase, Phase::Halted | Phase::Suspended);
     // What a tenant goes back to was proven with it, whatever others have seen of it.
     let known_bad = group.back.is_none()
-        && pass.runs_of(group.operator).any(|run| run.spec.target == *group.target && stopped(run.stored.phase));
+        && pass.runs.iter().zip(outcomes).any(|(run, outcome)| {
+            let same = run.spec.operator == group.operator && run.spec.target == *group.target;
+            same && (stopped(run.stored.phase) || stopped(outcome.status.phase))
+        });
     let (mut broken, mut others) = (group.clone(), group.clone());
     broken.members.retain(|candidate| candidate.broken && candidate.movable && !known_bad);
     others.members.retain(|candidate| !(candidate.broken && candidate.movable && !known_bad));

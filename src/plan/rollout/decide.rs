@@ -20,7 +20,7 @@ pub fn decide(fleet: &Fleet, now: Timestamp) -> Decisions {
         .collect();
     let (failures, overdue) = deadline::overdue(&pass, &outcomes);
     let grants = grant::grants(&pass, &outcomes, &failures);
-    let creation = create::creation(&pass);
+    let creation = create::creation(&pass, &outcomes);
     let waits = waits::waits(&pass, &outcomes, &creation, &grants);
     let wake = outcomes.iter().map(|outcome| outcome.wake).fold(overdue, clock::earlier);
     let windows = waits.values().filter(|(wait, _)| wait.on == WaitingOn::Window).map(|(wait, _)| wait.until);

@@ -5,7 +5,12 @@
 //! release's readiness are those of this very look.
 use std::collections::{HashSet, VecDeque};
 
-use super::{FailureOrder, GrantOrder, judge::Outcome, pass::Pass, run::Run};
+use super::{
+    FailureOrder, GrantOrder,
+    judge::Outcome,
+    pass::Pass,
+    run::{Run, WaveView},
+};
 use crate::api::{Phase, WavePhase};
 
 /// A run that may grant, with the room that is left.
@@ -19,14 +24,18 @@ struct Claim<'p, 'a> {
 
 /// Grants of one pass. The run with the fewest tenants on their way goes next, so that a big run cannot starve a small
 /// one of the fleet's slots.
-/// A run with a tenant that is overdue (`failures`) grants nobody until that is recorded: it may breach the budget.
+/// A run with a tenant that is overdue (`failures`) grants nobody until that is recorded: it may breach the budget, and who is on
+/// the way by another run's grant and would go next by this one's is broken from then on, so that it comes before others.
 pub fn grants(pass: &Pass, outcomes: &[Outcome], failures: &[(String, FailureOrder)]) -> Vec<GrantOrder> {
     let overdue: HashSet<&str> = failures.iter().map(|(tenant, _)| &**tenant).collect();
     let ceiling = pass.known.fleet.max_concurrency as usize;
     let taken = pass.known.in_flight;
     let sound = |run: &Run| {
-        let on_the_way = run.waves.iter().flat_map(|wave| wave.in_flight.iter().chain(&wave.regressed));
-        overdue.is_empty() || !on_the_way.into_iter().any(|tenant| overdue.contains(tenant))
+        let concerned = |wave: &WaveView| {
+            let mut tenants = wave.in_flight.iter().chain(&wave.regressed).chain(&wave.ready);
+            tenants.any(|tenant| overdue.contains(tenant))
+        };
+        overdue.is_empty() || !run.waves.iter().any(concerned)
     };
     let runs = pass.runs.iter().zip(outcomes).enumerate().filter(|(_, (run, _))| sound(run));
     let claim = |(index, (run, outcome))| {
