@@ -18,14 +18,21 @@ pub(super) type Schema = Map<String, Value>;
 /// A schema that says nothing.
 static NOTHING: LazyLock<Schema> = LazyLock::new(Schema::new);
 
+/// What a node is to Kubernetes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// The object itself, or an embedded one: `apiVersion`, `kind` and `metadata` are there without being named.
+    Object,
+    /// That object's `metadata`: its fields are stored whether they are named or not.
+    Metadata,
+    /// What the schema says.
+    Other,
+}
+
 /// What stands above a node and bears on it.
 #[derive(Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "each bears on another rule, and any of them may hold together")]
 pub(super) struct Place {
-    /// The object itself, or an embedded one: `apiVersion`, `kind` and `metadata` are there without being named.
-    pub object: bool,
-    /// That object's `metadata`: its fields are stored whether they are named or not.
-    pub metadata: bool,
+    pub what: What,
     /// Inside a list or a map, where one object has many of them, or none.
     pub many: bool,
     /// A rule above looks at which fields are there: a default that appears can break it.
@@ -33,7 +40,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub const ROOT: Self = Self { object: true, metadata: false, many: false, judged: false };
+    pub const ROOT: Self = Self { what: What::Object, many: false, judged: false };
 
     /// As seen from inside that node.
     pub fn within(self, old: &Schema, new: &Schema) -> Self {
@@ -42,8 +49,8 @@ impl Place {
     }
 
     fn below(self, schema: &Schema, many: bool) -> Self {
-        let object = schema.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true));
-        Self { object, metadata: false, many: self.many || many, ..self }
+        let embedded = schema.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true));
+        Self { what: if embedded { What::Object } else { What::Other }, many: self.many || many, ..self }
     }
 }
 
@@ -109,7 +116,9 @@ pub(super) fn below(c: &mut Collector<'_>, step: &Step<'_>, old: &Value, new: &V
     let many = !matches!(step, Step::Field(_));
     let (old, new) = (schema(old), schema(new));
     let mut inside = place.below(new, many);
-    inside.metadata = place.object && matches!(step, Step::Field("metadata"));
+    if place.what == What::Object && matches!(step, Step::Field("metadata")) {
+        inside.what = What::Metadata;
+    }
     c.at(step, |c| walk(c, old, new, inside)).into()
 }
 
