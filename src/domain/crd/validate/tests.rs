@@ -189,3 +189,30 @@ fn rules_are_found_wherever_they_are() {
     }
     assert!(!has_rules(&json!({"enum": [rule], "default": rule, "properties": {"x-kubernetes-validations": {}}})));
 }
+
+#[test]
+fn a_default_replaces_a_null_and_is_pruned_itself() {
+    let map = json!({"type": "object", "additionalProperties": {"type": "integer", "default": 1}});
+    assert_eq!(validator(&map).read(&json!({"a": null})), json!({"a": 1}));
+    let default = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "odd": 1}});
+    let resource = json!({"type": "object", "x-kubernetes-embedded-resource": true, "default": default,
+        "x-kubernetes-preserve-unknown-fields": true});
+    let read = validator(&json!({"type": "object", "properties": {"a": resource}})).read(&json!({}));
+    assert_eq!(read["a"]["metadata"], json!({"name": "a"}));
+}
+
+#[test]
+fn patterns_are_those_of_go() {
+    for (pattern, matched, not) in [
+        (r"^\w\d\s$", "a1 ", "é1 "),
+        (r"^[[a]+$", "[a", "b"),
+        (r"^a{,2}$", "a{,2}", "aa"),
+        (r"^\Qa.b\E$", "a.b", "acb"),
+        (r"^[\w&&a]+$", "b&", "-"),
+        (r"^\<$", "<", ""),
+        (r"^[\x41-\x{43}]\101$", "CA", "DA"),
+    ] {
+        let field = json!({"type": "string", "pattern": pattern});
+        assert_eq!(takes(&field, &[json!(matched), json!(not)]), [true, false], "{pattern}");
+    }
+}
