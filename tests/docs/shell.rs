@@ -36,7 +36,9 @@ impl<'a> Shell<'a> {
         let dry = format!("for word; do case $word in {CHANGING}) set -- \"$@\" --dry-run=server; break;; esac; done");
         shell.program("dry/kubectl", &format!("{dry}\nexec {kubectl} kubectl \"$@\""));
         let words = "suspend|resume|skip|abort|undo|hold|release|stop";
-        let dry = format!("for word; do case $word in {words}) set -- \"$@\" --dry-run; break;; esac; done");
+        let said = format!("for word; do case $word in {words}) set -- \"$@\" --dry-run; break;; esac; done");
+        // Writes a file, and says no word to anybody.
+        let dry = format!("case \"$1 $2\" in 'release new') ;; *) {said} ;; esac");
         shell.program("dry/leasehold", &format!("{dry}\nexec {} \"$@\"", quoted(leasehold_binary())));
         shell.program("bin/leasehold", &format!("exec {} \"$@\"", quoted(leasehold_binary())));
         shell.program("bin/helm", &format!("exec {} \"$@\"", quoted(&beside_cluster_program("helm"))));
