@@ -120,7 +120,9 @@ impl Bench {
     }
 
     async fn names(&self) -> Names {
-        let all = caches(&self.client, None).list_metadata(&ListParams::default()).await.expect("listed");
+        // A definition that was just written is answered for with 429 for a moment.
+        let api = caches(&self.client, None);
+        let all = eventually("it is listed", LONG, async || api.list_metadata(&ListParams::default()).await.ok()).await;
         let name = |o: &kube::core::PartialObjectMeta<DynamicObject>| (o.namespace().unwrap_or_default(), o.name_any());
         all.items.iter().map(|object| (name(object), object.resource_version().unwrap_or_default())).collect()
     }
