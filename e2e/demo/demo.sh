@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job on a real cluster, unattended: onboard, upgrade in waves through a crash of the leader, stop at a bad
-# release, offboard. KEEP=0 ends by itself, with exit 0 only when every step held.
+# release, move a shared CRD, offboard. KEEP=0 ends by itself, with exit 0 only when every step held.
 set -uo pipefail
 # shellcheck source=e2e/demo/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -40,7 +40,7 @@ install() {
         until_holds 60 k wait --for=condition=Available --timeout=1s -n leasehold-system deployment/leasehold || return 1
     else
         for n in 0 1; do
-            POD_NAME=leasehold-$n "$target/leasehold" run --listen 127.0.0.1:0 --lease-duration 5s --renew-deadline 3s --retry-period 1s 2>"$dir/leasehold-$n.log" &
+            POD_NAME=leasehold-$n "$target/leasehold" run --listen 127.0.0.1:0 --crd-soak 1s --lease-duration 5s --renew-deadline 3s --retry-period 1s 2>"$dir/leasehold-$n.log" &
             pids+=($!)
             replicas[n]=$!
         done
@@ -112,6 +112,39 @@ go_back() {
     k get rollouts
 }
 
+# The kind that all tenants share gets a new version, while every tenant has an object of it.
+new_crd_version() {
+    local name crd=memcacheds.cache.example.com
+    each_tenant_with_a_cache | k apply -f - >/dev/null || return 1
+    until_holds 20 caches_applied_by 1.1.0 12 || return 1
+    matrix before "$crd"
+    k apply -f "$examples/release-2.0.0.yaml" >/dev/null || return 1
+    bump 2.0.0 || return 1
+    until_holds 20 rollout_exists 2.0.0 || return 1
+    name=$(first_rollout_to 2.0.0)
+    until_holds 30 proven_at_least "$name" 3 || return 1
+    matrix during "$crd"
+    watch_waves "$name" Succeeded 60 || return 1
+    watch_line Done 60 k get crdupgrade "$crd-memcached-2.0.0" -o 'jsonpath={.status.phase}{"  "}{.status.message}' || return 1
+    matrix after "$crd"
+    until_holds 20 caches_applied_by 2.0.0 12 || return 1
+    say "  12 of 12 tenants' objects are there, and are applied by the new operators"
+    tenants_at 2.0.0 12
+}
+each_tenant_with_a_cache() {
+    local namespace
+    for namespace in $(k get tenants -o 'jsonpath={.items[*].status.namespace.name}'); do
+        sed "s/^  name: .*/&\n  namespace: $namespace/" "$examples/memcached.yaml"
+        echo ---
+    done
+}
+# Without real pods no operator works on them.
+caches_applied_by() {
+    local version=$1
+    real_pods || version=
+    [ "$(k get memcacheds -A -o 'jsonpath={range .items[*]}by {.status.operatorVersion}{"\n"}{end}' | grep -cx "by $version")" = "$2" ]
+}
+
 offboard() {
     local name namespace left
     name=$(k get tenants -o 'jsonpath={.items[0].metadata.name}')
@@ -120,7 +153,7 @@ offboard() {
     left=$(k get namespace "$namespace" --ignore-not-found 2>/dev/null | wc -l)
     left=$((left + $(k get pods,deployments,roles,rolebindings,resourcequotas -A -l "leasehold.dev/tenant=$name" --no-headers 2>/dev/null | wc -l)))
     say "  $name is gone, and so is all of its stack: $left objects left"
-    [ "$left" = 0 ] && tenants_at 1.1.0 11
+    [ "$left" = 0 ] && tenants_at 2.0.0 11
 }
 
 # The API server's own record: what the shipped rights did not allow.
@@ -141,6 +174,7 @@ step "12 tenants by kubectl apply, from nothing to led" onboard
 step "one apply bumps all 12: waves, through a crash of the leader" upgrade_through_a_crash
 step "a bad release stops at its canary" bad_release
 step "going back works" go_back
+step "a new version of the CRD that all of them share" new_crd_version
 step "one tenant is offboarded" offboard
 step "nothing was denied, and how long nobody led" audit
 summary

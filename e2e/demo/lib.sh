@@ -60,7 +60,7 @@ until_holds() {
 
 # What a person would look at first when a step failed.
 diagnose() {
-    k get tenants,rollouts,operatorreleases 2>&1 | tail -30
+    k get tenants,rollouts,operatorreleases,crdupgrades 2>&1 | tail -30
     k get tenants -o jsonpath='{range .items[*]}{.metadata.name}{": "}{.status.conditions[?(@.type=="Stalled")].message}{"\n"}{end}' 2>/dev/null | grep -v ': $'
     k get pods -A 2>&1 | grep -v Running | tail -10
     k logs -n leasehold-system -l app.kubernetes.io/name=leasehold --tail=15 --prefix 2>/dev/null
@@ -76,16 +76,42 @@ holder() { k get lease -n leasehold-system leasehold.leasehold.dev -o 'jsonpath=
 led() { [ -n "$(holder)" ]; }
 led_by_other_than() { local who; who=$(holder); [ -n "$who" ] && [ "$who" != "$1" ]; }
 
-# watch_waves ROLLOUT PHASE SECONDS: one line whenever something changes, until the phase is reached.
-watch_waves() {
-    local deadline=$(($(now) + $3 * 1000)) last='' line
+# watch_line PHASE SECONDS COMMAND…: what it says, whenever that changes, until it begins with the phase.
+watch_line() {
+    local phase=$1 deadline=$(($(now) + $2 * 1000)) last='' line
+    shift 2
     while :; do
-        line=$(k get rollout "$1" -o 'jsonpath={.status.phase}{"  "}{range .status.waves[*]}{.name}{" "}{.proven}{"/"}{.members}{" "}{.phase}{"   "}{end}' 2>/dev/null)
+        line=$("$@" 2>/dev/null)
         if [ "$line" != "$last" ]; then printf '  %s\n' "$line"; last=$line; fi
-        case $line in "$2"*) return 0 ;; esac
+        case $line in "$phase"*) return 0 ;; esac
         [ "$(now)" -gt "$deadline" ] && return 1
         sleep 0.2
     done
+}
+
+# watch_waves ROLLOUT PHASE SECONDS
+watch_waves() { watch_line "$2" "$3" k get rollout "$1" -o 'jsonpath={.status.phase}{"  "}{range .status.waves[*]}{.name}{" "}{.proven}{"/"}{.members}{" "}{.phase}{"   "}{end}'; }
+
+# matrix WHEN CRD: which tenants' operators (rows, by version) work through which version of a kind (columns), and what the
+# cluster does with that version. Before 2.0.0 the sample operator works through v1alpha1, from then on through v1.
+matrix() {
+    {
+        k get crd "$2" -o 'jsonpath={range .spec.versions[*]}column {.name} {.served} {.storage}{"\n"}{end}' | sort -r
+        k get crd "$2" -o 'jsonpath={range .status.storedVersions[*]}stored {@}{"\n"}{end}'
+        k get tenants -o 'jsonpath={range .items[*]}row {.status.running.version}{"\n"}{end}' | sort
+    } 2>/dev/null | awk -v when="$1" '
+        $1 == "column" { column[++columns] = $2; is[$2] = ($3 == "true" ? " served" : "") ($4 == "true" ? " storage" : "") }
+        $1 == "stored" { is[$2] = is[$2] " stored" }
+        $1 == "row" { if (!count[$2]++) row[++rows] = $2 }
+        END {
+            printf "  %-8s", when
+            for (c = 1; c <= columns; c++) printf "  %-32s", column[c] is[column[c]]
+            for (r = 1; r <= rows; r++) {
+                printf "\n  %-8s", row[r]
+                for (c = 1; c <= columns; c++) printf "  %-32s", (column[c] == (row[r] ~ /^[01]\./ ? "v1alpha1" : "v1")) ? count[row[r]] : "-"
+            }
+            printf "\n"
+        }' | sed 's/ *$//'
 }
 
 summary() {

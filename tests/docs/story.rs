@@ -13,13 +13,13 @@ const SAYS: [(&str, &str); 6] = [
     ("kubectl -n tenant-contoso get memcached,configmap", "sessions"),
     ("kubectl -n tenant-contoso get role memcached-operator", "memcached-operator"),
     ("kubectl get events -A --field-selector reason=DriftRepaired", "Role/memcached-operator"),
-    ("leasehold plan", "1.2.0"),
+    ("leasehold plan", "2.1.0"),
     ("leasehold status contoso", "1.0.0"),
 ];
 /// What one waits for before one presses Ctrl-C.
 const WATCHED: [(&str, &[&str]); 2] = [
     ("leasehold status --watch", &["contoso", "1.1.0", "everyone", "Running"]),
-    ("kubectl get rollouts -w", &["1.2.0", "Halted"]),
+    ("kubectl get rollouts -w", &["2.1.0", "Halted"]),
 ];
 
 /// Runs a section's lines one after the other, each until it is as the text says.
@@ -48,7 +48,8 @@ async fn follow(shell: &Shell<'_>, blocks: &[Block]) {
 fn leasehold(cluster: &Cluster) -> Leasehold {
     let token = cluster.kubectl(&["create", "token", "leasehold", "--namespace=leasehold-system", "--duration=2h"]);
     let kubeconfig = kubeconfig_with_token(cluster, token.trim());
-    let launch = Leasehold::on(cluster).args(&["run", "--listen", "127.0.0.1:0"]).kubeconfig(&kubeconfig);
+    let launch =
+        Leasehold::on(cluster).args(&["run", "--listen", "127.0.0.1:0", "--crd-soak=1s"]).kubeconfig(&kubeconfig);
     launch.pod("leasehold-system", "leasehold-documented").start()
 }
 
@@ -66,11 +67,12 @@ async fn installed(shell: &Shell<'_>, cluster: &Cluster) -> Leasehold {
     leasehold
 }
 
-/// As the demo leaves it: eleven tenants at 1.1.0.
+/// As the demo leaves it: eleven tenants at 2.0.0.
 async fn as_after_the_demo(shell: &Shell<'_>) {
     let apply = "kubectl apply -f examples/memcached/policy.yaml -f examples/memcached/release-1.0.0.yaml \
-                 -f examples/memcached/release-1.1.0.yaml -f examples/memcached/release-1.2.0.yaml";
-    let tenants = "sed -E 's/version: [0-9.]+/version: 1.1.0/' examples/memcached/tenants.yaml | kubectl apply -f -";
+                 -f examples/memcached/release-1.1.0.yaml -f examples/memcached/release-1.2.0.yaml \
+                 -f examples/memcached/release-2.0.0.yaml";
+    let tenants = "sed -E 's/version: [0-9.]+/version: 2.0.0/' examples/memcached/tenants.yaml | kubectl apply -f -";
     for line in [apply, tenants, "kubectl wait --for=condition=Ready tenants --all --timeout=100s"] {
         shell.until("the demo", line, |success, _| success).await;
     }

@@ -235,8 +235,7 @@ impl Case<'_> {
             if blockers.count == 1 { "1 tenant is".to_owned() } else { format!("{} tenants are", blockers.count) };
         let message = format!("{tenants} in the way of the next step: {}", blockers.spoken());
         // The end of a pod changes no member.
-        let until =
-            blockers.only_pods.then(|| self.now.checked_add(SignedDuration::from_secs(2)).unwrap_or(Timestamp::MAX));
+        let until = blockers.pods.then(|| self.now.checked_add(SignedDuration::from_secs(2)).unwrap_or(Timestamp::MAX));
         Next::Wait(Wait { phase, message, until, stuck: !blockers.moving })
     }
 

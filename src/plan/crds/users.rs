@@ -55,8 +55,8 @@ pub struct Blockers {
     pub count: u32,
     /// One of them is on its way, or waits for its turn: it needs nobody's help.
     pub moving: bool,
-    /// Nobody is but by a pod that is being terminated, which no watch of members shows the end of.
-    pub only_pods: bool,
+    /// One of them is but by a pod that is being terminated, which no watch of members shows the end of.
+    pub pods: bool,
 }
 
 /// What a step needs of everybody.
@@ -73,17 +73,17 @@ pub struct Barrier<'a> {
 /// that runs.
 #[must_use]
 pub fn blockers(barrier: &Barrier, fleet: &Fleet, world: &World) -> Blockers {
-    let mut found = Blockers { only_pods: true, ..Blockers::default() };
+    let mut found = Blockers::default();
     for (name, member) in fleet.members.iter().filter(|(_, member)| barrier.users.contains(member.operator.as_str())) {
         let Some(granted) = &member.granted else { continue };
         let version = &granted.target.version;
         let Some(why) = barrier.against(member, version) else {
             if terminating(name, world) && member.operator == barrier.operator {
+                found.pods = true;
                 found.add(name, version, "a pod of its operator is still being terminated".into(), true);
             }
             continue;
         };
-        found.only_pods = false;
         found.add(name, version, why.text, why.moving);
     }
     found
