@@ -78,7 +78,7 @@ impl Definition {
     pub fn of(name: &str, mut spec: Map<String, Value>) -> Result<Self, String> {
         outline(&spec)?;
         normal::fill(&mut spec);
-        let definition = Self { name: name.to_owned(), spec, digest: OnceLock::new(), substance: OnceLock::new() };
+        let definition = Self::read(name, spec);
         let wanted = format!("{}.{}", definition.plural(), definition.group());
         if name == wanted { Ok(definition) } else { Err(format!("metadata.name is {name}, and must be {wanted}")) }
     }
@@ -86,7 +86,11 @@ impl Definition {
     /// The same kind with another spec, made of parts of definitions that were read: nothing is left to fill in.
     #[must_use]
     pub(crate) fn with_spec(&self, spec: Map<String, Value>) -> Self {
-        Self { name: self.name.clone(), spec }
+        Self::read(&self.name, spec)
+    }
+
+    fn read(name: &str, spec: Map<String, Value>) -> Self {
+        Self { name: name.to_owned(), spec, digest: OnceLock::new(), substance: OnceLock::new() }
     }
 
     #[must_use]
