@@ -79,6 +79,12 @@ impl Definition {
         if name == wanted { Ok(definition) } else { Err(format!("metadata.name is {name}, and must be {wanted}")) }
     }
 
+    /// The same kind with another spec, made of parts of definitions that were read: nothing is left to fill in.
+    #[must_use]
+    pub(crate) fn with_spec(&self, spec: Map<String, Value>) -> Self {
+        Self { name: self.name.clone(), spec }
+    }
+
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

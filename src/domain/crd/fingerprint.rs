@@ -62,7 +62,9 @@ fn of_set(values: &[Value], of: impl Fn(&Value) -> Fingerprint) -> Fingerprint {
     let mut all: Vec<_> = values.iter().map(of).collect();
     all.sort_unstable();
     let mut hash = Sha256::new();
-    all.iter().for_each(|one| hash.update(one));
+    for one in all {
+        hash.update(one);
+    }
     hash.finalize().into()
 }
 

@@ -17,7 +17,7 @@ pub(super) fn fill(spec: &mut Map<String, Value>) {
         }
         names.retain(|_, value| says_something(value));
     }
-    if !spec.get("conversion").is_some_and(|conversion| conversion.get("strategy").is_some()) {
+    if spec.get("conversion").is_none_or(|conversion| conversion.get("strategy").is_none()) {
         spec.insert("conversion".into(), json!({"strategy": "None"}));
     }
     spec.retain(|key, value| key == "versions" || says_something(value));

@@ -12,7 +12,7 @@ const LOOSER: &str = "wider: an old operator may not take what is now allowed";
 const SAME: &str = "said otherwise, with the same meaning";
 
 /// A bound, ordered so that the greater is the narrower.
-#[derive(PartialEq, PartialOrd)]
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
 struct Bound(f64, bool);
 
 /// Holds the limit that this keyword is part of against the old one. Both keywords of a limit change together.

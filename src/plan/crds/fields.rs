@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     collect::{Collector, Step},
     finding::Verdict,
-    walk::{Place, Schema, below, put, schema},
+    walk::{Place, Schema, What, below, put, schema},
 };
 
 static TEXT: LazyLock<Value> = LazyLock::new(|| json!({"type": "string"}));
@@ -16,8 +16,8 @@ static OBJECT: LazyLock<Value> = LazyLock::new(|| json!({"type": "object"}));
 /// The schema of a field that every object has without its being named.
 fn implied(name: &str, place: Place) -> Option<&'static Value> {
     match name {
-        "apiVersion" | "kind" if place.object => Some(&TEXT),
-        "metadata" if place.object => Some(&OBJECT),
+        "apiVersion" | "kind" if place.what == What::Object => Some(&TEXT),
+        "metadata" if place.what == What::Object => Some(&OBJECT),
         _ => None,
     }
 }
@@ -57,7 +57,7 @@ fn field(
             (new.is_some() || merged != *is).then_some(merged)
         }
         (None, Some(new)) => {
-            let stored = place.metadata || parent.contains_key("x-kubernetes-preserve-unknown-fields");
+            let stored = place.what == What::Metadata || parent.contains_key("x-kubernetes-preserve-unknown-fields");
             c.at(&step, |c| added(c, new, stored, place.judged))
         }
         (old, None) => {

@@ -67,9 +67,6 @@ pub fn merge(live: &Definition, target: &Definition, stage: Stage, waivers: &Wai
     let merged = versions::walk_all(&mut c, &was, &is, stage);
     let versions = if stage == Stage::Drop { is.versions } else { merged };
     spec.insert("versions".into(), versions.into_iter().map(Value::Object).collect::<Vec<_>>().into());
-    let definition = match Definition::of(live.name(), spec) {
-        Ok(definition) if !c.refused() => definition,
-        _ => live.clone(),
-    };
+    let definition = if c.refused() { live.clone() } else { live.with_spec(spec) };
     Merged { definition, findings: c.findings() }
 }

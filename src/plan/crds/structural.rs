@@ -147,11 +147,10 @@ fn lists(c: &mut Collector<'_>, of: &Schema) {
     let keys = of.get("x-kubernetes-list-map-keys").and_then(Value::as_array);
     match say_of("x-kubernetes-list-type") {
         None | Some("atomic" | "set") if keys.is_some() => {
-            say(c, "x-kubernetes-list-map-keys belong to a list of type map")
+            say(c, "x-kubernetes-list-map-keys belong to a list of type map");
         }
-        None => {}
         Some(_) if kind(of) != "array" => say(c, "x-kubernetes-list-type belongs to a list"),
-        Some("atomic" | "set") => {}
+        None | Some("atomic" | "set") => {}
         Some("map") => {
             let items = of.get("items").map_or_else(|| schema(&Value::Null), schema);
             let has = |key: &Value| key.as_str().is_some_and(|key| super::fields::properties(items).contains_key(key));
@@ -161,10 +160,9 @@ fn lists(c: &mut Collector<'_>, of: &Schema) {
         }
         Some(_) => say(c, "x-kubernetes-list-type is atomic, set or map"),
     }
-    if let Some(said) = say_of("x-kubernetes-map-type") {
-        if kind(of) != "object" || !["atomic", "granular"].contains(&said) {
-            say(c, "x-kubernetes-map-type is atomic or granular, and belongs to an object");
-        }
+    let sound = |said| kind(of) == "object" && ["atomic", "granular"].contains(&said);
+    if !say_of("x-kubernetes-map-type").is_none_or(sound) {
+        say(c, "x-kubernetes-map-type is atomic or granular, and belongs to an object");
     }
 }
 

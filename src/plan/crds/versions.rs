@@ -76,20 +76,20 @@ fn name(whole: &Map<String, Value>) -> &str {
 
 /// Holds the versions against each other; what the old ones become.
 pub(super) fn walk_all(c: &mut Collector<'_>, old: &Closed, new: &Closed, stage: Stage) -> Vec<Map<String, Value>> {
-    let (old, all, new) = (read(old), new.fields(), read(new));
+    let (old, all, others, new) = (read(old), new.fields(), new.all.as_ref(), read(new));
     let stored = old.iter().find(|version| version.storage).or(old.first());
     let before = stored.map_or("", |version| version.name);
     let mut out = Vec::new();
     for was in &old {
         c.of_version(was.name);
         out.push(match new.iter().find(|is| is.name == was.name) {
-            Some(is) => carrying(kept(c, was, is, stage), all, Some(was)),
+            Some(is) => carrying(kept(c, was, is, stage), others, Some(was)),
             None => gone(c, was, all, stage),
         });
     }
     for is in new.iter().filter(|is| old.iter().all(|was| was.name != is.name)) {
         c.of_version(is.name);
-        out.push(carrying(added(c, stored, is, stage), all, stored));
+        out.push(carrying(added(c, stored, is, stage), others, stored));
     }
     let after = storage(c, before, &new);
     for whole in &mut out {
@@ -170,7 +170,9 @@ fn kept(c: &mut Collector<'_>, was: &Version<'_>, is: &Version<'_>, stage: Stage
     for key in was.whole.keys().chain(is.whole.keys()).collect::<BTreeSet<_>>() {
         let (before, after) = (was.whole.get(key), is.whole.get(key));
         match key.as_str() {
-            "schema" | "storage" | "name" => put(&mut out, key, before.cloned()),
+            "schema" if was.schema == is.schema => put(&mut out, key, before.cloned()),
+            "schema" => put(&mut out, key, Some(described(c, was, is, before))),
+            "storage" | "name" => put(&mut out, key, before.cloned()),
             "subresources" => put(&mut out, key, subresources(c, before, after)),
             "selectableFields" => put(&mut out, key, selectable(c, before, after)),
             "served" => put(&mut out, key, Some(served(c, was, is).into())),
@@ -189,14 +191,19 @@ fn kept(c: &mut Collector<'_>, was: &Version<'_>, is: &Version<'_>, stage: Stage
             }
         }
     }
-    let merged = walk(c, schema(was.schema), schema(is.schema), Place::ROOT);
-    if let Some(place) = schema_of(&mut out) {
-        *place = merged.into();
-    }
     if !is.served {
         retire(&mut out, stage);
     }
     out
+}
+
+/// What a version says of its objects' fields.
+fn described(c: &mut Collector<'_>, was: &Version<'_>, is: &Version<'_>, before: Option<&Value>) -> Value {
+    const SCHEMA: &str = "openAPIV3Schema";
+    let beside = schema(before.unwrap_or(&Value::Null)).iter().filter(|(key, _)| *key != SCHEMA);
+    let mut out: Map<_, _> = beside.map(|(key, value)| (key.clone(), value.clone())).collect();
+    out.insert(SCHEMA.into(), walk(c, schema(was.schema), schema(is.schema), Place::ROOT).into());
+    out.into()
 }
 
 fn served(c: &mut Collector<'_>, was: &Version<'_>, is: &Version<'_>) -> bool {

@@ -18,13 +18,21 @@ pub(super) type Schema = Map<String, Value>;
 /// A schema that says nothing.
 static NOTHING: LazyLock<Schema> = LazyLock::new(Schema::new);
 
+/// What a node is to Kubernetes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// The object itself, or an embedded one: `apiVersion`, `kind` and `metadata` are there without being named.
+    Object,
+    /// That object's `metadata`: its fields are stored whether they are named or not.
+    Metadata,
+    /// What the schema says.
+    Other,
+}
+
 /// What stands above a node and bears on it.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    /// The object itself, or an embedded one: `apiVersion`, `kind` and `metadata` are there without being named.
-    pub object: bool,
-    /// That object's `metadata`: its fields are stored whether they are named or not.
-    pub metadata: bool,
+    pub what: What,
     /// Inside a list or a map, where one object has many of them, or none.
     pub many: bool,
     /// A rule above looks at which fields are there: a default that appears can break it.
@@ -32,7 +40,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub const ROOT: Self = Self { object: true, metadata: false, many: false, judged: false };
+    pub const ROOT: Self = Self { what: What::Object, many: false, judged: false };
 
     /// As seen from inside that node.
     pub fn within(self, old: &Schema, new: &Schema) -> Self {
@@ -41,8 +49,8 @@ impl Place {
     }
 
     fn below(self, schema: &Schema, many: bool) -> Self {
-        let object = schema.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true));
-        Self { object, metadata: false, many: self.many || many, ..self }
+        let embedded = schema.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true));
+        Self { what: if embedded { What::Object } else { What::Other }, many: self.many || many, ..self }
     }
 }
 
@@ -82,7 +90,7 @@ pub(super) fn walk(c: &mut Collector<'_>, old: &Schema, new: &Schema, place: Pla
             "x-kubernetes-validations" => put(&mut out, keyword, branches::rules(c, before, after)),
             _ if before == after => put(&mut out, keyword, before.cloned()),
             "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum" => {
-                bounds::limit(c, keyword, old, new, &mut out)
+                bounds::limit(c, keyword, old, new, &mut out);
             }
             "default" => put(&mut out, keyword, keywords::default(c, before, after, place.judged)),
             _ => put(&mut out, keyword, keywords::leaf(c, keyword, before, after)),
@@ -108,7 +116,9 @@ pub(super) fn below(c: &mut Collector<'_>, step: &Step<'_>, old: &Value, new: &V
     let many = !matches!(step, Step::Field(_));
     let (old, new) = (schema(old), schema(new));
     let mut inside = place.below(new, many);
-    inside.metadata = place.object && matches!(step, Step::Field("metadata"));
+    if place.what == What::Object && matches!(step, Step::Field("metadata")) {
+        inside.what = What::Metadata;
+    }
     c.at(step, |c| walk(c, old, new, inside)).into()
 }
 

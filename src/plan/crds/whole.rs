@@ -22,13 +22,14 @@ const IDENTITY: [(&str, &str, &str); 5] = [
     ("/names/listKind", "list-kind-changed", "the kind of its lists"),
 ];
 
-/// Holds two specs against each other but for their versions; what the old one becomes.
+/// Holds two specs against each other but for their versions; what the old one becomes, without them.
 pub(super) fn walk(c: &mut Collector<'_>, old: &Definition, new: &Definition) -> Map<String, Value> {
     identity(c, old, new);
     group(c, new);
     conversion(c, old, new);
     kept_whole(c, old, new);
-    let mut out = old.spec().clone();
+    let beside = old.spec().iter().filter(|(key, _)| *key != "versions");
+    let mut out: Map<_, _> = beside.map(|(key, value)| (key.clone(), value.clone())).collect();
     let (was, is) = (old.spec(), new.spec());
     for key in was.keys().chain(is.keys()).collect::<BTreeSet<_>>() {
         let known = ["group", "scope", "names", "versions", "conversion", "preserveUnknownFields"];
