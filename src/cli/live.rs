@@ -68,7 +68,9 @@ impl Live {
         index.set_apis(apis);
         // Where nobody leads or Leases may not be read, Leasehold's own namespace is not known.
         let home = if access.leases { access::home(&client).await } else { None };
-        home.iter().for_each(|home| index.set_home(home));
+        if let Some(home) = &home {
+            index.set_home(home);
+        }
         let (sender, changes) = mpsc::channel(1024);
         observe::start(&client, home.as_deref(), &access.sources, &sender);
         let (sampled, samples) = mpsc::channel(256);

@@ -1,6 +1,6 @@
 //! `leasehold release new`: the CustomResourceDefinitions of an operator's repository → an OperatorRelease that brings them,
 //! as YAML to look through and to commit. Offline; what it writes was planned with once.
-use std::{fs, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{fmt::Write as _, fs, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use kube::api::DynamicObject;
@@ -91,10 +91,10 @@ impl New {
         let release = usable(&release, &maps)?;
         let mut text = self.heading();
         for map in &maps {
-            text += &format!("---\n{}\n", output::yaml(map)?.trim_end());
+            writeln!(text, "---\n{}", output::yaml(map)?.trim_end())?;
         }
         // By its type: fields in the order in which they are documented, defaults among them.
-        text += &format!("---\n{}\n", output::yaml(&release)?.trim_end());
+        writeln!(text, "---\n{}", output::yaml(&release)?.trim_end())?;
         match &self.output {
             None => output::print(&text)?,
             Some(path) => {

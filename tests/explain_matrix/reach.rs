@@ -61,18 +61,19 @@ spec: {operator: memcached, version: 1.4.0, image: 'example.com/m:1', leaderElec
 const FIRST: &str = "memcached-1.1.0-1";
 const SECOND: &str = "memcached-1.2.0-2";
 
-fn crd(field: &str) -> String {
+/// Another type of a field is refused: the tenants wait for a release that can be granted.
+fn crd(kind: &str) -> String {
     format!(
         "{{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {{name: memcacheds.cache.example.com}}, \
          spec: {{group: cache.example.com, scope: Namespaced, names: {{kind: Memcached, plural: memcacheds}}, \
-         versions: [{{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: {{type: object, properties: {{{field}: {{type: string}}}}}}}}}}]}}}}"
+         versions: [{{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: {{type: object, properties: {{size: {{type: {kind}}}}}}}}}}}]}}}}"
     )
 }
 
 fn reach(on: WaitingOn, tenant: &'static str, until: bool, rollout: Option<&'static str>, events: &str) -> Reached {
     let more = match on {
         WaitingOn::Window => FREEZE.to_owned(),
-        WaitingOn::CrdReady => OTHER_CRD.replace("CRD1", &crd("size")).replace("CRD2", &crd("length")),
+        WaitingOn::CrdReady => OTHER_CRD.replace("CRD1", &crd("string")).replace("CRD2", &crd("integer")),
         _ => String::new(),
     };
     let gates = if on == WaitingOn::Approval { "gates: {before: [{name: start, approval: {}}]}" } else { "gates: {}" };

@@ -8,7 +8,8 @@ use crate::build::{between, of_spec, told};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    row: String,
+    #[serde(rename = "row")]
+    name: String,
     /// The node before and after.
     node: Option<[Value; 2]>,
     /// Instead of it, the field `f` of an object, before and after.
@@ -62,7 +63,7 @@ fn wanted(at: &str, found: &[String]) -> Vec<String> {
 }
 
 fn hold(row: &Row, places: &[Place]) {
-    let ([old, new], [there, back], name) = (row.nodes(), row.found(), &row.row);
+    let ([old, new], [there, back], name) = (row.nodes(), row.found(), &row.name);
     for (at, around) in places {
         let (old, new) = (of_spec(&around(&old)), of_spec(&around(&new)));
         assert_eq!(told(&between(&old, &new)), wanted(at, there), "{name} at {at}");
@@ -79,15 +80,19 @@ pub fn everywhere(rows: &str) {
         let [old, new] = row.nodes();
         for finding in between(&of_spec(&old), &of_spec(&new)).all {
             let length = finding.why.chars().count();
-            assert!((10..=300).contains(&length), "{}: {length} characters: {}", row.row, finding.why);
+            assert!((10..=300).contains(&length), "{}: {length} characters: {}", row.name, finding.why);
         }
     }
 }
 
 pub fn alone(rows: &str) {
-    read(rows).iter().for_each(|row| hold(row, &SINGLE));
+    for row in read(rows) {
+        hold(&row, &SINGLE);
+    }
 }
 
 pub fn among_many(rows: &str) {
-    read(rows).iter().for_each(|row| hold(row, &MANY));
+    for row in read(rows) {
+        hold(&row, &MANY);
+    }
 }

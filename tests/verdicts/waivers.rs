@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::build::{none, of_spec, spec_of, waive};
 
-fn sized(size: Value) -> Definition {
+fn sized(size: &Value) -> Definition {
     of_spec(&json!({"type": "object", "properties": {"size": size}}))
 }
 
 fn narrower() -> (Definition, Definition) {
-    (sized(json!({"type": "integer"})), sized(json!({"type": "integer", "maximum": 5})))
+    (sized(&json!({"type": "integer"})), sized(&json!({"type": "integer", "maximum": 5})))
 }
 
 fn refuses(findings: &Findings) -> bool {
@@ -43,18 +43,18 @@ fn a_waiver_is_for_one_path_and_one_rule() {
 
 #[test]
 fn what_is_refused_for_good_cannot_be_waived() {
-    let (old, new) = (sized(json!({"type": "integer"})), sized(json!({"type": "string"})));
+    let (old, new) = (sized(&json!({"type": "integer"})), sized(&json!({"type": "string"})));
     let found = compare(&old, &new, &waive("spec.size=type-changed"));
     assert!(refuses(&found) && !found.all[0].waived);
     assert_eq!(found.notes, ["the waiver spec.size=type-changed counts for nothing: that finding cannot be waived"]);
-    let found = compare(&old, &sized(json!({"type": "integer", "x-future": 1})), &waive("spec.size=unknown-keyword"));
+    let found = compare(&old, &sized(&json!({"type": "integer", "x-future": 1})), &waive("spec.size=unknown-keyword"));
     assert!(refuses(&found));
 }
 
 #[test]
 fn a_narrower_and_a_wider_bound_wait_together_until_both_may_be_taken() {
-    let old = sized(json!({"type": "integer", "minimum": 1, "maximum": 5}));
-    let new = sized(json!({"type": "integer", "minimum": 2, "maximum": 9}));
+    let old = sized(&json!({"type": "integer", "minimum": 1, "maximum": 5}));
+    let new = sized(&json!({"type": "integer", "minimum": 2, "maximum": 9}));
     let merged = merge(&old, &new, Stage::Expand, &waive("spec.size=minimum-tightened"));
     assert_eq!(spec_of(&merged.definition, "v1"), spec_of(&old, "v1"));
     let merged = merge(&old, &new, Stage::Unlock, &waive("spec.size=minimum-tightened"));

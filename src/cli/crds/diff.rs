@@ -173,7 +173,7 @@ impl Report {
         Ok(Self { crds, refusing, notes })
     }
 
-    fn all(&self) -> impl Iterator<Item = &Finding> + Clone {
+    fn all(&self) -> impl Iterator<Item = &Finding> {
         self.crds.iter().flat_map(|crd| &crd.findings.all)
     }
 

@@ -50,9 +50,10 @@ pub fn cell(finding: &Finding) -> Cell {
 
 /// `1 No, 2 Gate, 4 Ok`, the worst first.
 #[must_use]
-pub fn counts<'a>(findings: impl Iterator<Item = &'a Finding> + Clone) -> String {
+pub fn counts<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
+    let found: Vec<Verdict> = findings.map(|finding| finding.verdict).collect();
     let of = |verdict: &Verdict| {
-        let count = findings.clone().filter(|finding| finding.verdict == *verdict).count();
+        let count = found.iter().filter(|found| *found == verdict).count();
         (count > 0).then(|| format!("{count} {}", word(*verdict)))
     };
     VERDICTS.iter().filter_map(of).collect::<Vec<_>>().join(", ")
@@ -82,7 +83,11 @@ pub fn notes(compared: &[(&str, &Findings)]) -> Vec<String> {
 
 /// What the verdicts among these mean, a line each.
 #[must_use]
-pub fn legend<'a>(findings: impl Iterator<Item = &'a Finding> + Clone) -> Vec<String> {
-    let found = |verdict: &&Verdict| findings.clone().any(|finding| finding.verdict == **verdict);
-    VERDICTS.iter().filter(found).map(|verdict| format!("{}: {}", word(*verdict), meaning(*verdict))).collect()
+pub fn legend<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<String> {
+    let found: Vec<Verdict> = findings.map(|finding| finding.verdict).collect();
+    VERDICTS
+        .iter()
+        .filter(|verdict| found.contains(verdict))
+        .map(|verdict| format!("{}: {}", word(*verdict), meaning(*verdict)))
+        .collect()
 }

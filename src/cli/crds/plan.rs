@@ -225,7 +225,9 @@ impl Course {
             let [path, version, why] = text;
             table.row([Cell::new(at), findings::cell(finding), version, path, Cell::new(rule), why]);
         };
-        self.steps.iter().for_each(|leg| leg.findings.iter().for_each(|finding| row(leg.step.name(), finding)));
+        for leg in &self.steps {
+            leg.findings.iter().for_each(|finding| row(leg.step.name(), finding));
+        }
         let rest: Vec<&Finding> =
             if self.refused { self.findings.all.iter().collect() } else { self.kept.iter().collect() };
         let at = if self.refused { "never" } else { "later" };
