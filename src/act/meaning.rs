@@ -14,8 +14,10 @@ const TRIES: u32 = 8;
 /// What became of the write of one object.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// The object is gone, or somebody wrote it meanwhile: what was wanted of it came about without us.
+    /// The object is gone: nothing is wanted of it any more.
     Done,
+    /// Somebody wrote it meanwhile. Whether what was wanted of it came about with that, the one who wanted it knows.
+    Changed,
     /// Nothing happened: ask again later.
     Wait(Duration),
     /// No until somebody changes something.
@@ -29,7 +31,7 @@ pub(super) fn of_write(status: &Status, tries: u32) -> Meaning {
     match status.code {
         _ if denied_by_admission(status) || too_large(status) => Meaning::Refused,
         404 if names_an_object(status) => Meaning::Done,
-        409 if status.reason == "Conflict" => Meaning::Done,
+        409 if status.reason == "Conflict" && tries <= TRIES => Meaning::Changed,
         400 | 403 | 413 | 422 => Meaning::Refused,
         _ => pause(status, tries).map_or(Meaning::Lost, Meaning::Wait),
     }
@@ -41,7 +43,7 @@ pub(super) fn of_trial(status: &Status, tries: u32) -> Meaning {
     match of_write(status, tries) {
         Meaning::Lost if status.code == 409 && status.reason == "AlreadyExists" => Meaning::Done,
         // Somebody else's dry run of the same name: nothing is known.
-        Meaning::Done if status.code == 409 => Meaning::Lost,
+        Meaning::Changed => Meaning::Lost,
         meaning => meaning,
     }
 }
@@ -113,10 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_is_gone_or_was_written_is_done() {
+    fn an_object_that_is_gone_is_done_and_one_that_was_written_is_not_the_one_that_was_listed() {
         let gone = with(status(404, "NotFound", "caches \"a\" not found"), "a", 0);
         assert_eq!(of_write(&gone, 1), Meaning::Done);
-        assert_eq!(of_write(&status(409, "Conflict", "the object has been modified"), 1), Meaning::Done);
+        let written = status(409, "Conflict", "the object has been modified");
+        assert_eq!(of_write(&written, 1), Meaning::Changed);
+        assert_eq!(of_write(&written, 9), Meaning::Lost, "somebody writes it all the time");
     }
 
     #[test]

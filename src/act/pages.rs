@@ -14,7 +14,7 @@ use super::{
     Failure, Writer,
     meaning::{self, Listing, Meaning},
     requests::{self, Wanted},
-    stored::{self, Text},
+    stored::{self, Owned, Target, Text},
 };
 use crate::{
     domain::{
@@ -22,7 +22,7 @@ use crate::{
         world::FaultKind,
     },
     election::Term,
-    plan::crds::step::PageWork,
+    plan::crds::step::{PageWork, What},
 };
 
 /// How long a list may take. It is no write: what bounds those, so that none lands in somebody else's term, is too short for
@@ -166,7 +166,7 @@ impl Writer {
         &self,
         term: &Term,
         work: &PageWork,
-        wanted: Wanted,
+        mut wanted: Wanted,
         turn: &Turn,
     ) -> Result<Option<PageFailure>, Failure> {
         let name = wanted.target.spoken();
@@ -183,10 +183,35 @@ impl Writer {
             let kube::Error::Api(status) = &error else { return Err(Failure::from_kube(object, &error)) };
             match mean(status, tries) {
                 Meaning::Done => return Ok(None),
+                Meaning::Changed => match self.left_to_do(term, work, &object, &wanted.target).await? {
+                    Some(left) => wanted = left,
+                    None => return Ok(None),
+                },
                 Meaning::Wait(pause) => tokio::time::sleep(pause).await,
                 Meaning::Refused => return Ok(Some(PageFailure::new(name, &status.message))),
                 Meaning::Lost => return Err(Failure::from_kube(object, &error)),
             }
+        }
+    }
+}
+
+impl Writer {
+    /// Of an object that somebody wrote since it was listed. With that it is stored at the storage version; but whoever owned a
+    /// field of it at a version that goes still does.
+    async fn left_to_do(
+        &self,
+        term: &Term,
+        work: &PageWork,
+        object: &str,
+        target: &Target,
+    ) -> Result<Option<Wanted>, Failure> {
+        let What::Disown { versions } = &work.what else { return Ok(None) };
+        let request = requests::look(work, target)?;
+        let answer = self.send(term, object, self.client.request::<Owned>(request)).await?;
+        match answer {
+            Ok(owned) => Ok(requests::disown(owned, work, versions)),
+            Err(kube::Error::Api(status)) if meaning::of_write(&status, 1) == Meaning::Done => Ok(None),
+            Err(error) => Err(Failure::from_kube(object, &error)),
         }
     }
 }

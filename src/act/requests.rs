@@ -1,4 +1,6 @@
 //! What a page asks the API server for: its list, then one request about each object that needs one. Pure.
+use std::collections::BTreeSet;
+
 use http::{Method, Request, header};
 use serde_json::Value;
 
@@ -44,13 +46,9 @@ pub(super) fn read(
             let body = metadata.as_it_is();
             wanted.push(patch(metadata, body));
         }),
-        What::Disown { versions } => stored::each(text, |Owned { metadata }| {
-            let Some(moved) = owners::moved(&metadata.managed_fields, &work.group, versions, &work.version) else {
-                return page.count(None);
-            };
-            let mut body = metadata.target.as_it_is();
-            body["metadata"]["managedFields"] = moved.into();
-            wanted.push(patch(metadata.target, body));
+        What::Disown { versions } => stored::each(text, |owned| match disown(owned, work, versions) {
+            Some(disowned) => wanted.push(disowned),
+            None => page.count(None),
         }),
         What::Validate { schema, dry_run } => {
             let judge = compile(schema);
@@ -73,6 +71,14 @@ pub(super) fn read(
     page.continue_ = meta.continue_.filter(|token| !token.is_empty());
     page.remaining = meta.remaining_item_count;
     Ok(wanted)
+}
+
+/// What has nobody own a field of that object at one of these versions; nothing where nobody does.
+pub(super) fn disown(Owned { metadata }: Owned, work: &PageWork, versions: &BTreeSet<String>) -> Option<Wanted> {
+    let moved = owners::moved(&metadata.managed_fields, &work.group, versions, &work.version)?;
+    let mut body = metadata.target.as_it_is();
+    body["metadata"]["managedFields"] = moved.into();
+    Some(Wanted { target: metadata.target, method: Method::PATCH, body })
 }
 
 /// The object as somebody would create it: without what the API server alone writes.
@@ -118,13 +124,19 @@ pub(super) fn write(work: &PageWork, wanted: &Wanted) -> Result<Request<Vec<u8>>
     request.header(header::ACCEPT, ANSWER).body(body.to_string().into_bytes()).map_err(|error| odd(work, &error))
 }
 
+/// The metadata of one object, as it is now.
+pub(super) fn look(work: &PageWork, target: &Target) -> Result<Request<Vec<u8>>, Failure> {
+    let uri = format!("{}/{}", path(work, target.namespace.as_deref()), target.name);
+    Request::get(uri).header(header::ACCEPT, ANSWER).body(Vec::new()).map_err(|error| odd(work, &error))
+}
+
 fn odd(work: &PageWork, error: &http::Error) -> Failure {
     Failure::new(spoken(work), FaultKind::Invalid, error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, sync::Arc};
+    use std::sync::Arc;
 
     use serde_json::json;
 

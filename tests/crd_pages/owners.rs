@@ -1,6 +1,7 @@
 //! Field ownership survives a version that goes.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::api::{DynamicObject, Patch, PatchParams};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::scene::{SOON, Scene, version};
 use crate::support::eventually;
+use crate::support::proxy::{Fault, Match};
 
 const NAMESPACE: &str = "pages-a";
 
@@ -88,4 +90,24 @@ async fn with_it_everybody_goes_on_applying_and_owns_what_was_owned() {
     let words = json!({"b": "people", "c": "operator", "d": "operator"});
     assert_eq!(applied.data["spec"], json!({"size": 2, "words": words}));
     assert_eq!(applied.data["status"], json!({"ready": true}));
+}
+
+#[tokio::test]
+async fn who_is_written_in_between_is_freed_of_it_all_the_same() {
+    let scene = owned("meanwhile").await;
+    let proxy = scene.cluster.proxy("meanwhile");
+    proxy.add(Match::verb("patch").first(1).before(Fault::Delay(Duration::from_secs(2))));
+    let (writer, versions) = (Scene::through(proxy.client()), BTreeSet::from(["v1".to_owned()]));
+    let patches = || proxy.log().into_iter().filter(|request| request.verb == "patch");
+    let (pages, ()) = futures::join!(scene.pages(&writer, What::Disown { versions }, 500), async {
+        eventually("the page is listed", SOON, async || patches().count() == 1).await;
+        let label = Patch::Merge(json!({"metadata": {"labels": {"written": "meanwhile"}}}));
+        scene.caches("v2", NAMESPACE).patch("applied", &PatchParams::default(), &label).await.unwrap();
+    });
+    assert_eq!((pages[0].seen, pages[0].done, pages[0].failed), (1, 1, 0), "{pages:?}");
+    assert_eq!(patches().map(|request| request.code).collect::<Vec<_>>(), [Some(409), Some(200)]);
+    let object = scene.caches("v2", NAMESPACE).get("applied").await.unwrap();
+    assert_eq!(object.labels()["written"], "meanwhile");
+    let versions: BTreeSet<_> = object.managed_fields().iter().filter_map(|entry| entry.api_version.clone()).collect();
+    assert_eq!(versions, BTreeSet::from([format!("{}/v2", scene.group)]));
 }
