@@ -21,14 +21,14 @@ spec:
 status: {acceptedNames: {kind: "", plural: ""}, conditions: [], storedVersions: []}
 "#;
 
-const ROLE: &str = r#"
+const ROLE: &str = r"
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: manager}
 rules:
 - {apiGroups: [example.com], resources: [caches], verbs: [get, list, watch]}
 - {nonResourceURLs: [/metrics], verbs: [get]}
-"#;
+";
 
 const TENANT: &str = "apiVersion: leasehold.dev/v1alpha1\nkind: Tenant\nmetadata: {name: acme}\nspec: {operator: cache, version: 2.0.0}\n";
 

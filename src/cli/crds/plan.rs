@@ -221,17 +221,20 @@ impl Course {
         let mut table = Table::indented(["TAKEN AT", "VERDICT", "VERSION", "PATH", "RULE", "WHY"]);
         let mut row = |at: String, finding: &Finding| {
             let Finding { path, version, rule, why, .. } = finding;
-            let text = [path, version, why].map(Cell::new);
-            let [path, version, why] = text;
+            let [path, version, why] = [path, version, why].map(Cell::new);
             table.row([Cell::new(at), findings::cell(finding), version, path, Cell::new(rule), why]);
         };
         for leg in &self.steps {
-            leg.findings.iter().for_each(|finding| row(leg.step.name(), finding));
+            for finding in &leg.findings {
+                row(leg.step.name(), finding);
+            }
         }
         let rest: Vec<&Finding> =
             if self.refused { self.findings.all.iter().collect() } else { self.kept.iter().collect() };
         let at = if self.refused { "never" } else { "later" };
-        rest.iter().for_each(|finding| row(at.into(), finding));
+        for finding in &rest {
+            row(at.into(), finding);
+        }
         if !rest.is_empty() || self.steps.iter().any(|leg| !leg.findings.is_empty()) {
             lines.extend(table.lines(paint));
         }

@@ -1,84 +1,23 @@
-//! Two definitions in, what lies between them out: findings for a fleet in which old and new operators run against the same
-//! definition, and what the cluster's definition becomes at each stage of the way. Pure and total: every pair has an answer,
-//! and an unknown kind of change is refused.
-mod bounds;
-mod branches;
-mod collect;
+//! The CustomResourceDefinitions that all tenants share: what lies between two of them ([`verdict`]), and the way of the cluster's
+//! to that of a release, step by step, interleaved with the waves of the fleet.
+//!
+//! [`plan`] looks at every definition that a release brings ([`desk`]): who is in the way ([`users`]), what comes next
+//! ([`next`]), whether a release can be granted meanwhile ([`readiness`]), what is on record ([`record`]), and what is written
+//! ([`write`]).
 mod desk;
-mod fields;
-mod finding;
-mod keywords;
 mod merges;
 mod next;
 mod readiness;
 mod record;
 pub mod step;
-mod structural;
 pub mod sweeps;
-mod union;
 mod users;
-mod versions;
-mod waivers;
-mod walk;
-mod whole;
+pub mod verdict;
 mod write;
 
-use serde_json::Value;
-
-use self::{
-    collect::Collector,
-    union::{Except, Take},
+pub use self::{
+    desk::{Crds, Sight, plan},
+    merges::Merges,
+    step::CrdStep,
+    verdict::{Finding, Findings, MOST_FINDINGS, MOST_WHY, Merged, Stage, Verdict, Waivers, compare, merge},
 };
-use crate::domain::crd::Definition;
-
-pub use self::desk::{Crds, Sight, plan};
-pub use self::finding::{Finding, Findings, MOST_FINDINGS, MOST_WHY, Verdict};
-pub use self::merges::Merges;
-pub use self::step::CrdStep;
-pub use self::waivers::Waivers;
-
-/// How far a change may go now. Each includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    /// What is safe at once: new optional fields, new versions; every version carries the fields of all.
-    Expand,
-    /// And what waits for the last old operator, and what was waived and scanned.
-    Unlock,
-    /// And the storage version.
-    Flip,
-    /// And the versions that go are marked so.
-    Deprecate,
-    /// And are no longer served.
-    Unserve,
-    /// And what only the cluster has is gone.
-    Drop,
-}
-
-/// What a definition becomes.
-#[derive(Clone, Debug)]
-pub struct Merged {
-    /// The cluster's own, unchanged, where a finding refuses.
-    pub definition: Definition,
-    pub findings: Findings,
-}
-
-/// What lies between two definitions.
-#[must_use]
-pub fn compare(old: &Definition, new: &Definition, waivers: &Waivers) -> Findings {
-    merge(old, new, Stage::Expand, waivers).findings
-}
-
-/// What the cluster's definition becomes at that stage on the way to the release's.
-#[must_use]
-pub fn merge(live: &Definition, target: &Definition, stage: Stage, waivers: &Waivers) -> Merged {
-    let mut c = Collector::new(stage, waivers);
-    let mut spec = whole::walk(&mut c, live, target);
-    versions::faults(&mut c, target);
-    let was = versions::closed(&mut c, live, Take { keeping: false, except: Except::Keeping });
-    let is = versions::closed(&mut c, target, Take { keeping: true, except: Except::Keeping });
-    let merged = versions::walk_all(&mut c, &was, &is, stage);
-    let versions = if stage == Stage::Drop { is.versions } else { merged };
-    spec.insert("versions".into(), versions.into_iter().map(Value::Object).collect::<Vec<_>>().into());
-    let definition = if c.refused() { live.clone() } else { live.with_spec(spec) };
-    Merged { definition, findings: c.findings() }
-}
