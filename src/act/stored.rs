@@ -139,7 +139,7 @@ impl<'de, T: DeserializeOwned, F: FnMut(T)> DeserializeSeed<'de> for &mut Items<
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
-        reader.deserialize_seq(self)
+        reader.deserialize_any(self)
     }
 }
 
@@ -148,6 +148,11 @@ impl<'de, T: DeserializeOwned, F: FnMut(T)> Visitor<'de> for &mut Items<F, T> {
 
     fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str("the items of a list")
+    }
+
+    /// As the API server says that there is none, where it is asked for metadata alone.
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
@@ -183,16 +188,19 @@ mod tests {
 
     #[test]
     fn a_text_that_is_cut_or_no_list_is_never_taken_for_an_empty_page() {
-        for text in [
-            "",
-            "{}",
-            r#"{"items": []}"#,
-            r#"{"metadata": {}}"#,
-            &LIST[..LIST.len() - 1],
-            r#"{"metadata": {}, "items": null}"#,
-        ] {
+        for text in ["", "{}", r#"{"items": []}"#, r#"{"items": null}"#, r#"{"metadata": {}}"#, &LIST[..LIST.len() - 1]]
+        {
             assert!(each(text.as_bytes(), |_: Value| ()).is_err(), "{text}");
         }
         assert!(each(br#"{"metadata": {}, "items": [{"metadata": {"name": "a"}}]}"#, |_: Named| ()).is_err());
+        assert!(each(br#"{"metadata": {}, "items": 3}"#, |_: Named| ()).is_err());
+    }
+
+    #[test]
+    fn a_list_of_nothing_is_one_in_both_of_its_spellings() {
+        for text in [r#"{"metadata": {}, "items": []}"#, r#"{"metadata": {}, "items": null}"#] {
+            let meta = each(text.as_bytes(), |_: Named| panic!("there is none")).unwrap();
+            assert_eq!(meta.continue_, None, "{text}");
+        }
     }
 }

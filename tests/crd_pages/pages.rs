@@ -224,3 +224,17 @@ async fn nothing_is_written_once_leadership_is_lost() {
     assert!(writer.page(&term, &work, Pace::default(), fine).await.is_err());
     assert!(proxy.log_from(asked).iter().all(|request| request.verb == "list"), "{:?}", proxy.log_from(asked));
 }
+
+#[tokio::test]
+async fn a_kind_without_any_objects_is_gone_through_in_one_page() {
+    let scene = Scene::begin("nothing").await;
+    for what in [
+        What::Rewrite,
+        What::Disown { versions: ["v1".to_owned()].into() },
+        What::Validate { schema: Arc::new(json!({})), dry_run: false },
+    ] {
+        let pages = scene.pages(&scene.writer(), what, 500).await;
+        assert_eq!(sums(&pages), (0, 0, 0));
+        assert_eq!(pages.len(), 1);
+    }
+}
