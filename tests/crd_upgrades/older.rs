@@ -1,11 +1,13 @@
-//! A shared definition never goes back by itself: whoever starts anew, applies an older release again or onboards at it finds
-//! the newer definition, and leaves it.
+//! A shared definition never goes back: whoever starts anew, applies an older release again, onboards at it or goes back to it
+//! finds the newer definition. It stays as it is, and who cannot work with it any more is told.
 
 use kube::api::{Api, DeleteParams};
-use leasehold::api::{CrdPhase, OperatorRelease};
+use leasehold::api::{CrdPhase, OperatorRelease, Tenant};
 use serde_json::json;
 
 use crate::fleet::PATIENCE;
+use crate::looks::Looks;
+use crate::runs::granted;
 use crate::scene::{OPERATOR, Scene, shape};
 use crate::support::watch_until;
 use crate::user::{NEW, OLD};
@@ -26,25 +28,29 @@ async fn crd_older_release_never_reapplied() {
     releases.delete(&name, &DeleteParams::default()).await.expect("nobody runs it");
     watch_until(&releases, &name, "gone", PATIENCE, |release| release.is_none()).await;
     scene.release("1.1.0").await;
-    let ready = |release: Option<&OperatorRelease>| {
-        let conditions = release.and_then(|release| release.status.as_ref()).map(|status| &status.conditions);
-        conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
-    };
-    watch_until(&releases, &name, "ready as it is: what it needs is there", PATIENCE, ready).await;
-
-    // Its operator works with the definition as it is, beside the newer ones.
+    // Its operator has room for five servers, and somebody may have asked for nine.
+    let words = ["has moved on to memcached 2.0.0", "spec.size"];
+    scene.not_ready("1.1.0", &words).await;
     let late = format!("{OPERATOR}-late");
     scene.fleet.tenant(&late, "1.1.0", json!({"rolloutPolicy": OPERATOR})).await;
-    scene.fleet.runs(&late, "1.1.0").await;
-    scene.tenants.push(late);
+    let back = scene.tenants[1].clone();
+    scene.fleet.patch(&back, json!({"spec": {"version": "1.1.0"}})).await;
+    for name in [&late, &back] {
+        let told = |tenant: &Tenant| {
+            let said = tenant.message("Reconciling") + &tenant.message("Stalled");
+            words.iter().all(|word| said.contains(word))
+        };
+        scene.fleet.until(name, "it is told", told).await;
+    }
+    assert_eq!(granted(&scene.fleet, &[late, back]).await, ["", "2.0.0"]);
+
+    // The others go on, through both versions.
     let writers = scene.writers();
     for writer in &writers {
         writer.acknowledged(OLD, "size", 2).await;
-        writer.acknowledged(NEW, "maxItemSize", 1).await;
+        writer.acknowledged(NEW, "threads", 1).await;
     }
-    for writer in writers {
-        writer.stop().await.holds(&[NEW, OLD], false).await;
-    }
+    scene.all_holds(writers, &[NEW, OLD]).await;
     let after = scene.definition().await;
     assert_eq!(after.metadata.generation, before.metadata.generation);
     assert_eq!(shape(&after), (vec![NEW, OLD], NEW, vec![NEW]));

@@ -13,13 +13,13 @@ const SAYS: [(&str, &str); 6] = [
     ("kubectl -n tenant-contoso get memcached,configmap", "sessions"),
     ("kubectl -n tenant-contoso get role memcached-operator", "memcached-operator"),
     ("kubectl get events -A --field-selector reason=DriftRepaired", "Role/memcached-operator"),
-    ("leasehold plan", "2.1.0"),
-    ("leasehold status contoso", "1.0.0"),
+    ("leasehold plan", "2.2.0"),
+    ("leasehold status contoso", "2.0.0"),
 ];
 /// What one waits for before one presses Ctrl-C.
 const WATCHED: [(&str, &[&str]); 2] = [
-    ("leasehold status --watch", &["contoso", "1.1.0", "everyone", "Running"]),
-    ("kubectl get rollouts -w", &["2.1.0", "Halted"]),
+    ("leasehold status --watch", &["contoso", "2.1.0", "everyone", "Running"]),
+    ("kubectl get rollouts -w", &["2.2.0", "Halted"]),
 ];
 
 /// Runs a section's lines one after the other, each until it is as the text says.
@@ -146,7 +146,7 @@ fn has(program: &str) -> bool {
 fn files_for_render(shell: &Shell<'_>, cluster: &Cluster) {
     let example =
         |name: &str| std::fs::read_to_string(format!("{}/examples/memcached/{name}", env!("CARGO_MANIFEST_DIR")));
-    let (tenant, release) = (example("tenant.yaml").unwrap(), example("release-1.0.0.yaml").unwrap());
+    let (tenant, release) = (example("tenant.yaml").unwrap(), example("release-2.0.0.yaml").unwrap());
     let fleet = cluster.kubectl(&["get", "fleetpolicy", "default", "-o", "yaml"]);
     for (name, text) in [
         ("tenant.yaml", &tenant),

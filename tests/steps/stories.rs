@@ -1,7 +1,7 @@
 //! The way of a definition from release to release.
 use leasehold::api::CrdPhase;
 
-use crate::house::{CRD, House};
+use crate::house::{CRD, House, tenant};
 
 const NAMES: [&str; 4] = ["acme", "bolt", "coil", "dyno"];
 
@@ -107,4 +107,17 @@ fn a_fleet_that_begins_at_the_newest_has_it_at_once() {
     assert_eq!(house.live().storage(), "v1");
     assert!(house.specs.is_empty());
     assert_eq!(house.granted().into_keys().collect::<Vec<_>>(), ["2.0.0"]);
+}
+
+#[test]
+fn a_definition_that_is_created_carries_all_fields_in_each_version_without_a_second_write() {
+    let mut house = House::new();
+    house.cluster.put(tenant("cache", "acme", "2.0.0"));
+    house.run();
+    assert_eq!(house.specs, [] as [&str; 0]);
+    let live = house.live();
+    let threads = "/properties/spec/properties/threads";
+    for version in ["v1alpha1", "v1"] {
+        assert!(live.version(version).unwrap().schema.pointer(threads).is_some(), "{version}");
+    }
 }

@@ -104,7 +104,7 @@ struct Live<'a> {
 
 impl<'a> Desk<'a> {
     fn decide(&self, merges: &mut Merges, crds: &mut Crds) {
-        let Some(seen) = self.sight.world.crds.get(self.name) else { return self.create(crds) };
+        let Some(seen) = self.sight.world.crds.get(self.name) else { return self.create(merges, crds) };
         if seen.deleting {
             return self.tell_all(crds, "is being deleted, with every object of it");
         }
@@ -138,7 +138,7 @@ impl<'a> Desk<'a> {
     }
 
     /// There is none yet: of the releases that are wanted, or of all, the lowest version's is created.
-    fn create(&self, crds: &mut Crds) {
+    fn create(&self, merges: &mut Merges, crds: &mut Crds) {
         let lowest = |wanted: bool| {
             let claims = self.claims.iter().filter(|claim| !wanted || self.is_wanted(claim));
             claims.min_by_key(|claim| &claim.release.version)
@@ -146,7 +146,9 @@ impl<'a> Desk<'a> {
         if let Some(retry) = self.held_back() {
             crds.wake = crds.wake.into_iter().chain([retry]).min();
         } else if let Some(claim) = lowest(true).or_else(|| lowest(false)) {
-            crds.steps.push(write::create(claim));
+            let own = &claim.shared.definition;
+            let closed = merges.get(own, own, Stage::Expand, &claim.release.waivers);
+            crds.steps.push(write::create(claim, &closed.definition));
         }
         match self.fault_of_crd() {
             Some(message) => self.tell_all(crds, &format!("could not be created: {message}")),

@@ -1,5 +1,5 @@
 //! Decisions about a CRD → the steps that `act` carries out.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Stage,
@@ -15,12 +15,17 @@ use crate::domain::{
 /// Objects a page: the greatest that keeps one small in memory.
 const PAGE: u32 = 500;
 
-/// A definition that does not exist. All of it is in force at once: nobody uses it yet.
-pub fn create(claim: &Claim) -> CrdStep {
+/// A definition that does not exist. All of it is in force at once: nobody uses it yet. `closed`: the same, each version with the
+/// fields of all, or the first write through one of them would erase what only another has.
+pub fn create(claim: &Claim, closed: &Definition) -> CrdStep {
+    let mut definition = claim.shared.object.clone();
+    if closed.digest() != claim.shared.definition.digest() {
+        Arc::make_mut(&mut definition)["spec"] = closed.spec().clone().into();
+    }
     let unlocked = [(claim.operator.to_owned(), claim.release.version.clone())].into();
     CrdStep::Create {
         crd: claim.shared.name.clone(),
-        definition: claim.shared.object.clone(),
+        definition,
         annotations: unlocked_mark(&unlocked),
     }
 }

@@ -11,9 +11,10 @@ const SECOND: [&str; 3] = [
     include_str!("../../../../../examples/memcached/release-1.2.0.yaml"),
     include_str!("../../../../../examples/memcached/release-1.3.0.yaml"),
 ];
-const BOTH_VERSIONS: [&str; 2] = [
+const BOTH_VERSIONS: [&str; 3] = [
     include_str!("../../../../../examples/memcached/release-2.0.0.yaml"),
     include_str!("../../../../../examples/memcached/release-2.1.0.yaml"),
+    include_str!("../../../../../examples/memcached/release-2.2.0.yaml"),
 ];
 const V1_ONLY: &str = include_str!("../../../../../examples/memcached/release-3.0.0.yaml");
 
