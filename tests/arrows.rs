@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// What has an effect or rolls dice.
 const IMPURE: [&str; 10] =
-    ["tokio", "kube::", "futures", "hyper", "std::net", "std::fs", "std::env", "rand::", "thread", "uuid"];
+    ["tokio", "kube::", "futures", "hyper", "std::net", "std::fs", "std::env", "rand::", "thread", "uuid::"];
 /// What tells the time.
 const CLOCKS: [&str; 3] = ["Timestamp::now", "SystemTime", "Instant::now"];
 

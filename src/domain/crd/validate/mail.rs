@@ -48,7 +48,7 @@ impl Parser<'_> {
                 return false;
             };
             self.rest = rest;
-            return literal.parse::<std::net::IpAddr>().is_ok();
+            return literal.parse::<core::net::IpAddr>().is_ok();
         }
         self.atoms()
     }

@@ -1,8 +1,9 @@
 //! Addresses as Go parses them. In: a string. Out: whether it is one.
 //!
+//! Only the types of `core::net`, which cannot reach a network.
 //! `ipv4` and `cidr` are parsed as Go did up to 1.16, which lets numbers begin with zeros (`k8s.io/utils/net`).
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// Also an IPv6 address that ends in an IPv4 one.
 pub(super) fn is_ipv4(text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! `format: uri` as Go's `url.ParseRequestURI` (1.26) takes it. In: a string. Out: whether it is one.
 
-use std::net::Ipv6Addr;
+use core::net::Ipv6Addr;
 
 pub(super) fn is_request_uri(text: &str) -> bool {
     if text.is_empty() || text.bytes().any(|c| c < b' ' || c == 0x7f) {
