@@ -14,7 +14,7 @@ use super::{
     Failure, Writer,
     meaning::{self, Listing, Meaning},
     requests::{self, Wanted},
-    stored::{self, Owned, Target, Text},
+    stored::{self, Target, Text},
 };
 use crate::{
     domain::{
@@ -183,9 +183,10 @@ impl Writer {
             let kube::Error::Api(status) = &error else { return Err(Failure::from_kube(object, &error)) };
             match mean(status, tries) {
                 Meaning::Done => return Ok(None),
-                Meaning::Changed => match self.left_to_do(term, work, &object, &wanted.target).await? {
-                    Some(left) => wanted = left,
+                Meaning::Changed => match self.left_to_do(term, work, &wanted.target, turn).await? {
                     None => return Ok(None),
+                    Some(Ok(left)) => wanted = left,
+                    Some(Err(failure)) => return Ok(Some(failure)),
                 },
                 Meaning::Wait(pause) => tokio::time::sleep(pause).await,
                 Meaning::Refused => return Ok(Some(PageFailure::new(name, &status.message))),
@@ -202,17 +203,16 @@ impl Writer {
         &self,
         term: &Term,
         work: &PageWork,
-        object: &str,
         target: &Target,
-    ) -> Result<Option<Wanted>, Failure> {
+        turn: &Turn,
+    ) -> Result<Option<Result<Wanted, PageFailure>>, Failure> {
         let What::Disown { versions } = &work.what else { return Ok(None) };
-        let request = requests::look(work, target)?;
-        let answer = self.send(term, object, self.client.request::<Owned>(request)).await?;
-        match answer {
-            Ok(owned) => Ok(requests::disown(owned, work, versions)),
-            Err(kube::Error::Api(status)) if meaning::of_write(&status, 1) == Meaning::Done => Ok(None),
-            Err(error) => Err(Failure::from_kube(object, &error)),
-        }
+        turn.come().await;
+        let object = format!("{} {}", spoken(work), target.spoken());
+        let request = self.client.request_text(requests::look(work, target)?);
+        let text = self.send(term, &object, request).await?.map_err(|error| Failure::from_kube(&object, &error))?;
+        requests::disown_again(&text, work, versions)
+            .map_err(|error| Failure::new(object, FaultKind::Transient, format!("it cannot be read: {error}")))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A definition that tenants share is changed by Leasehold alone, until somebody takes it back; and Leasehold changes no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
@@ -12,6 +12,7 @@ use leasehold::election::{BootInstant, Epoch, Term};
 use leasehold::plan::crds::step::{CrdWrite, PageWork, What};
 use serde_json::{Value, json};
 
+use crate::support::proxy::{Fault, Match, Proxy};
 use crate::support::{Cluster, Node, eventually};
 
 const SOON: Duration = Duration::from_mins(1);
@@ -200,9 +201,13 @@ async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
     assert!(denied.message.contains("without a conversion webhook"), "{denied}");
 
     // Custom resources, in a namespace of no tenant: as they are, or not at all.
-    scene.writer.create_crd(&scene.term, &definition("caches"), &BTreeMap::new()).await.unwrap();
+    let mut two = definition("caches");
+    let mut old = two["spec"]["versions"][0].clone();
+    (old["name"], old["storage"]) = ("v0".into(), false.into());
+    two["spec"]["versions"].as_array_mut().unwrap().push(old);
+    scene.writer.create_crd(&scene.term, &two, &BTreeMap::new()).await.unwrap();
     let cache = format!(
-        "{{apiVersion: {GROUP}/v1, kind: cache, metadata: {{name: a, namespace: shared-objects, labels: {{a: b}}}}, spec: {{size: 1}}}}"
+        "{{apiVersion: {GROUP}/v0, kind: cache, metadata: {{name: a, namespace: shared-objects, labels: {{a: b}}}}, spec: {{size: 1}}}}"
     );
     let cache = scene.cluster.apply_yaml(&cache).await.remove(0);
     let mut config = scene.cluster.config();
@@ -214,6 +219,7 @@ async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
         kind: "cache".into(),
         plural: "caches".into(),
     };
+    let proxy = Proxy::start("conflict", config.clone(), scene.cluster.dir());
     let own: Api<DynamicObject> = Api::namespaced_with(Client::try_from(config).unwrap(), "shared-objects", &resource);
     for (what, patch) in [
         ("spec", json!({"spec": {"size": 2}})),
@@ -230,12 +236,18 @@ async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
     twin.metadata = kube::core::ObjectMeta { name: Some("twin".into()), ..Default::default() };
     let denied = own.create(&kube::api::PostParams::default(), &twin).await.unwrap_err();
     assert!(denied.to_string().contains("of no tenant"), "{denied}");
-    for what in [What::Rewrite, What::Validate { schema: std::sync::Arc::new(json!({})), dry_run: true }] {
+    // One that somebody writes meanwhile is looked at again, within these rights.
+    let writer = Writer::new(proxy.client(), Duration::from_secs(10));
+    proxy.add(Match::verb("patch").nth(2).before(Fault::status(409)));
+    let validate = What::Validate { schema: std::sync::Arc::new(json!({})), dry_run: true };
+    for what in [validate, What::Rewrite, What::Disown { versions: BTreeSet::from(["v0".to_owned()]) }] {
         let (group, version, plural) = (GROUP.into(), "v1".into(), "caches".into());
         let work = PageWork { group, version, plural, continue_: None, limit: 500, what };
-        let page = scene.writer.page(&scene.term, &work, Pace::default(), |_| Box::new(|_| Vec::new())).await.unwrap();
+        let page = writer.page(&scene.term, &work, Pace::default(), |_| Box::new(|_| Vec::new())).await.unwrap();
         assert_eq!((page.seen, page.done), (1, 1), "{page:?}");
     }
+    let verbs: Vec<String> = proxy.log().iter().map(|request| request.verb.clone()).collect();
+    assert_eq!(verbs, ["list", "create", "list", "patch", "list", "patch", "list", "patch"]);
 }
 
 #[tokio::test]
