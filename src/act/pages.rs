@@ -33,6 +33,11 @@ const LIST: Duration = Duration::from_mins(1);
 /// page finds it.
 const WHOLE: Duration = Duration::from_mins(4);
 
+/// Times that an object is looked at again because somebody wrote it in between. Each takes milliseconds.
+const CHANGES: u32 = 8;
+/// What is said of one that is still written in between.
+const RESTLESS: &str = "changed each time it was written";
+
 /// Says what is wrong with an object, in as few or as many words as it likes; nothing of a good one.
 pub type Judge = Box<dyn Fn(&Value) -> Vec<String> + Send + Sync>;
 /// Makes one of a schema.
@@ -172,23 +177,26 @@ impl Writer {
         let name = wanted.target.spoken();
         let object = format!("{} {name}", spoken(work));
         let mean = if wanted.method == Method::POST { meaning::of_trial } else { meaning::of_write };
-        let mut tries = 0;
+        let (mut tries, mut changes) = (1, 0);
         loop {
             turn.come().await;
             let request = requests::write(work, &wanted)?;
             let Err(error) = self.send(term, &object, self.client.request_text(request)).await? else {
                 return Ok(None);
             };
-            tries += 1;
             let kube::Error::Api(status) = &error else { return Err(Failure::from_kube(object, &error)) };
             match mean(status, tries) {
                 Meaning::Done => return Ok(None),
+                Meaning::Changed if changes == CHANGES => return Ok(Some(PageFailure::new(name, RESTLESS))),
                 Meaning::Changed => match self.left_to_do(term, work, &wanted.target, turn).await? {
                     None => return Ok(None),
-                    Some(Ok(left)) => wanted = left,
+                    Some(Ok(left)) => (wanted, changes) = (left, changes + 1),
                     Some(Err(failure)) => return Ok(Some(failure)),
                 },
-                Meaning::Wait(pause) => tokio::time::sleep(pause).await,
+                Meaning::Wait(pause) => {
+                    tries += 1;
+                    tokio::time::sleep(pause).await;
+                }
                 Meaning::Refused => return Ok(Some(PageFailure::new(name, &status.message))),
                 Meaning::Lost => return Err(Failure::from_kube(object, &error)),
             }
