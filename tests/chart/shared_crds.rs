@@ -206,21 +206,23 @@ async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
     (old["name"], old["storage"]) = ("v0".into(), false.into());
     two["spec"]["versions"].as_array_mut().unwrap().push(old);
     scene.writer.create_crd(&scene.term, &two, &BTreeMap::new()).await.unwrap();
-    let cache = format!(
-        "{{apiVersion: {GROUP}/v0, kind: cache, metadata: {{name: a, namespace: shared-objects, labels: {{a: b}}}}, spec: {{size: 1}}}}"
-    );
-    let cache = scene.cluster.apply_yaml(&cache).await.remove(0);
-    let mut config = scene.cluster.config();
-    config.auth_info.impersonate = Some(format!("system:serviceaccount:{HOME}:leasehold"));
-    let resource = ApiResource {
+    let resource = |version: &str| ApiResource {
         group: GROUP.into(),
-        version: "v1".into(),
-        api_version: format!("{GROUP}/v1"),
+        version: version.into(),
+        api_version: format!("{GROUP}/{version}"),
         kind: "cache".into(),
         plural: "caches".into(),
     };
+    let old: Api<DynamicObject> = Api::namespaced_with(scene.cluster.client(), "shared-objects", &resource("v0"));
+    let mut cache = DynamicObject::new("a", &resource("v0")).data(json!({"spec": {"size": 1}}));
+    cache.labels_mut().insert("a".into(), "b".into());
+    let params = kube::api::PostParams::default();
+    eventually("it is served", SOON, async || old.create(&params, &cache).await.is_ok()).await;
+    let mut config = scene.cluster.config();
+    config.auth_info.impersonate = Some(format!("system:serviceaccount:{HOME}:leasehold"));
     let proxy = Proxy::start("conflict", config.clone(), scene.cluster.dir());
-    let own: Api<DynamicObject> = Api::namespaced_with(Client::try_from(config).unwrap(), "shared-objects", &resource);
+    let own: Api<DynamicObject> =
+        Api::namespaced_with(Client::try_from(config).unwrap(), "shared-objects", &resource("v1"));
     for (what, patch) in [
         ("spec", json!({"spec": {"size": 2}})),
         ("a field that goes", json!({"spec": null})),
@@ -232,9 +234,8 @@ async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
         let denied = own.patch("a", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap_err();
         assert!(denied.to_string().contains("of no tenant"), "{what}: {denied}");
     }
-    let mut twin = cache.clone();
-    twin.metadata = kube::core::ObjectMeta { name: Some("twin".into()), ..Default::default() };
-    let denied = own.create(&kube::api::PostParams::default(), &twin).await.unwrap_err();
+    let twin = DynamicObject::new("twin", &resource("v1")).data(cache.data);
+    let denied = own.create(&params, &twin).await.unwrap_err();
     assert!(denied.to_string().contains("of no tenant"), "{denied}");
     // One that somebody writes meanwhile is looked at again, within these rights.
     let writer = Writer::new(proxy.client(), Duration::from_secs(10));
