@@ -112,8 +112,16 @@ impl Bench {
         let other = if stored.expect("one is stored")["name"] == "v1" { "v2" } else { "v1" };
         spec.insert("versions".into(), versions(other));
         let (uid, resource_version) = (live.uid().expect("a UID"), live.resource_version().expect("a version"));
-        let write =
-            CrdWrite { crd: CRD.into(), uid, resource_version, spec, annotations: BTreeMap::new(), phase: "flip" };
+        let write = CrdWrite {
+            crd: CRD.into(),
+            uid,
+            resource_version,
+            spec,
+            annotations: BTreeMap::new(),
+            phase: "flip",
+            expands: false,
+            trial: None,
+        };
         self.writer.write_crd(&self.term, &write).await.expect("written");
         tokio::time::sleep(SOAK).await;
         self.names().await

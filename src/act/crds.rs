@@ -6,7 +6,7 @@ use kube::{
     Api,
     api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Answers, Failure, Writer, rollouts::answer, writer::epoch};
 use crate::{
@@ -44,26 +44,45 @@ impl Writer {
         }
     }
 
-    /// Writes a CRD's spec as a whole, with annotations, in one write.
+    /// Writes a CRD's spec as a whole, with annotations, in one write; before that, what it is to become in the end as a trial that
+    /// is not kept.
     ///
     /// # Errors
-    /// What the API server said.
+    /// What the API server said, to the one or the other.
     pub async fn write_crd(&self, term: &Term, write: &CrdWrite) -> Result<Answers, Failure> {
+        if let Some(trial) = &write.trial {
+            let trial = self.patch_crd(term, write, trial, true).await?;
+            trial.map_err(|error| {
+                let failure = Failure::from_kube(spoken(&write.crd), &error);
+                Failure { message: format!("what it is to become is refused: {}", failure.message), ..failure }
+            })?;
+        }
+        let written = self.patch_crd(term, write, &write.spec, false).await?;
+        let written = written.map_err(|error| Failure::from_kube(spoken(&write.crd), &error))?;
+        tracing::info!(crd = write.crd, phase = write.phase, "the definition is written");
+        Ok(answer(Source::Crds, &written))
+    }
+
+    async fn patch_crd(
+        &self,
+        term: &Term,
+        write: &CrdWrite,
+        spec: &Map<String, Value>,
+        dry_run: bool,
+    ) -> Result<Result<DynamicObject, kube::Error>, Failure> {
         let object = spoken(&write.crd);
         let mut annotations = write.annotations.clone();
         annotations.insert(marks::EPOCH.into(), epoch(term).to_string());
-        let (api, params) = (self.definitions(), PatchParams::default());
-        let patch = spec_patch(write, set_each(&annotations))?;
-        let mut sent = self.send(term, &object, api.patch(&write.crd, &params, &patch)).await?;
+        let (api, params) = (self.definitions(), PatchParams { dry_run, ..PatchParams::default() });
+        let patch = spec_patch(write, spec, set_each(&annotations))?;
+        let sent = self.send(term, &object, api.patch(&write.crd, &params, &patch)).await?;
         // Nothing was written: there is no map to add to. Still the same object, or it is a conflict.
         if matches!(&sent, Err(kube::Error::Api(status)) if lacks_annotations(status.code, &status.message)) {
             let map = json!({"op": "add", "path": "/metadata/annotations", "value": annotations});
-            let patch = spec_patch(write, vec![map])?;
-            sent = self.send(term, &object, api.patch(&write.crd, &params, &patch)).await?;
+            let patch = spec_patch(write, spec, vec![map])?;
+            return self.send(term, &object, api.patch(&write.crd, &params, &patch)).await;
         }
-        let written = sent.map_err(|error| Failure::from_kube(&object, &error))?;
-        tracing::info!(crd = write.crd, phase = write.phase, "the definition is written");
-        Ok(answer(Source::Crds, &written))
+        Ok(sent)
     }
 
     /// Says which versions are stored: those that are left out may then be dropped from the spec.
@@ -108,12 +127,12 @@ fn spoken(name: &str) -> String {
 
 /// A resourceVersion that is not the object's any more makes a patch a conflict (409). The UID is set for the same reason and not
 /// tested: a test that fails would read as a refusal of the content (422).
-fn spec_patch(write: &CrdWrite, annotations: Vec<Value>) -> Result<Patch<Value>, Failure> {
+fn spec_patch(write: &CrdWrite, spec: &Map<String, Value>, annotations: Vec<Value>) -> Result<Patch<Value>, Failure> {
     let set = |path: &str, value: Value| json!({"op": "replace", "path": path, "value": value});
     let mut operations = vec![
         set("/metadata/resourceVersion", json!(write.resource_version)),
         set("/metadata/uid", json!(write.uid)),
-        set("/spec", json!(write.spec)),
+        set("/spec", json!(spec)),
     ];
     operations.extend(annotations);
     let patch = serde_json::from_value(operations.into());

@@ -39,6 +39,8 @@ pub struct World {
     pub crd_upgrades: BTreeMap<String, Arc<CrdUpgrade>>,
     /// The last pass over the stored objects of a CRD, as far as this process made it.
     pub sweeps: BTreeMap<String, Sweep>,
+    /// Writes to CRDs that old operators could not work with, sent and not known to have failed.
+    pub crd_pledges: BTreeMap<String, Pledge>,
     /// How long to wait before a CRD's storage version is flipped, and again before objects are written anew.
     pub crd_soak: SignedDuration,
     /// ConfigMaps that hold definitions which releases name, by `namespace/name`.
@@ -61,6 +63,23 @@ impl World {
     #[must_use]
     pub const fn settings(&self) -> Settings {
         Settings { pod_security: self.fleet.tenant_pod_security, service_monitor: self.apis.service_monitor }
+    }
+}
+
+/// A write that may have landed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pledge {
+    /// Of the object that it was made from: once it has another, what became of the write is seen.
+    pub resource_version: String,
+    /// When it cannot land any more.
+    pub until: Timestamp,
+}
+
+impl Pledge {
+    /// Whether that is still open.
+    #[must_use]
+    pub fn stands(&self, resource_version: &str, now: Timestamp) -> bool {
+        self.resource_version == resource_version && now < self.until
     }
 }
 

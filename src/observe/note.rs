@@ -8,7 +8,7 @@ use crate::{
     api::Sweep,
     domain::{
         object::ObjectKey,
-        world::{Customs, Fault, Lookup, Repairs, Whose},
+        world::{Customs, Fault, Lookup, Pledge, Repairs, Whose},
     },
 };
 
@@ -31,6 +31,15 @@ impl Index {
         }
         // A release whose CRD cannot be written is not ready; what becomes of a Rollout's write is nobody else's business.
         self.world.crd_version += u64::from(whose == Whose::Crd);
+    }
+
+    /// Notes that a write to a CRD was sent, or that it is known what became of it.
+    pub fn pledged(&mut self, crd: &str, pledge: Option<Pledge>) {
+        match pledge {
+            Some(pledge) => drop(self.world.crd_pledges.insert(crd.to_owned(), pledge)),
+            None => drop(self.world.crd_pledges.remove(crd)),
+        }
+        self.world.crd_version += 1;
     }
 
     /// Notes how far a pass over the stored objects of a CRD has come.

@@ -11,7 +11,7 @@ use crate::{
         ChangeWindow, CrdUpgrade, FleetPolicy, FleetSpec, OperatorRelease, Rollout, RolloutApproval, RolloutPolicy,
         RolloutSlice, Tenant,
     },
-    domain::{crd::CrdSeen, kinds::StackKind, object::PodSeen, world::Undecodable},
+    domain::{crd::CrdSeen, kinds::StackKind, marks, object::PodSeen, world::Undecodable},
 };
 
 impl Index {
@@ -83,7 +83,10 @@ impl Index {
 
     /// What is said of a release in its status concerns no tenant: of ten thousand, none is looked at again for it.
     fn record_release(&mut self, name: String, release: OperatorRelease) {
-        let same = |old: &Arc<OperatorRelease>| old.spec == release.spec && old.metadata.uid == release.metadata.uid;
+        let waived = |release: &OperatorRelease| release.annotations().get(marks::WAIVE).cloned();
+        let same = |old: &Arc<OperatorRelease>| {
+            old.spec == release.spec && old.metadata.uid == release.metadata.uid && waived(old) == waived(&release)
+        };
         if !self.world.releases.get(&name).is_some_and(same) {
             self.world.shared_version += 1;
         }

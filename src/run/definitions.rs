@@ -1,5 +1,5 @@
 //! Planned steps of shared CRDs → tasks.
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::Resource as _;
 use serde_json::Value;
 
@@ -10,10 +10,16 @@ use super::{
 use crate::{
     act::{Answers, Failure, Judge, Pace},
     api::Sweep,
-    domain::{crd::validate::Validator, world::World},
+    domain::{
+        crd::validate::Validator,
+        world::{Pledge, World},
+    },
     election::Term,
     plan::crds::{CrdStep, sweeps},
 };
+
+/// After so long no write can land any more: the API server ends each within a minute.
+const LANDED: SignedDuration = SignedDuration::from_secs(90);
 
 impl Tasks {
     /// A step of a shared CRD, or of the record of a change of it.
@@ -22,6 +28,13 @@ impl Tasks {
         let subject = Subject::Crd(step.about().to_owned());
         let record = match &step {
             CrdStep::Tell { name, .. } => Some(world.crd_upgrades.get(name)?.clone()),
+            _ => None,
+        };
+        let pledge = match &step {
+            CrdStep::Write(write) if !write.expands => {
+                let until = Timestamp::now().checked_add(LANDED).unwrap_or(Timestamp::MAX);
+                Some((write.crd.clone(), Pledge { resource_version: write.resource_version.clone(), until }))
+            }
             _ => None,
         };
         let (tasks, term, about, name) = (self.clone(), term.clone(), subject.clone(), step.name());
@@ -60,7 +73,7 @@ impl Tasks {
                 }
             }
         };
-        Some(Job { subject, apart: Vec::new(), grant: None, work: Box::pin(work) })
+        Some(Job { subject, apart: Vec::new(), grant: None, pledge, work: Box::pin(work) })
     }
 }
 

@@ -247,6 +247,12 @@ impl FleetLoop {
         if let Some((source, object)) = &done.ended {
             self.index.gone(*source, object);
         }
+        if let Subject::Crd(name) = &done.subject
+            && done.settled()
+            && self.index.world().crd_pledges.contains_key(name)
+        {
+            self.index.pledged(name, None);
+        }
         if let Some((crd, sweep)) = &done.swept {
             self.index.swept(crd, sweep.clone());
         }

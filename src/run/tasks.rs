@@ -8,7 +8,7 @@ use super::{bulletin::Bulletin, metrics::Metrics, subject::Subject};
 use crate::{
     act::{self, Answers, Failure, Found, Outcome, Writer},
     api::{Grant, Rollout, RolloutSlice, Sweep, Tenant, Upgrade},
-    domain::world::{FaultKind, Undecodable, World},
+    domain::world::{FaultKind, Pledge, Undecodable, World},
     election::Term,
     observe::Source,
     plan::{
@@ -27,6 +27,8 @@ pub struct Job {
     pub apart: Vec<Subject>,
     /// The grant that it writes: it counts as given until the answer is here.
     pub grant: Option<Grant>,
+    /// The CRD that it changes so that old operators could not work with it: until the answer is here it counts as changed.
+    pub pledge: Option<(String, Pledge)>,
     pub work: BoxFuture<'static, Done>,
 }
 
@@ -119,7 +121,7 @@ impl Tasks {
             let repaired = step.repairs() && succeeded;
             Done { answers, failure, found, repaired, evicted, marked, upgrade, ..Done::new(about, step.name()) }
         };
-        Some(Job { subject, apart: Vec::new(), grant, work: Box::pin(work) })
+        Some(Job { subject, apart: Vec::new(), grant, pledge: None, work: Box::pin(work) })
     }
 
     /// What was written before the time was up is for the watch to tell.
@@ -174,7 +176,7 @@ impl Tasks {
             let subject = Subject::Slice(slice.metadata.name.clone().unwrap_or_default());
             let (writer, term, about) = (self.writer.clone(), term.clone(), subject.clone());
             let work = async move { done(about, "slice", writer.create_slice(&term, &slice).await) };
-            Job { subject, apart: Vec::new(), grant: None, work: Box::pin(work) }
+            Job { subject, apart: Vec::new(), grant: None, pledge: None, work: Box::pin(work) }
         };
         let deletion = |slice: &Arc<RolloutSlice>| {
             let (writer, term, slice) = (self.writer.clone(), term.clone(), slice.clone());
@@ -187,7 +189,7 @@ impl Tasks {
                 let ended = if gone { act::dynamic(&*slice) } else { None };
                 Done { ended: ended.map(|object| (Source::Slices, object)), ..done(about, "unslice", result) }
             };
-            Job { subject, apart, grant: None, work: Box::pin(work) }
+            Job { subject, apart, grant: None, pledge: None, work: Box::pin(work) }
         };
         let deletions = delete.iter().filter_map(|name| world.slices.get(name)).map(deletion);
         create.into_iter().map(creation).chain(deletions).collect()
@@ -211,7 +213,7 @@ impl Tasks {
             }
             done(about, step, result)
         };
-        Job { subject, apart, grant: None, work: Box::pin(work) }
+        Job { subject, apart, grant: None, pledge: None, work: Box::pin(work) }
     }
 
     /// Says on a Tenant that it cannot be decoded.
@@ -223,7 +225,7 @@ impl Tasks {
             let result = tasks.writer.undecodable(&term, &name, &found).await;
             done(about, "undecodable", result)
         };
-        Job { subject, apart: Vec::new(), grant: None, work: Box::pin(work) }
+        Job { subject, apart: Vec::new(), grant: None, pledge: None, work: Box::pin(work) }
     }
 
     /// A step of a release.
@@ -237,7 +239,7 @@ impl Tasks {
             let result = tasks.writer.release(&term, &release, &step).await;
             done(about, "release", result)
         };
-        Some(Job { subject, apart: Vec::new(), grant: None, work: Box::pin(work) })
+        Some(Job { subject, apart: Vec::new(), grant: None, pledge: None, work: Box::pin(work) })
     }
 
     /// What is said of a window or of an approval.
@@ -258,7 +260,7 @@ impl Tasks {
         };
         let about = subject.clone();
         let work = async move { done(about, "note", work.await) };
-        Some(Job { subject, apart: Vec::new(), grant: None, work: Box::pin(work) })
+        Some(Job { subject, apart: Vec::new(), grant: None, pledge: None, work: Box::pin(work) })
     }
 }
 

@@ -53,7 +53,16 @@ pub async fn a_shared_definition_moves(cluster: &Cluster, client: Client, defini
     let (uid, resource_version) = (created.uid().unwrap(), created.resource_version().unwrap());
     let crd = "caches.rights.example.com".to_owned();
     let spec = created.data["spec"].as_object().unwrap().clone();
-    let write = CrdWrite { crd, uid, resource_version, spec, annotations: BTreeMap::default(), phase: "rights" };
+    let write = CrdWrite {
+        crd,
+        uid,
+        resource_version,
+        spec,
+        annotations: BTreeMap::default(),
+        phase: "rights",
+        expands: false,
+        trial: None,
+    };
     // Its names are accepted in between, which is a write as well.
     let at = async || Api::<CustomResourceDefinition>::all(cluster.client()).get(&write.crd).await.unwrap();
     eventually("the spec is written", SOON, async || {

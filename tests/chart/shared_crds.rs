@@ -102,6 +102,8 @@ impl Scene {
             spec,
             annotations: BTreeMap::new(),
             phase: "test",
+            expands: false,
+            trial: None,
         }
     }
 }

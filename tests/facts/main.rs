@@ -7,5 +7,6 @@
 mod support;
 
 mod api;
+mod flight;
 mod reads;
 mod writes;

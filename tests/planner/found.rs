@@ -141,3 +141,43 @@ fn nobody_is_led_to_what_a_run_stops_at_in_the_same_breath() {
     cluster.fail("late");
     assert_eq!(cluster.tick().create.len(), 1, "where nothing stands in the way it takes the fix");
 }
+
+/// Whoever went back to something newer was taken for one who asks for it, and a run ended for which others waited.
+#[test]
+fn who_goes_back_to_something_newer_takes_the_run_from_nobody() {
+    let mut cluster = Cluster::new(policy(&[wave("rest")])).with(&["c"]);
+    cluster.fleet.members.insert("a".into(), member("a", "1.2.0", cluster.now));
+    cluster.ask(&["a"], "1.0.0");
+    cluster.after(10);
+    cluster.ask(&[], "1.1.0");
+    cluster.after(10);
+    assert_eq!((cluster.phase("memcached-1.1.0-2"), cluster.moving()), (Phase::Queued, vec!["a"]));
+    cluster.ask(&["a"], "1.0.0");
+    cluster.prove("a");
+    cluster.settle();
+    cluster.edit("memcached-1.0.0-1", |spec| spec.undo = true);
+    cluster.settle();
+    assert_eq!(cluster.waits_on("a"), Some(WaitingOn::Queued), "it goes back to 1.2.0");
+    assert_eq!((cluster.phase("memcached-1.1.0-2"), cluster.moving()), (Phase::Running, vec!["c"]));
+    cluster.prove("c");
+    cluster.settle();
+    cluster.after(60);
+    assert_eq!((cluster.phase("memcached-1.1.0-2"), cluster.version("a")), (Phase::Succeeded, "1.2.0"));
+}
+
+/// A tenant that was deleted and made anew for another operator was kept from what another one of its name was kept from.
+#[test]
+fn a_word_about_a_run_of_another_operator_is_not_about_a_tenant_of_that_name() {
+    let mut cluster = begun(OnFailure::Halt);
+    let others: Vec<_> =
+        cluster.fleet.releases.iter().map(|((_, v), f)| (("redis".to_owned(), v.clone()), f.clone())).collect();
+    cluster.fleet.releases.extend(others);
+    cluster.edit(FIRST, |spec| spec.abort = true);
+    cluster.settle();
+    let mut other = member("b", "1.0.0", cluster.now);
+    (other.uid, other.operator) = ("another".into(), "redis".into());
+    cluster.fleet.members.insert("b".into(), other);
+    cluster.ask(&["b"], "1.1.0");
+    cluster.after(10);
+    assert_eq!((cluster.version("b"), cluster.version("c")), ("1.1.0", "1.0.0"));
+}

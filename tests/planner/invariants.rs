@@ -20,13 +20,14 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// What must happen now and then in that many schedules, or they prove nothing.
-const MUST_HAPPEN: [&str; 35] = [
+const MUST_HAPPEN: [&str; 36] = [
     "Grant",
     "GrantToBroken",
     "GrantBack",
     "GrantHop",
     "DeadlineExceeded",
     "TwoLeaders",
+    "LateGrant",
     "RolloutStarted",
     "WaveStarted",
     "WaveSoakRestarted",

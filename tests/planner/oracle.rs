@@ -98,7 +98,12 @@ impl Oracle {
             }
             if matches!(status.phase, Phase::Aborted | Phase::RolledBack) && self.aborted.insert(name.clone()) {
                 for tenant in rollout.spec.waves.iter().flat_map(|wave| &wave.members) {
-                    let moves = look.view.members.get(tenant).is_some_and(|m| !rules::on_target(m, &rollout.spec));
+                    // The plan has names: a tenant of another operator that was made anew by that name was not meant.
+                    let member = rules::present(look.view, &rollout.spec, tenant);
+                    // Who was taken back remembers that himself; the end of a run whose status was lost is recorded once more.
+                    let by = member.and_then(|m| look.view.rollouts.get(m.granted.as_ref()?.rollout.as_ref()?));
+                    let back = by.is_some_and(|by| by.spec.rollback_of.as_ref() == Some(name));
+                    let moves = !back && member.is_some_and(|m| !rules::on_target(m, &rollout.spec));
                     let wants = moves && aim::wants(look.world, look.view, tenant, &rollout.spec);
                     if wants {
                         self.stopped.insert(tenant.clone(), (rollout.spec.target.clone(), name.clone()));

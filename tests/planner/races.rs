@@ -1,13 +1,52 @@
-//! What the engine is shown that is not so any more, and what becomes of its writes then: an old look at the fleet, and two
-//! leaders for a tick.
-use leasehold::domain::fleet::{Fleet, Health};
+//! What the engine is shown that is not so any more, and what becomes of its writes then: an old look at the fleet, two
+//! leaders for a tick, and a grant of a former leader that lands late.
+use leasehold::{
+    domain::fleet::{Fleet, Health, Member},
+    plan::rollout::{Decisions, GrantOrder},
+};
 
 use crate::{
     cluster::Write,
     oracle::{Finding, require},
     rng::Rng,
     rules,
+    schedule::Schedule,
 };
+
+/// A grant that was sent by a leader whose process died, and has not landed when the next one plans.
+pub struct Late {
+    order: GrantOrder,
+    /// The tenant as that leader saw it.
+    seen: Member,
+}
+
+impl Late {
+    /// The first of the grants of which a dead leader got no answer.
+    pub fn of(decisions: &Decisions, landed: &[Write], view: &Fleet) -> Option<Self> {
+        let there =
+            |order: &GrantOrder| landed.iter().any(|write| matches!(write, Write::Grant(other) if other == order));
+        let order = decisions.grants.iter().find(|order| !there(order))?.clone();
+        Some(Self { seen: view.members.get(&order.tenant)?.clone(), order })
+    }
+}
+
+impl Schedule {
+    /// A late grant lands when the next leader has planned, before that one's writes or after them, if the tenant is still as it was
+    /// seen: the write carries the resourceVersion that it was decided on. Nothing else keeps it off (fencing by epoch is for what
+    /// is not a status), so it may be one more than the budgets allow; from then on it counts. Whether one landed.
+    pub fn land(&mut self) -> bool {
+        let Some(Late { order, seen }) = self.late.take() else { return false };
+        if self.cluster.fleet.members.get(&order.tenant) != Some(&seen) {
+            return false;
+        }
+        *self.seen.entry("LateGrant".into()).or_default() += 1;
+        if self.told {
+            println!("  * late grant {} by {}", order.tenant, order.rollout);
+        }
+        self.cluster.apply(Write::Grant(order));
+        true
+    }
+}
 
 /// An old look at the fleet: what users and tenants did since is not seen. What the engine itself wrote is: the shell
 /// does not decide on a snapshot that is older than its own last write.

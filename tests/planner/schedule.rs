@@ -12,7 +12,7 @@ use crate::{
     cluster::{Cluster, policy, wave, writes},
     generate,
     oracle::{Look, Oracle},
-    races,
+    races::{self, Late},
     rng::Rng,
     rules::World,
     trace,
@@ -58,6 +58,10 @@ pub struct Schedule {
     old: Option<Fleet>,
     /// Questions that were put and are not answered yet.
     pub out: Vec<Out>,
+    /// Whether grants of a leader that died may land late: in every fourth schedule, so that the others keep their course.
+    lates: bool,
+    /// Such a grant, under way.
+    pub late: Option<Late>,
 }
 
 impl Schedule {
@@ -80,6 +84,8 @@ impl Schedule {
             fates: BTreeMap::new(),
             old: None,
             out: Vec::new(),
+            lates: seed % 4 == 1,
+            late: None,
         }
     }
 
@@ -200,8 +206,10 @@ impl Schedule {
         self.count(&decisions);
         self.put(&decisions, crash);
         self.forward = 0;
-        let seen = if two { Some(view.clone()) } else { stale.cloned() };
+        let lost = Late::of(&decisions, &list, view);
+        let seen = if two || self.late.is_some() { Some(view.clone()) } else { stale.cloned() };
         self.cluster.fleet = fleet;
+        let landed = !two && self.ticks.is_multiple_of(2) && self.land();
         if crash {
             // What was answered was in the memory of the process that died.
             self.cluster.fleet.analyses.clear();
@@ -216,9 +224,11 @@ impl Schedule {
         if let Some(before) = before {
             races::kept_together(&before, &self.cluster.fleet)?;
         }
-        if crash && stale.is_none() && decisions.asks.is_empty() && !asked::any(&self.cluster.fleet) {
+        if crash && !landed && stale.is_none() && decisions.asks.is_empty() && !asked::any(&self.cluster.fleet) {
             self.same_again(&decisions, now)?;
         }
+        self.land();
+        self.late = lost.filter(|_| crash && self.lates);
         Ok(decisions)
     }
 

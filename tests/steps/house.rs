@@ -148,6 +148,24 @@ impl House {
         }
     }
 
+    /// Goes on until such a plan is made, and leaves it undone.
+    pub fn run_until(&mut self, is: impl Fn(&leasehold::plan::Plan) -> bool) {
+        for _ in 0..PATIENCE * 10 {
+            let plan = self.cluster.plan();
+            if is(&plan) {
+                return;
+            }
+            let (wake, samples) = (plan.wake, plan.samples.clone());
+            let writes = self.cluster.writes(plan);
+            if self.cluster.sample(&samples) || !writes.is_empty() {
+                writes.into_iter().for_each(|write| self.write(write));
+            } else if let Some(at) = [wake, self.cluster.next_due()].into_iter().flatten().min() {
+                self.cluster.wait_until(at);
+            }
+        }
+        panic!("no such plan: {:?}", self.phases());
+    }
+
     fn settle(&mut self) -> Option<Timestamp> {
         for _ in 0..PATIENCE {
             let plan = self.cluster.plan();

@@ -2,5 +2,6 @@
 //! operator that may run can work with what is served, and after a crash at any write the end is the same.
 mod crashes;
 mod house;
+mod others;
 mod stories;
 mod trouble;

@@ -93,14 +93,18 @@ async fn define(server: &Server, kind: &str, pairs: &mut BTreeMap<String, Pair>,
     }
 }
 
-/// The objects that the API server takes, each with the name of its only field, as it would store them.
+/// The objects that the API server takes, each with the name of its only field, as it stores them; without those that it
+/// would not take again as it stored them: `2.0` is stored as `2`, of which it says that it is no multiple of `0.1`.
 async fn stored(server: &Server, kind: &str, objects: Vec<(String, Value)>) -> Vec<(String, Value)> {
     let answers = stream::iter(objects).map(async |(name, value)| {
         let (_, answer) = server.try_out(kind, json!({&name: value})).await;
-        match answer {
-            Answer::Read(mut read) => Some((name.clone(), json!({&name: read[&name].take()}))),
-            Answer::Refused(_) => None,
-        }
+        let Answer::Read(read) = answer else {
+            return None;
+        };
+        // Without the defaults of the other fields.
+        let stored = read.get(&name).map_or_else(|| json!({}), |value| json!({&name: value}));
+        let harm = harm(server, kind, stored.clone()).await;
+        harm.is_none().then_some((name, stored))
     });
     answers.buffered(CONCURRENCY).filter_map(async |stored| stored).collect().await
 }

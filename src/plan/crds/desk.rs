@@ -18,11 +18,11 @@ use super::{
     write,
 };
 use crate::{
-    api::Sweep,
+    api::CrdPhase,
     domain::{
         crd::{CrdSeen, Definition},
         fleet::Fleet,
-        world::{Whose, World},
+        world::{Fault, FaultKind, Whose, World},
     },
     plan::catalog::{Catalog, Release, SharedCrd},
 };
@@ -95,16 +95,27 @@ struct Way<'a> {
     next: Next,
 }
 
+/// What is decided about, as it is now.
+#[derive(Clone, Copy)]
+struct Live<'a> {
+    seen: &'a CrdSeen,
+    definition: &'a Arc<Definition>,
+}
+
 impl<'a> Desk<'a> {
     fn decide(&self, merges: &mut Merges, crds: &mut Crds) {
         let Some(seen) = self.sight.world.crds.get(self.name) else { return self.create(crds) };
-        let Some(live) = &seen.definition else { return self.foreign(seen, crds) };
-        let ways = self.ways(seen, live, merges);
-        let goals = self.goals(live, &ways, merges);
+        if seen.deleting {
+            return self.tell_all(crds, "is being deleted, with every object of it");
+        }
+        let Some(definition) = &seen.definition else { return self.foreign(seen, crds) };
+        let live = Live { seen, definition };
+        let ways = self.ways(live, merges);
+        let goals = self.goals(live, &ways, merges, crds);
         for claim in &self.claims {
             let way = ways.iter().find(|way| std::ptr::eq(way.claim, claim)).map(|way| &way.next);
-            let fault = self.fault();
-            if let Some(why) = readiness::not_ready(claim, (seen, live), way, &goals, fault, merges) {
+            let fault = self.fault_of(claim);
+            if let Some(why) = readiness::not_ready(claim, (seen, definition), way, &goals, fault, merges) {
                 if matches!(way, Some(Next::Refused(_))) {
                     crds.refused.insert(claim.key());
                 }
@@ -112,10 +123,17 @@ impl<'a> Desk<'a> {
             }
         }
         self.record(&ways, crds);
-        if !self.held_back() {
-            self.act(seen, live, &ways, merges, crds);
-        } else if let Some(fault) = self.fault() {
-            crds.wake = crds.wake.into_iter().chain([fault.1]).min();
+        if let Some(retry) = self.held_back() {
+            crds.wake = crds.wake.into_iter().chain([retry]).min();
+        } else {
+            self.act(live, &ways, merges, crds);
+        }
+    }
+
+    fn tell_all(&self, crds: &mut Crds, what: &str) {
+        for claim in &self.claims {
+            let why = format!("CustomResourceDefinition {} {what}", self.name);
+            crds.not_ready.entry(claim.key()).or_insert(why);
         }
     }
 
@@ -125,20 +143,14 @@ impl<'a> Desk<'a> {
             let claims = self.claims.iter().filter(|claim| !wanted || self.is_wanted(claim));
             claims.min_by_key(|claim| &claim.release.version)
         };
-        if let Some(claim) = lowest(true).or_else(|| lowest(false))
-            && !self.held_back()
-        {
+        if let Some(retry) = self.held_back() {
+            crds.wake = crds.wake.into_iter().chain([retry]).min();
+        } else if let Some(claim) = lowest(true).or_else(|| lowest(false)) {
             crds.steps.push(write::create(claim));
         }
-        for claim in &self.claims {
-            let why = self.fault().map_or_else(
-                || format!("CustomResourceDefinition {} is being created", self.name),
-                |(message, _)| format!("CustomResourceDefinition {} could not be created: {message}", self.name),
-            );
-            crds.not_ready.entry(claim.key()).or_insert(why);
-        }
-        if let Some((_, retry)) = self.fault() {
-            crds.wake = crds.wake.into_iter().chain([retry]).min();
+        match self.fault_of_crd() {
+            Some(message) => self.tell_all(crds, &format!("could not be created: {message}")),
+            None => self.tell_all(crds, "is being created"),
         }
     }
 
@@ -154,49 +166,64 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// The releases that lead somewhere: of each operator the highest that is wanted, and what else is wanted and cannot work with
-    /// the definition as it is. Those that the definition has gone past lead nowhere.
-    fn ways(&self, seen: &CrdSeen, live: &Arc<Definition>, merges: &mut Merges) -> Vec<Way<'_>> {
-        let users = users::operators(self.sight.catalog, self.name);
-        let passed =
-            |claim: &Claim| seen.unlocked.get(claim.operator).is_some_and(|unlocked| claim.release.version < *unlocked);
+    /// The releases that lead somewhere: of each operator the highest that is wanted, what else is wanted and cannot work with the
+    /// definition as it is, and what was begun. Those that the definition has gone past lead nowhere.
+    fn ways(&self, live: Live, merges: &mut Merges) -> Vec<Way<'_>> {
+        let passed = |claim: &Claim| {
+            live.seen.unlocked.get(claim.operator).is_some_and(|unlocked| claim.release.version < *unlocked)
+        };
         let wanted: Vec<&Claim> = self.claims.iter().filter(|claim| self.is_wanted(claim) && !passed(claim)).collect();
-        let mut ways = Vec::new();
+        let mut targets = Vec::new();
         for (n, claim) in wanted.iter().enumerate() {
             let highest = wanted.get(n + 1).is_none_or(|next| next.operator != claim.operator);
-            if highest || merges.against(&claim.shared.definition, live).is_some() {
-                let first = wanted.first().is_some_and(|first| first.operator == claim.operator);
-                ways.push(self.way(claim, (seen, live), (&users, highest && first), merges));
+            if highest || merges.against(&claim.shared.definition, live.definition).is_some() || self.has_begun(claim) {
+                targets.push(*claim);
             }
         }
-        ways
+        let users = users::operators(self.sight.catalog, self.name);
+        targets.iter().map(|claim| self.way(claim, live, &targets, &users, merges)).collect()
+    }
+
+    /// Whether its way is on record and has not come to an end.
+    fn has_begun(&self, claim: &Claim) -> bool {
+        let record = record::known(self.sight, self.name, claim);
+        record.is_some_and(|record| !matches!(record.phase, CrdPhase::Done | CrdPhase::Refused))
     }
 
     fn way<'b>(
         &self,
         claim: &'b Claim<'a>,
-        (seen, live): (&CrdSeen, &Arc<Definition>),
-        (users, cosmetic): (&BTreeSet<&str>, bool),
+        live: Live,
+        targets: &[&'b Claim<'a>],
+        users: &BTreeSet<&str>,
         merges: &mut Merges,
     ) -> Way<'b> {
         let Sight { fleet, world, now, .. } = self.sight;
-        let furthest = self.furthest(claim, live, merges);
-        let unable: BTreeSet<(String, String)> = self.unable(&furthest, merges);
-        let carries = |operator: &str, version: &str| !unable.contains(&(operator.to_owned(), version.to_owned()));
-        let version = &claim.release.version;
-        let barrier = Barrier { operator: claim.operator, version, users, carries: &carries };
+        let shape = |stage: Stage, merges: &mut Merges| shape(live.definition, claim, stage, targets, merges);
+        let furthest = shape(last_stage(claim), merges);
+        let able = self.able(&furthest, merges);
+        let carries = |operator: &str, version: &str| self.carries(&able, operator, version);
+        let barrier = Barrier { operator: claim.operator, version: &claim.release.version, users, carries: &carries };
         let blockers = users::blockers(&barrier, fleet, world);
         let record = record::known(self.sight, self.name, claim);
+        let findings = merges.get(live.definition, &claim.shared.definition, Stage::Expand, &claim.release.waivers);
+        let storage = live.definition.storage();
+        let elsewhere = claim.shared.definition.storage() != storage;
+        let stays = targets.iter().find(|other| {
+            elsewhere && other.operator != claim.operator && other.shared.definition.storage() == storage
+        });
         let case = Case {
-            seen,
-            live,
+            seen: live.seen,
+            live: live.definition,
             target: &claim.shared.definition,
-            waivers: &claim.release.waivers,
+            findings: &findings.findings,
+            shape: &shape,
             contract: claim.shared.contract,
             blockers: &blockers,
-            cosmetic,
+            stays: stays.map(|other| format!("{} {}", other.operator, other.release.version)),
+            cosmetic: std::ptr::eq(claim, cosmetic(targets)),
             record,
-            sweep: self.sweep(record.and_then(|record| record.sweep.as_ref())),
+            sweep: world.sweeps.get(self.name).or(record.and_then(|record| record.sweep.as_ref())),
             soak: world.crd_soak,
             now: *now,
         };
@@ -204,40 +231,42 @@ impl<'a> Desk<'a> {
         Way { claim, blockers, next }
     }
 
-    /// The last pass: as this process knows it, or as it was recorded.
-    fn sweep<'b>(&'b self, recorded: Option<&'b Sweep>) -> Option<&'b Sweep> {
-        self.sight.world.sweeps.get(self.name).or(recorded)
+    /// The releases that can work with that definition.
+    fn able(&self, definition: &Definition, merges: &mut Merges) -> BTreeSet<(String, String)> {
+        let can = |claim: &&Claim| merges.against(&claim.shared.definition, definition).is_none();
+        self.claims.iter().filter(can).map(Claim::key).collect()
     }
 
-    /// What the definition is to become once everybody is there.
-    fn furthest(&self, claim: &Claim, live: &Arc<Definition>, merges: &mut Merges) -> Arc<Definition> {
-        let stage = if claim.shared.contract { Stage::Drop } else { Stage::Flip };
-        merges.get(live, &claim.shared.definition, stage, &claim.release.waivers).definition.clone()
+    /// Whether that release can; one that does not bring the definition can work with any. `None`: there is no such release.
+    fn carries(&self, able: &BTreeSet<(String, String)>, operator: &str, version: &str) -> Option<bool> {
+        let release = self.sight.catalog.get(operator, version)?;
+        let brings = release.crds.iter().any(|shared| shared.name == self.name);
+        Some(!brings || able.contains(&(operator.to_owned(), version.to_owned())))
     }
 
-    /// The releases that could not work with that definition.
-    fn unable(&self, definition: &Definition, merges: &mut Merges) -> BTreeSet<(String, String)> {
-        let cannot = |claim: &&Claim| merges.against(&claim.shared.definition, definition).is_some();
-        self.claims.iter().filter(cannot).map(Claim::key).collect()
-    }
-
-    /// Where the definition is going from here, now that nobody is in the way: whoever could not work with it any more is not
-    /// granted even before it is written.
-    fn goals(&self, live: &Arc<Definition>, ways: &[Way], merges: &mut Merges) -> Vec<Goal> {
-        let open = ways.iter().filter(|way| way.blockers.none());
+    /// Where the definition is going from here, now that nobody is in the way, or a write is under way: whoever could not work with
+    /// it any more is not granted even before it is written.
+    fn goals(&self, live: Live, ways: &[Way], merges: &mut Merges, crds: &mut Crds) -> Vec<Goal> {
+        let pledge = self.sight.world.crd_pledges.get(self.name);
+        let pledged = pledge.is_some_and(|pledge| pledge.stands(&live.seen.resource_version, self.sight.now));
+        if pledged {
+            crds.wake = crds.wake.into_iter().chain(pledge.map(|pledge| pledge.until)).min();
+        }
+        let targets: Vec<&Claim> = ways.iter().map(|way| way.claim).collect();
+        let open = ways.iter().filter(|way| way.blockers.none() || pledged);
         let open = open.filter(|way| !matches!(way.next, Next::Refused(_) | Next::Done));
         let goal = |way: &Way| Goal {
             operator: way.claim.operator.to_owned(),
             version: way.claim.release.version.clone(),
-            definition: self.furthest(way.claim, live, merges),
+            definition: shape(live.definition, way.claim, last_stage(way.claim), &targets, merges),
         };
         open.map(goal).collect()
     }
 
     fn record(&self, ways: &[Way], crds: &mut Crds) {
         for way in ways {
-            let Some(step) = record::step(self.sight, self.name, way.claim, &way.next, &way.blockers, self.fault())
-            else {
+            let fault = self.fault_of(way.claim);
+            let Some(step) = record::step(self.sight, self.name, way.claim, &way.next, &way.blockers, fault) else {
                 continue;
             };
             crds.steps.push(match step {
@@ -248,7 +277,7 @@ impl<'a> Desk<'a> {
     }
 
     /// One write, or one page. Expanding comes first, for all that are wanted at once: each write closes every watch.
-    fn act(&self, seen: &CrdSeen, live: &Arc<Definition>, ways: &[Way], merges: &mut Merges, crds: &mut Crds) {
+    fn act(&self, live: Live, ways: &[Way], merges: &mut Merges, crds: &mut Crds) {
         // What is done is on record before it is begun.
         let known = ways.iter().filter(|way| record::known(self.sight, self.name, way.claim).is_some());
         let known: Vec<&Way> = known.collect();
@@ -257,38 +286,76 @@ impl<'a> Desk<'a> {
             _ => None,
         });
         crds.wake = crds.wake.into_iter().chain(wakes).min();
-        let expand = known.iter().filter(|way| matches!(way.next, Next::Write { stage: Stage::Expand, .. }));
-        let targets: Vec<&Claim> = expand.map(|way| way.claim).collect();
-        if !targets.is_empty() {
-            let mut definition = live.clone();
-            for claim in targets {
-                let merged = merges.get(&definition, &claim.shared.definition, Stage::Expand, &claim.release.waivers);
-                if merged.findings.refusing().next().is_none() {
-                    definition = merged.definition.clone();
-                }
-            }
-            return crds.steps.push(write::expand(self.name, seen, &definition));
+        let expand = known.iter().rev().find_map(|way| match &way.next {
+            Next::Write { stage: Stage::Expand, definition, .. } => Some((way.claim, definition)),
+            _ => None,
+        });
+        if let Some((claim, definition)) = expand {
+            let targets: Vec<&Claim> = ways.iter().map(|way| way.claim).collect();
+            let becomes = shape(live.definition, claim, Stage::Flip, &targets, merges);
+            return crds.steps.push(write::expand(self.name, live.seen, definition, &becomes));
         }
-        // Of one operator only the highest version goes on that can: it is where the lower ones lead.
-        let mut by_operator: BTreeMap<&str, &Way> = BTreeMap::new();
-        for way in known.into_iter().filter(|way| !matches!(way.next, Next::Refused(_))) {
-            by_operator.insert(way.claim.operator, way);
-        }
-        let step = by_operator.values().find_map(|way| write::further(self.name, (seen, live), way.claim, &way.next));
-        crds.steps.extend(step);
+        // Of one operator the highest version goes first that can: it is where the lower ones lead.
+        let further = |way: &&Way| write::further(self.name, (live.seen, live.definition), way.claim, &way.next);
+        crds.steps.extend(known.iter().rev().find_map(further));
     }
 
     fn is_wanted(&self, claim: &Claim) -> bool {
         self.wanted.get(claim.operator).is_some_and(|versions| versions.contains(&claim.release.version))
     }
 
-    /// The last write of it that failed, and when it is tried again.
-    fn fault(&self) -> Option<(&str, Timestamp)> {
-        let fault = self.sight.world.faults.get(&(Whose::Crd, self.name.to_owned()))?;
-        Some((&fault.message, fault.retry_at))
+    /// What failed last of the definition's writes, in a person's words. That it changed meanwhile is none of that.
+    fn fault_of_crd(&self) -> Option<&str> {
+        self.fault(self.name).map(|fault| fault.message.as_str())
     }
 
-    fn held_back(&self) -> bool {
-        self.fault().is_some_and(|(_, retry)| retry > self.sight.now)
+    /// The same of the definition, or of the record of that release's way.
+    fn fault_of(&self, claim: &Claim) -> Option<&str> {
+        let record = record::name(self.name, claim.operator, &claim.release.object.spec.version);
+        self.fault_of_crd().or_else(|| self.fault(&record).map(|fault| fault.message.as_str()))
     }
+
+    fn fault(&self, name: &str) -> Option<&Fault> {
+        let fault = self.sight.world.faults.get(&(Whose::Crd, name.to_owned()))?;
+        (fault.kind != FaultKind::Stale).then_some(fault)
+    }
+
+    /// Until when nothing is tried.
+    fn held_back(&self) -> Option<Timestamp> {
+        let fault = self.sight.world.faults.get(&(Whose::Crd, self.name.to_owned()))?;
+        (fault.retry_at > self.sight.now).then_some(fault.retry_at)
+    }
+}
+
+const fn last_stage(claim: &Claim) -> Stage {
+    if claim.shared.contract { Stage::Drop } else { Stage::Flip }
+}
+
+/// The release whose descriptions and columns are shown: of the first operator the highest.
+fn cosmetic<'b, 'a>(targets: &[&'b Claim<'a>]) -> &'b Claim<'a> {
+    let first = targets[0].operator;
+    targets.iter().rev().find(|claim| claim.operator == first).unwrap_or(&targets[0])
+}
+
+/// What the definition becomes at a stage of one release's way, with what all others need at once: in an order of their own, the
+/// one last that people see, so that the same comes out whoever is asked and however often. What a release takes away
+/// that another operator's has is there again.
+fn shape(
+    live: &Arc<Definition>,
+    lead: &Claim,
+    stage: Stage,
+    targets: &[&Claim],
+    merges: &mut Merges,
+) -> Arc<Definition> {
+    let mut definition = merges.get(live, &lead.shared.definition, stage, &lead.release.waivers).definition.clone();
+    let older = |other: &Claim| other.operator == lead.operator && other.release.version < lead.release.version;
+    let last = cosmetic(targets);
+    let others = targets.iter().filter(|other| !std::ptr::eq(**other, last)).copied().chain([last]);
+    for other in others.filter(|other| stage == Stage::Expand || !older(other)) {
+        let merged = merges.get(&definition, &other.shared.definition, Stage::Expand, &other.release.waivers);
+        if merged.findings.refusing().next().is_none() {
+            definition = merged.definition.clone();
+        }
+    }
+    definition
 }

@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Finding, Findings, Stage, Verdict, Waivers, compare, merge};
 use crate::domain::crd::Definition;
 
-/// Entries that are kept; then all are worked out again.
-const MOST: usize = 512;
+/// Merged definitions that are kept; then all are worked out again.
+const MERGED: usize = 256;
+/// The same of comparisons, of which a sentence is kept.
+const COMPARED: usize = 16_384;
 
 /// What a definition becomes at a stage.
 #[derive(Debug)]
@@ -30,20 +32,22 @@ impl Merges {
         stage: Stage,
         waivers: &Waivers,
     ) -> Arc<Merged> {
-        if self.merged.len() > MOST {
+        if self.merged.len() > MERGED {
             self.merged.clear();
         }
         let key = (live.digest().to_owned(), target.digest().to_owned(), stage, waivers.clone());
         let merge = || {
             let super::Merged { definition, findings } = merge(live, target, stage, waivers);
-            Arc::new(Merged { definition: Arc::new(definition), findings })
+            // Mostly nothing changes: then there is one definition in memory and not six.
+            let same = definition.digest() == live.digest();
+            Arc::new(Merged { definition: if same { live.clone() } else { Arc::new(definition) }, findings })
         };
         self.merged.entry(key).or_insert_with(merge).clone()
     }
 
     /// Why an operator made for `old` cannot work with `served`: nothing if it can.
     pub fn against(&mut self, old: &Definition, served: &Definition) -> Option<&str> {
-        if self.carried.len() > MOST {
+        if self.carried.len() > COMPARED {
             self.carried.clear();
         }
         let key = (old.digest().to_owned(), served.digest().to_owned());

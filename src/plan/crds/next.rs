@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
-    Findings, Stage, Waivers,
+    Findings, Stage,
     merges::Merges,
     step::What,
     sweeps::{self, Progress},
@@ -15,8 +15,14 @@ use super::{
 };
 use crate::{
     api::{CrdPhase, CrdUpgradeStatus, Purpose, Sweep},
-    domain::crd::{CrdSeen, Definition},
+    domain::{
+        crd::{CrdSeen, Definition},
+        digest,
+    },
 };
+
+/// What the definition becomes at a stage of this release, with what all others need at once.
+pub type Shape<'a> = &'a dyn Fn(Stage, &mut Merges) -> Arc<Definition>;
 
 /// What is decided about.
 pub struct Case<'a> {
@@ -24,11 +30,15 @@ pub struct Case<'a> {
     /// What the cluster has.
     pub live: &'a Arc<Definition>,
     /// What the release brings.
-    pub target: &'a Arc<Definition>,
-    pub waivers: &'a Waivers,
+    pub target: &'a Definition,
+    /// What lies between the two.
+    pub findings: &'a Findings,
+    pub shape: Shape<'a>,
     /// The release ends what earlier ones had.
     pub contract: bool,
     pub blockers: &'a Blockers,
+    /// Another operator whose release stores objects where they are stored now.
+    pub stays: Option<String>,
     /// A change that only people see is worth a write: of all releases, one has that right, or two would go on correcting each other.
     pub cosmetic: bool,
     pub record: Option<&'a CrdUpgradeStatus>,
@@ -95,64 +105,69 @@ impl Next {
 /// The next step.
 #[must_use]
 pub fn next(case: &Case, merges: &mut Merges) -> Next {
-    let expand = case.at(Stage::Expand, merges);
-    if expand.findings.refusing().next().is_some() {
-        return Next::Refused(expand.findings.clone());
+    if case.findings.refusing().next().is_some() {
+        return Next::Refused(case.findings.clone());
     }
-    if case.differs(&expand.definition) {
-        return Next::write(CrdPhase::Expand, Stage::Expand, expand.definition.clone());
+    let expand = (case.shape)(Stage::Expand, merges);
+    if case.differs(&expand) {
+        return Next::write(CrdPhase::Expand, Stage::Expand, expand);
     }
     if !case.seen.established {
         return Next::wait(CrdPhase::Expand, "the API server does not serve the definition yet", None);
     }
-    let last = case.at(if case.contract { Stage::Drop } else { Stage::Flip }, merges);
-    if !case.differs(&last.definition) && case.stored_as_served() {
+    let last = (case.shape)(if case.contract { Stage::Drop } else { Stage::Flip }, merges);
+    if !case.differs(&last) && case.stored_as_served() {
         return Next::Done;
+    }
+    // Where the storage version is the release's, what is stored goes there, whoever comes and goes meanwhile.
+    if let Some(next) = migrate(case) {
+        return next;
     }
     if !case.blockers.none() {
         return case.blocked();
     }
-    unlock(case, merges)
-        .or_else(|| flip(case, merges))
-        .or_else(|| migrate(case))
-        .or_else(|| contract(case, merges))
-        .unwrap_or(Next::Done)
+    unlock(case, merges).or_else(|| flip(case, merges)).or_else(|| contract(case, merges)).unwrap_or(Next::Done)
 }
 
 /// P4: what old operators could not have worked with, now that there are none.
 fn unlock(case: &Case, merges: &mut Merges) -> Option<Next> {
-    let unlock = case.at(Stage::Unlock, merges);
-    if !case.differs(&unlock.definition) {
+    let unlock = (case.shape)(Stage::Unlock, merges);
+    if !case.differs(&unlock) {
         return None;
     }
-    if unlock.findings.needs_scan() {
-        let what = |version: &str| What::Validate { schema: schema(&unlock.definition, version), dry_run: false };
-        let against = unlock.definition.digest().to_owned();
-        if let Some(next) = case.pass(CrdPhase::Unlock, Purpose::Validate, &against, None, what) {
-            return Some(next);
+    if case.findings.needs_scan() {
+        let what = |version: &str| What::Validate { schema: schema(&unlock, version), dry_run: false };
+        let next = case.passes(CrdPhase::Unlock, &case.against(&unlock), case.there(), &[(Purpose::Validate, &what)]);
+        if next.is_some() {
+            return next;
         }
     }
-    Some(Next::write(CrdPhase::Unlock, Stage::Unlock, unlock.definition.clone()))
+    Some(Next::write(CrdPhase::Unlock, Stage::Unlock, unlock))
 }
 
 /// P5: after a soak, in which whoever misses something can still go back.
 fn flip(case: &Case, merges: &mut Merges) -> Option<Next> {
-    let flip = case.at(Stage::Flip, merges);
-    if !case.differs(&flip.definition) {
+    let flip = (case.shape)(Stage::Flip, merges);
+    if !case.differs(&flip) {
         return None;
     }
-    let since = case.record.and_then(|record| record.barrier_at).map_or(case.now, |at| at.0);
+    if let Some(who) = &case.stays {
+        let message = format!("{who} stores its objects at {}: one storage version is for all", case.live.storage());
+        return Some(Next::Wait(Wait { phase: CrdPhase::Flip, message, until: None, stuck: true }));
+    }
     let name = case.target.storage();
-    let soaked = case.soaked(since, || format!("every tenant is there; {name} becomes the storage version"));
+    let soaked = case.soaked(case.there().unwrap_or(case.now), || {
+        format!("every tenant is there; {name} becomes the storage version")
+    });
     Some(soaked.map_or_else(
-        || Next::write(CrdPhase::Flip, Stage::Flip, flip.definition.clone()),
+        || Next::write(CrdPhase::Flip, Stage::Flip, flip),
         |(message, until)| Next::wait(CrdPhase::Flip, message, Some(until)),
     ))
 }
 
 /// P6 and P7: two passes that begin after the API servers have surely taken the flip in (kubernetes/kubernetes#130235).
 fn migrate(case: &Case) -> Option<Next> {
-    if case.stored_as_served() {
+    if case.live.storage() != case.target.storage() || case.stored_as_served() {
         return None;
     }
     let flipped = case.record.and_then(|record| record.flipped_at).map_or(case.now, |at| at.0);
@@ -160,17 +175,10 @@ fn migrate(case: &Case) -> Option<Next> {
     if let Some((message, until)) = case.soaked(flipped, || format!("objects are written anew at {name}")) {
         return Some(Next::wait(CrdPhase::Migrate, message, Some(until)));
     }
+    let rewrite = |_: &str| What::Rewrite;
+    let passes: [Pass; 2] = [(Purpose::Migrate, &rewrite), (Purpose::Verify, &rewrite)];
     let since = flipped.checked_add(case.soak).ok();
-    let against = case.live.digest();
-    let verifying = case.sweep.is_some_and(|sweep| {
-        sweep.purpose == Purpose::Verify && sweep.against == against && since.is_none_or(|since| sweep.began.0 >= since)
-    });
-    if !verifying && let Some(next) = case.pass(CrdPhase::Migrate, Purpose::Migrate, against, since, |_| What::Rewrite)
-    {
-        return Some(next);
-    }
-    let verify = case.pass(CrdPhase::Verify, Purpose::Verify, against, since, |_| What::Rewrite);
-    Some(verify.unwrap_or(Next::Trim))
+    Some(case.passes(CrdPhase::Migrate, &case.against(case.live), since, &passes).unwrap_or(Next::Trim))
 }
 
 /// P8: one step after the other, so that each can be seen, and all but the last be taken back.
@@ -179,36 +187,32 @@ fn contract(case: &Case, merges: &mut Merges) -> Option<Next> {
         return None;
     }
     for stage in [Stage::Deprecate, Stage::Unserve] {
-        let merged = case.at(stage, merges);
-        if case.differs(&merged.definition) {
-            return Some(Next::write(CrdPhase::Contract, stage, merged.definition.clone()));
+        let shape = (case.shape)(stage, merges);
+        if case.differs(&shape) {
+            return Some(Next::write(CrdPhase::Contract, stage, shape));
         }
     }
-    let dropped = case.at(Stage::Drop, merges);
-    if !case.differs(&dropped.definition) {
+    let dropped = (case.shape)(Stage::Drop, merges);
+    if !case.differs(&dropped) {
         return None;
     }
-    let against = format!("{}/{}", case.live.digest(), dropped.definition.digest());
+    let stays: BTreeSet<&str> = dropped.versions().map(|version| version.name).collect();
     let gone: BTreeSet<String> = case.live.versions().map(|version| version.name.to_owned()).collect();
-    let stays: BTreeSet<String> = dropped.definition.versions().map(|version| version.name.to_owned()).collect();
-    let gone: BTreeSet<String> = gone.difference(&stays).cloned().collect();
-    let scanned = case.sweep.is_some_and(|sweep| sweep.purpose == Purpose::Contract && sweep.against == against);
-    if !gone.is_empty() && !scanned {
-        let disown = |_: &str| What::Disown { versions: gone.clone() };
-        if let Some(next) = case.pass(CrdPhase::Contract, Purpose::Disown, &against, None, disown) {
-            return Some(next);
-        }
-    }
-    let scan = |version: &str| What::Validate { schema: schema(&dropped.definition, version), dry_run: false };
-    let scan = case.pass(CrdPhase::Contract, Purpose::Contract, &against, None, scan);
-    Some(scan.unwrap_or_else(|| Next::write(CrdPhase::Contract, Stage::Drop, dropped.definition.clone())))
+    let gone: BTreeSet<String> = gone.into_iter().filter(|name| !stays.contains(name.as_str())).collect();
+    let rewrite = |_: &str| What::Rewrite;
+    let disown = |_: &str| What::Disown { versions: gone.clone() };
+    let scan = |version: &str| What::Validate { schema: schema(&dropped, version), dry_run: false };
+    // What `status.storedVersions` says is no evidence: before a version goes every object is written once more.
+    let all: [Pass; 3] = [(Purpose::Migrate, &rewrite), (Purpose::Disown, &disown), (Purpose::Contract, &scan)];
+    let passes = if gone.is_empty() { &all[2..] } else { &all[..] };
+    let next = case.passes(CrdPhase::Contract, &case.against(&dropped), case.there(), passes);
+    Some(next.unwrap_or_else(|| Next::write(CrdPhase::Contract, Stage::Drop, dropped)))
 }
 
-impl Case<'_> {
-    fn at(&self, stage: Stage, merges: &mut Merges) -> Arc<super::merges::Merged> {
-        merges.get(self.live, self.target, stage, self.waivers)
-    }
+/// A pass and what is done in it, with the version that it goes through.
+type Pass<'a> = (Purpose, &'a dyn Fn(&str) -> What);
 
+impl Case<'_> {
     fn differs(&self, definition: &Definition) -> bool {
         if self.cosmetic {
             definition.digest() != self.live.digest()
@@ -220,6 +224,16 @@ impl Case<'_> {
     /// Whether nothing is stored at another version than the storage version, as far as the API server remembers.
     fn stored_as_served(&self) -> bool {
         self.seen.stored_versions.iter().all(|version| version == self.live.storage())
+    }
+
+    /// Since when every tenant is there.
+    fn there(&self) -> Option<Timestamp> {
+        self.record.and_then(|record| record.barrier_at).map(|at| at.0)
+    }
+
+    /// What a pass is for: of another object, or from or to another definition, it says nothing.
+    fn against(&self, becomes: &Definition) -> String {
+        digest::of(&[&self.seen.uid, self.live.digest(), becomes.digest()])
     }
 
     /// What is left of a soak that began then, for a person, and its end.
@@ -235,25 +249,28 @@ impl Case<'_> {
             if blockers.count == 1 { "1 tenant is".to_owned() } else { format!("{} tenants are", blockers.count) };
         let message = format!("{tenants} in the way of the next step: {}", blockers.spoken());
         // The end of a pod changes no member.
-        let until = blockers.pods.then(|| self.now.checked_add(SignedDuration::from_secs(2)).unwrap_or(Timestamp::MAX));
+        let soon = || self.now.checked_add(SignedDuration::from_secs(2)).unwrap_or(Timestamp::MAX);
+        let until = blockers.pods.then(soon);
         Next::Wait(Wait { phase, message, until, stuck: !blockers.moving })
     }
 
-    /// The pass for that purpose: nothing once it is through.
-    fn pass(
-        &self,
-        phase: CrdPhase,
-        purpose: Purpose,
-        against: &str,
-        since: Option<Timestamp>,
-        what: impl Fn(&str) -> What,
-    ) -> Option<Next> {
-        match sweeps::progress(self.sweep, purpose, against, since, self.now) {
+    /// The next page of these passes, one after the other: nothing once all are through. What came before the one that is under way
+    /// was passed.
+    fn passes(&self, phase: CrdPhase, against: &str, since: Option<Timestamp>, passes: &[Pass]) -> Option<Next> {
+        let of = |sweep: &&Sweep| sweep.against == against && since.is_none_or(|since| sweep.began.0 >= since);
+        let current = self.sweep.filter(of).map(|sweep| sweep.purpose);
+        let at = passes.iter().position(|(purpose, _)| Some(*purpose) == current).unwrap_or_default();
+        passes.iter().skip(at).find_map(|pass| self.pass(phase, against, since, pass))
+    }
+
+    fn pass(&self, phase: CrdPhase, against: &str, since: Option<Timestamp>, (purpose, what): &Pass) -> Option<Next> {
+        let phase = if *purpose == Purpose::Verify { CrdPhase::Verify } else { phase };
+        match sweeps::progress(self.sweep, *purpose, against, since, self.now) {
             Progress::Passed => None,
             Progress::Failed { sweep, again } => Some(Next::Wait(Wait {
                 phase,
                 message: format!(
-                    "{}. Mend or delete them; all are looked at again at {again:.0}",
+                    "{}. Mend or delete them; after a while all are looked at again",
                     sweeps::spoken(&sweep)
                 ),
                 until: Some(again),

@@ -1,10 +1,9 @@
 //! Whether a release can be granted, as far as one of its CRDs is concerned.
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use semver::Version;
 
-use super::{desk::Claim, merges::Merges, next::Next};
+use super::{Stage, desk::Claim, merges::Merges, next::Next};
 use crate::{
     api::CrdPhase,
     domain::{
@@ -27,13 +26,10 @@ pub fn not_ready(
     (seen, live): (&CrdSeen, &Arc<Definition>),
     way: Option<&Next>,
     goals: &[Goal],
-    fault: Option<(&str, Timestamp)>,
+    fault: Option<&str>,
     merges: &mut Merges,
 ) -> Option<String> {
     let crd = &claim.shared.name;
-    if seen.deleting {
-        return Some(format!("CustomResourceDefinition {crd} is being deleted, with every object of it"));
-    }
     let here = match way {
         Some(Next::Refused(findings)) => Some(format!(
             "CustomResourceDefinition {crd}: the change is refused: {}; `leasehold crds plan {}` shows all of it",
@@ -42,7 +38,7 @@ pub fn not_ready(
         )),
         Some(next @ Next::Write { .. }) if next.phase() == CrdPhase::Expand => Some(fault.map_or_else(
             || format!("CustomResourceDefinition {crd} is being expanded"),
-            |(message, _)| format!("CustomResourceDefinition {crd} could not be expanded: {message}"),
+            |message| format!("CustomResourceDefinition {crd} could not be expanded: {message}"),
         )),
         Some(_) => (!seen.established).then(|| format!("CustomResourceDefinition {crd} is not served yet")),
         None => unasked(claim, (seen, live), merges),
@@ -61,14 +57,23 @@ pub fn not_ready(
 
 /// Nobody asks for it, or the definition went past it.
 fn unasked(claim: &Claim, (seen, live): (&CrdSeen, &Arc<Definition>), merges: &mut Merges) -> Option<String> {
-    let why = merges.against(&claim.shared.definition, live)?;
     let (crd, operator, version) = (&claim.shared.name, claim.operator, &claim.release.version);
-    Some(match seen.unlocked.get(operator) {
-        Some(unlocked) if version < unlocked => format!(
+    if let Some(unlocked) = seen.unlocked.get(operator).filter(|unlocked| version < *unlocked) {
+        let why = merges.against(&claim.shared.definition, live)?;
+        return Some(format!(
             "CustomResourceDefinition {crd} has moved on to {operator} {unlocked}, and {version} cannot work with it any more: {why}"
-        ),
-        _ => format!("CustomResourceDefinition {crd} is expanded for it once a tenant asks for {version}"),
-    })
+        ));
+    }
+    // What it loosens can wait; what it adds must be there.
+    let expand = merges.get(live, &claim.shared.definition, Stage::Expand, &claim.release.waivers);
+    if expand.findings.refusing().next().is_some() {
+        return Some(format!(
+            "CustomResourceDefinition {crd}: the change would be refused: {}",
+            expand.findings.spoken()
+        ));
+    }
+    let there = expand.definition.substance() == live.substance();
+    (!there).then(|| format!("CustomResourceDefinition {crd} is expanded for it once a tenant asks for {version}"))
 }
 
 /// Why a release cannot be granted whose CRD somebody else keeps.

@@ -63,7 +63,7 @@ pub fn step(
     claim: &Claim,
     next: &Next,
     blockers: &Blockers,
-    fault: Option<(&str, Timestamp)>,
+    fault: Option<&str>,
 ) -> Option<Record> {
     let version = &claim.release.object.spec.version;
     let name = name(crd, claim.operator, version);
@@ -87,7 +87,7 @@ pub fn step(
 struct Story<'a> {
     next: &'a Next,
     blockers: &'a Blockers,
-    fault: Option<(&'a str, Timestamp)>,
+    fault: Option<&'a str>,
     sweep: Option<&'a Sweep>,
     generation: i64,
     now: Timestamp,
@@ -96,8 +96,8 @@ struct Story<'a> {
 impl Story<'_> {
     fn status(&self, old: &CrdUpgradeStatus) -> CrdUpgradeStatus {
         let (phase, now) = (self.next.phase(), Time::millis(self.now));
-        let past_barrier = self.blockers.none() && phase > CrdPhase::Expand;
-        let flipped = past_barrier && phase > CrdPhase::Flip;
+        let there = self.blockers.none() && phase > CrdPhase::Expand && phase != CrdPhase::Done;
+        let flipped = matches!(phase, CrdPhase::Migrate | CrdPhase::Verify);
         let findings = match self.next {
             Next::Refused(findings) => findings.all.iter().take(LISTED).map(listed).collect(),
             _ => Vec::new(),
@@ -112,7 +112,7 @@ impl Story<'_> {
             message: self.message(),
             since: old.since.filter(|_| old.phase == phase).or(Some(now)),
             // A tenant that went back, or joined on an older version, begins the soak anew.
-            barrier_at: past_barrier.then(|| old.barrier_at.unwrap_or(now)),
+            barrier_at: there.then(|| old.barrier_at.unwrap_or(now)),
             flipped_at: flipped.then(|| old.flipped_at.unwrap_or(now)),
             ended_at: (phase == CrdPhase::Done).then(|| old.ended_at.unwrap_or(now)),
             blocked: if phase >= CrdPhase::Waves { self.blockers.count } else { 0 },
@@ -136,7 +136,9 @@ impl Story<'_> {
 
     fn message(&self) -> String {
         let said = match self.next {
-            _ if self.fault.is_some() => self.fault.map(|(message, _)| format!("a write failed: {message}")),
+            Next::Write { .. } | Next::Page { .. } | Next::Trim if self.fault.is_some() => {
+                self.fault.map(|message| format!("a write failed: {message}"))
+            }
             Next::Refused(findings) => Some(format!("refused: {}", findings.spoken())),
             Next::Wait(wait) => Some(wait.message.clone()),
             Next::Write { .. } => Some("the definition is being written".into()),

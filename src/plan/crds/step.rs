@@ -64,6 +64,11 @@ pub struct CrdWrite {
     pub annotations: BTreeMap<String, String>,
     /// What it is for, in one word, as it is logged.
     pub phase: &'static str,
+    /// It takes nothing away and lets nothing new in: every operator goes on as before.
+    pub expands: bool,
+    /// What the definition is to become in the end, where that is more: tried first, and not kept, so that what the API server refuses
+    /// of it is known before anybody moves.
+    pub trial: Option<Map<String, Value>>,
 }
 
 /// Where a page begins and what is done with it.

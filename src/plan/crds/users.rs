@@ -6,7 +6,8 @@ use semver::Version;
 use crate::{
     api::Blocker,
     domain::{
-        fleet::{Fleet, Health, Member, Standing},
+        fleet::{Fleet, Health, Member, OwnEdit, Standing},
+        object::PodSeen,
         world::World,
     },
     plan::catalog::Catalog,
@@ -15,7 +16,7 @@ use crate::{
 /// Blockers that are named; the others are counted.
 const NAMED: usize = 10;
 
-/// The versions that somebody of the operator runs, asks for, or is being moved to.
+/// The versions that somebody of the operator runs, asks for, is being moved to, or may pass on the way.
 pub type Wanted = BTreeMap<String, BTreeSet<Version>>;
 
 /// Which versions of which operators are wanted.
@@ -30,7 +31,7 @@ pub fn wanted(fleet: &Fleet) -> Wanted {
             wanted.insert(operator.to_owned(), [version].into());
         }
     };
-    let mut last = None;
+    let (mut last, mut ways) = (None, BTreeSet::new());
     for member in fleet.members.values() {
         let granted = member.granted.as_ref().map(|granted| granted.target.version.as_str());
         let desired = member.desired.as_ref().map(|target| target.version.as_str());
@@ -38,6 +39,7 @@ pub fn wanted(fleet: &Fleet) -> Wanted {
         let said = (member.operator.as_str(), granted, desired);
         if last.replace(said) != Some(said) {
             granted.into_iter().chain(desired).for_each(|version| note(&member.operator, version));
+            ways.extend(granted.zip(desired).map(|(granted, desired)| (member.operator.as_str(), granted, desired)));
         }
     }
     for run in fleet.rollouts.values() {
@@ -45,7 +47,24 @@ pub fn wanted(fleet: &Fleet) -> Wanted {
             note(&run.spec.operator, &run.spec.target.version);
         }
     }
+    for (operator, from, to) in ways {
+        between(fleet, operator, from, to).for_each(|version| note(operator, version));
+    }
     wanted
+}
+
+/// Where there is no single step, those versions that steps may lead through: a run to one is planned only once it can be granted.
+fn between<'a>(fleet: &'a Fleet, operator: &str, from: &str, to: &str) -> impl Iterator<Item = &'a str> {
+    let (from, to) = (Version::parse(from).ok(), Version::parse(to).ok());
+    let releases = fleet.releases.iter().filter(move |((of, _), _)| of == operator);
+    let parsed = releases.filter_map(|((_, text), facts)| Some((Version::parse(text).ok()?, text.as_str(), facts)));
+    let known: Vec<_> = parsed.collect();
+    let steps = from.zip(to).filter(|(from, to)| {
+        let direct = known.iter().any(|(version, _, facts)| version == to && facts.reachable_from(from));
+        from < to && !direct
+    });
+    let passed = |version: &Version| steps.as_ref().is_some_and(|(from, to)| from < version && version < to);
+    known.into_iter().filter(|(version, _, _)| passed(version)).map(|(_, text, _)| text).collect::<Vec<_>>().into_iter()
 }
 
 /// Tenants that are not where a step needs them.
@@ -55,7 +74,7 @@ pub struct Blockers {
     pub count: u32,
     /// One of them is on its way, or waits for its turn: it needs nobody's help.
     pub moving: bool,
-    /// One of them is but by a pod that is being terminated, which no watch of members shows the end of.
+    /// One of them is by nothing but a pod that is being terminated, which no watch of members shows the end of.
     pub pods: bool,
 }
 
@@ -65,27 +84,33 @@ pub struct Barrier<'a> {
     pub version: &'a Version,
     /// Operators whose releases bring the definition.
     pub users: &'a BTreeSet<&'a str>,
-    /// Whether another operator's release can work with what comes next.
-    pub carries: &'a dyn Fn(&str, &str) -> bool,
+    /// Whether another operator's release can work with what comes next; `None`: there is no such release any more.
+    pub carries: &'a dyn Fn(&str, &str) -> Option<bool>,
 }
 
 /// Whoever keeps that step from being taken: paused, held and leaving tenants too, as long as they may have an operator
-/// that runs.
+/// that runs. Those who need somebody's help come first.
 #[must_use]
 pub fn blockers(barrier: &Barrier, fleet: &Fleet, world: &World) -> Blockers {
     let mut found = Blockers::default();
+    let (mut stuck, mut moving) = (Vec::new(), Vec::new());
     for (name, member) in fleet.members.iter().filter(|(_, member)| barrier.users.contains(member.operator.as_str())) {
-        let Some(granted) = &member.granted else { continue };
-        let version = &granted.target.version;
-        let Some(why) = barrier.against(member, version) else {
-            if terminating(name, world) && member.operator == barrier.operator {
-                found.pods = true;
-                found.add(name, version, "a pod of its operator is still being terminated".into(), true);
-            }
-            continue;
-        };
-        found.add(name, version, why.text, why.moving);
+        let granted = member.granted.as_ref().map(|granted| granted.target.version.as_str());
+        let why = barrier.against(member, granted).or_else(|| {
+            let pod = granted.and_then(|_| terminating(name, world))?;
+            found.pods = true;
+            Some(Against { text: format!("pod {pod} of an earlier revision is still being terminated"), moving: true })
+        });
+        let Some(why) = why else { continue };
+        found.count += 1;
+        found.moving |= why.moving;
+        let list = if why.moving { &mut moving } else { &mut stuck };
+        if list.len() < NAMED {
+            let version = granted.unwrap_or("none").to_owned();
+            list.push(Blocker { tenant: name.clone(), version, why: why.text.chars().take(500).collect() });
+        }
     }
+    found.named = stuck.into_iter().chain(moving).take(NAMED).collect();
     found
 }
 
@@ -95,23 +120,50 @@ struct Against {
     moving: bool,
 }
 
+impl Against {
+    fn stuck(text: impl Into<String>) -> Option<Self> {
+        Some(Self { text: text.into(), moving: false })
+    }
+
+    fn moving(text: impl Into<String>) -> Option<Self> {
+        Some(Self { text: text.into(), moving: true })
+    }
+}
+
 impl Barrier<'_> {
-    fn against(&self, member: &Member, version: &str) -> Option<Against> {
+    fn against(&self, member: &Member, granted: Option<&str>) -> Option<Against> {
         if member.operator != self.operator {
-            let text = format!("{} {version} cannot work with it yet", member.operator);
-            return (!(self.carries)(&member.operator, version)).then_some(Against { text, moving: false });
+            return self.against_other(member, granted);
         }
-        let there = Version::parse(version).is_ok_and(|version| version >= *self.version);
+        let granted = granted?;
+        let there = Version::parse(granted).is_ok_and(|version| version >= *self.version);
         let (text, moving) = match (&member.standing, &member.health) {
-            _ if there && matches!(member.health, Health::Proven | Health::Regressed) => return None,
-            (_, Health::Failed { reason, .. }) if there => (format!("it failed on it: {reason}"), false),
-            _ if there => ("it is not proven there yet".into(), true),
+            _ if there => return arrived(member),
             (Standing::Paused, _) => ("it is paused".into(), false),
             (Standing::Held(holds), _) => (format!("it is held: {}", holds.join(", ")), false),
             (Standing::Deleting, _) => ("it is being offboarded".into(), true),
             (Standing::Active, _) => self.on_its_way(member),
         };
-        Some(Against { text: text.chars().take(500).collect(), moving })
+        Some(Against { text, moving })
+    }
+
+    /// Of another operator counts what it runs, what it ran before that is proven, and what it asks for: a step that makes a wish
+    /// impossible is one that somebody has to decide.
+    fn against_other(&self, member: &Member, granted: Option<&str>) -> Option<Against> {
+        let operator = &member.operator;
+        let before = member.granted.as_ref().filter(|_| arrived(member).is_some()).and_then(|g| g.from.as_ref());
+        let desired = member.desired.as_ref().map(|desired| desired.version.as_str());
+        let versions = [(granted, "runs"), (before.map(|from| from.version.as_str()), "ran"), (desired, "asks for")];
+        versions.into_iter().filter_map(|(version, does)| Some((version?, does))).find_map(|(version, does)| {
+            match (self.carries)(operator, version) {
+                Some(true) => None,
+                Some(false) => Against::stuck(format!("it {does} {operator} {version}, which cannot work with it")),
+                None if does == "asks for" => None,
+                None => Against::stuck(format!(
+                    "it {does} {operator} {version}, whose release is gone: nobody knows what that can work with"
+                )),
+            }
+        })
     }
 
     fn on_its_way(&self, member: &Member) -> (String, bool) {
@@ -127,16 +179,20 @@ impl Barrier<'_> {
     }
 }
 
-impl Blockers {
-    fn add(&mut self, tenant: &str, version: &str, why: String, moving: bool) {
-        self.count += 1;
-        self.moving |= moving;
-        // Those who need somebody's help are named before those who do not.
-        if self.named.len() < NAMED {
-            self.named.push(Blocker { tenant: tenant.to_owned(), version: version.to_owned(), why });
-        }
+/// Why a tenant that was granted what is needed, or more, may still have a pod of something else.
+fn arrived(member: &Member) -> Option<Against> {
+    let granted = member.granted.as_ref()?;
+    match &member.health {
+        Health::Proven | Health::Regressed => None,
+        Health::Failed { reason, .. } => Against::stuck(format!("it failed on it: {reason}")),
+        // Its first install, or its own edit of what was proven: there is no older pod.
+        Health::Moving if granted.rollout.is_none() && granted.own_edit == OwnEdit::No => None,
+        Health::Moving if granted.own_edit == OwnEdit::AfterProof => None,
+        Health::Moving => Against::moving("it is not proven there yet"),
     }
+}
 
+impl Blockers {
     /// Nobody is in the way.
     #[must_use]
     pub const fn none(&self) -> bool {
@@ -154,9 +210,12 @@ impl Blockers {
     }
 }
 
-/// A pod that has been told to go may still write as the operator that it was.
-fn terminating(tenant: &str, world: &World) -> bool {
-    world.tenants.get(tenant).is_some_and(|seen| seen.pods.values().any(|pod| pod.deleting))
+/// A pod that has been told to go and may still write as the operator that it was. One of the revision that stays is none.
+fn terminating<'a>(tenant: &str, world: &'a World) -> Option<&'a str> {
+    let pods = &world.tenants.get(tenant)?.pods;
+    let stays = |pod: &&PodSeen| pods.values().any(|other| !other.deleting && other.pod_revision == pod.pod_revision);
+    let going = pods.iter().find(|(_, pod)| pod.deleting && !stays(&&***pod));
+    going.map(|(name, _)| name.as_str())
 }
 
 /// The operators whose releases bring that definition.

@@ -1,5 +1,5 @@
 //! Decisions about a CRD → the steps that `act` carries out.
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use super::{
     Stage,
@@ -25,9 +25,11 @@ pub fn create(claim: &Claim) -> CrdStep {
     }
 }
 
-/// What old and new operators can both work with.
-pub fn expand(crd: &str, seen: &CrdSeen, definition: &Arc<Definition>) -> CrdStep {
-    CrdStep::Write(spec(crd, seen, definition, "expand", &seen.unlocked))
+/// What old and new operators can both work with; `becomes`: where that leads.
+pub fn expand(crd: &str, seen: &CrdSeen, definition: &Definition, becomes: &Definition) -> CrdStep {
+    let trial = (becomes.digest() != definition.digest()).then(|| becomes.spec().clone());
+    let write = spec(crd, seen, definition, "expand", &seen.unlocked);
+    CrdStep::Write(CrdWrite { expands: true, trial, ..write })
 }
 
 /// Everything after that: for one operator's release, once everybody is there.
@@ -68,6 +70,8 @@ fn spec(crd: &str, seen: &CrdSeen, definition: &Definition, phase: &'static str,
         spec: definition.spec().clone(),
         annotations: unlocked_mark(unlocked),
         phase,
+        expands: false,
+        trial: None,
     }
 }
 

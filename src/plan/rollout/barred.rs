@@ -25,10 +25,12 @@ pub fn barred<'a>(fleet: &'a Fleet, wishes: &BTreeMap<&'a str, Wish<'a>>) -> Has
         if !phase(rollout).ended() || !(aborted || undone || !skip.is_empty()) {
             continue;
         }
-        let holds = |wish: &Wish| meant(wish, rollout) && !moved_since(fleet, wish, (name, rollout));
+        // A tenant of that name may be another one by now, of another operator.
+        let same = |wish: &Wish| wish.member.operator == rollout.spec.operator;
+        let holds = |wish: &Wish| same(wish) && meant(wish, rollout) && !moved_since(fleet, wish, (name, rollout));
         if undone {
             // What had to be taken back is not tried on others either.
-            let all = wishes.iter().filter(|(_, wish)| wish.member.operator == rollout.spec.operator && holds(wish));
+            let all = wishes.iter().filter(|(_, wish)| holds(wish));
             barred.extend(all.map(|(tenant, _)| (*tenant, &**name)));
             continue;
         }

@@ -243,8 +243,10 @@ impl Stake {
         }
         if !wants(spec, member, wish) {
             self.elsewhere += 1;
+            // The way back was not asked for: it is no reason to end a run that others wait for.
             let newer = wish.is_some_and(|wish| {
-                path::newer(wish.target, &spec.target)
+                wish.back.is_none()
+                    && path::newer(wish.target, &spec.target)
                     && wish.movable()
                     && !wish.broken()
                     && known.startable(name, member)

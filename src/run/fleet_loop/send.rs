@@ -134,6 +134,9 @@ impl FleetLoop {
                 self.in_doubt.insert(name.clone(), grant.clone());
             }
         }
+        if let Some((crd, pledge)) = &job.pledge {
+            self.index.pledged(crd, Some(pledge.clone()));
+        }
         self.under_way.spawn(tasks::unpanicked(job, self.metrics.clone()));
     }
 }
