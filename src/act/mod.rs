@@ -8,6 +8,7 @@ mod failure;
 mod jobs;
 mod meaning;
 mod notices;
+mod object;
 mod outcome;
 mod owners;
 mod pages;

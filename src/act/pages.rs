@@ -14,7 +14,7 @@ use super::{
     Failure, Writer,
     meaning::{self, Listing, Meaning},
     requests::{self, Wanted},
-    stored::{self, Owned, Target, Text},
+    stored::{self, Target, Text},
 };
 use crate::{
     domain::{
@@ -32,6 +32,11 @@ const LIST: Duration = Duration::from_mins(1);
 /// How long a page may take beside its gaps: well within the 5 minutes at least that a list's snapshot lives, so that the next
 /// page finds it.
 const WHOLE: Duration = Duration::from_mins(4);
+
+/// Times that an object is looked at again because somebody wrote it in between. Each takes milliseconds.
+const CHANGES: u32 = 8;
+/// What is said of one that is still written in between.
+const RESTLESS: &str = "changed each time it was written";
 
 /// Says what is wrong with an object, in as few or as many words as it likes; nothing of a good one.
 pub type Judge = Box<dyn Fn(&Value) -> Vec<String> + Send + Sync>;
@@ -172,22 +177,26 @@ impl Writer {
         let name = wanted.target.spoken();
         let object = format!("{} {name}", spoken(work));
         let mean = if wanted.method == Method::POST { meaning::of_trial } else { meaning::of_write };
-        let mut tries = 0;
+        let (mut tries, mut changes) = (1, 0);
         loop {
             turn.come().await;
             let request = requests::write(work, &wanted)?;
             let Err(error) = self.send(term, &object, self.client.request_text(request)).await? else {
                 return Ok(None);
             };
-            tries += 1;
             let kube::Error::Api(status) = &error else { return Err(Failure::from_kube(object, &error)) };
             match mean(status, tries) {
                 Meaning::Done => return Ok(None),
-                Meaning::Changed => match self.left_to_do(term, work, &object, &wanted.target).await? {
-                    Some(left) => wanted = left,
+                Meaning::Changed if changes == CHANGES => return Ok(Some(PageFailure::new(name, RESTLESS))),
+                Meaning::Changed => match self.left_to_do(term, work, &wanted.target, turn).await? {
                     None => return Ok(None),
+                    Some(Ok(left)) => (wanted, changes) = (left, changes + 1),
+                    Some(Err(failure)) => return Ok(Some(failure)),
                 },
-                Meaning::Wait(pause) => tokio::time::sleep(pause).await,
+                Meaning::Wait(pause) => {
+                    tries += 1;
+                    tokio::time::sleep(pause).await;
+                }
                 Meaning::Refused => return Ok(Some(PageFailure::new(name, &status.message))),
                 Meaning::Lost => return Err(Failure::from_kube(object, &error)),
             }
@@ -202,17 +211,16 @@ impl Writer {
         &self,
         term: &Term,
         work: &PageWork,
-        object: &str,
         target: &Target,
-    ) -> Result<Option<Wanted>, Failure> {
+        turn: &Turn,
+    ) -> Result<Option<Result<Wanted, PageFailure>>, Failure> {
         let What::Disown { versions } = &work.what else { return Ok(None) };
-        let request = requests::look(work, target)?;
-        let answer = self.send(term, object, self.client.request::<Owned>(request)).await?;
-        match answer {
-            Ok(owned) => Ok(requests::disown(owned, work, versions)),
-            Err(kube::Error::Api(status)) if meaning::of_write(&status, 1) == Meaning::Done => Ok(None),
-            Err(error) => Err(Failure::from_kube(object, &error)),
-        }
+        turn.come().await;
+        let object = format!("{} {}", spoken(work), target.spoken());
+        let request = self.client.request_text(requests::look(work, target)?);
+        let text = self.send(term, &object, request).await?.map_err(|error| Failure::from_kube(&object, &error))?;
+        requests::disown_again(&text, work, versions)
+            .map_err(|error| Failure::new(object, FaultKind::Transient, format!("it cannot be read: {error}")))
     }
 }
 

@@ -5,9 +5,11 @@ use http::{Method, Request, header};
 use serde_json::Value;
 
 use super::{
-    Failure, owners,
+    Failure,
+    object::{Object, TOO_DEEP},
+    owners,
     pages::{Compile, spoken},
-    stored::{self, Named, Owned, Target},
+    stored::{self, Named, Target},
 };
 use crate::{
     domain::{
@@ -46,26 +48,21 @@ pub(super) fn read(
             let body = metadata.as_it_is();
             wanted.push(patch(metadata, body));
         }),
-        What::Disown { versions } => stored::each(text, |owned| match disown(owned, work, versions) {
-            Some(disowned) => wanted.push(disowned),
-            None => page.count(None),
+        What::Disown { versions } => stored::each(text, |object| match disown(object, work, versions) {
+            Some(Ok(disowned)) => wanted.push(disowned),
+            failed => page.count(failed.and_then(Result::err)),
         }),
         What::Validate { schema, dry_run } => {
             let judge = compile(schema);
-            let mut odd = None;
-            let meta = stored::each(text, |object: Value| match Named::of(&object) {
-                Err(error) => odd = Some(error),
-                Ok(Named { metadata }) => {
-                    let wrong = judge(&object).join("; ");
-                    if wrong.is_empty() && *dry_run {
-                        let body = again(object);
-                        wanted.push(Wanted { target: metadata, method: Method::POST, body });
-                    } else {
-                        page.count((!wrong.is_empty()).then(|| PageFailure::new(metadata.spoken(), &wrong)));
-                    }
+            stored::each(text, |Object { target, value, too_deep }| {
+                let wrong = if too_deep { TOO_DEEP.to_owned() } else { judge(&value).join("; ") };
+                if wrong.is_empty() && *dry_run {
+                    let body = again(value);
+                    wanted.push(Wanted { target, method: Method::POST, body });
+                } else {
+                    page.count((!wrong.is_empty()).then(|| PageFailure::new(target.spoken(), &wrong)));
                 }
-            });
-            odd.map_or(meta, Err)
+            })
         }
     }?;
     page.continue_ = meta.continue_.filter(|token| !token.is_empty());
@@ -73,12 +70,29 @@ pub(super) fn read(
     Ok(wanted)
 }
 
-/// What has nobody own a field of that object at one of these versions; nothing where nobody does.
-pub(super) fn disown(Owned { metadata }: Owned, work: &PageWork, versions: &BTreeSet<String>) -> Option<Wanted> {
-    let moved = owners::moved(&metadata.managed_fields, &work.group, versions, &work.version)?;
-    let mut body = metadata.target.as_it_is();
+/// What has nobody own a field of that object at one of these versions; nothing where nobody does. An owner of what lies too deep
+/// would be written without it.
+fn disown(object: Object, work: &PageWork, versions: &BTreeSet<String>) -> Option<Result<Wanted, PageFailure>> {
+    let Object { target, value, too_deep } = object;
+    let entries = value["metadata"]["managedFields"].as_array()?;
+    let moved = owners::moved(entries, &work.group, versions, &work.version)?;
+    if too_deep {
+        return Some(Err(PageFailure::new(target.spoken(), TOO_DEEP)));
+    }
+    let mut body = target.as_it_is();
     body["metadata"]["managedFields"] = moved.into();
-    Some(Wanted { target: metadata.target, method: Method::PATCH, body })
+    Some(Ok(Wanted { target, method: Method::PATCH, body }))
+}
+
+/// The same of the object that [`look`] found, if it is there.
+pub(super) fn disown_again(
+    text: &str,
+    work: &PageWork,
+    versions: &BTreeSet<String>,
+) -> serde_json::Result<Option<Result<Wanted, PageFailure>>> {
+    let mut left = None;
+    stored::each(text.as_bytes(), |object| left = disown(object, work, versions))?;
+    Ok(left)
 }
 
 /// The object as somebody would create it: without what the API server alone writes.
@@ -124,10 +138,11 @@ pub(super) fn write(work: &PageWork, wanted: &Wanted) -> Result<Request<Vec<u8>>
     request.header(header::ACCEPT, ANSWER).body(body.to_string().into_bytes()).map_err(|error| odd(work, &error))
 }
 
-/// The metadata of one object, as it is now.
+/// The metadata of one object, as it is now: a list of it alone, since the chart grants no right to get one.
 pub(super) fn look(work: &PageWork, target: &Target) -> Result<Request<Vec<u8>>, Failure> {
-    let uri = format!("{}/{}", path(work, target.namespace.as_deref()), target.name);
-    Request::get(uri).header(header::ACCEPT, ANSWER).body(Vec::new()).map_err(|error| odd(work, &error))
+    let all = path(work, target.namespace.as_deref());
+    let uri = format!("{all}?fieldSelector=metadata.name%3D{}", escaped(&target.name));
+    Request::get(uri).header(header::ACCEPT, METADATA).body(Vec::new()).map_err(|error| odd(work, &error))
 }
 
 fn odd(work: &PageWork, error: &http::Error) -> Failure {
@@ -205,6 +220,47 @@ mod tests {
         assert_eq!((page.seen, page.failed), (1, 1));
         let trial = r#"POST /apis/example.com/v2/namespaces/n/caches?dryRun=All {"metadata":{"labels":{"l":"1"},"name":"a","namespace":"n"},"spec":{"size":1}}"#;
         assert_eq!(wanted, [trial]);
+    }
+
+    #[test]
+    fn an_object_that_is_nested_too_deeply_is_named_and_the_rest_goes_on() {
+        let deep = format!("{}1{}", r#"{"f:a": "#.repeat(200), "}".repeat(200));
+        let fields = format!(r#""managedFields": [{{"apiVersion": "example.com/v1", "fieldsV1": {deep}}}]"#);
+        let list = LIST.replace(r#""generation": 3,"#, &format!(r#""generation": 3, "deep": {deep},"#));
+        let owned = LIST
+            .replace(r#""labels": {"l": "1"}"#, &fields)
+            .replace(r#""managedFields": [{"manager"#, r#""other": [{"manager"#);
+        let deep = PageFailure::new("n/a", TOO_DEEP);
+        for dry_run in [false, true] {
+            let work = work(What::Validate { schema: Arc::new(json!({"maximum": 9})), dry_run });
+            let mut page = PageDone::default();
+            let wanted = read(list.as_bytes(), &work, small, &mut page).unwrap();
+            assert_eq!((page.failures, wanted.len()), (vec![deep.clone()], usize::from(dry_run)));
+        }
+        for (version, failures) in [("v1", vec![deep]), ("v0", Vec::new())] {
+            let work = work(What::Disown { versions: BTreeSet::from([version.to_owned()]) });
+            let mut page = PageDone::default();
+            assert_eq!(read(owned.as_bytes(), &work, small, &mut page).unwrap().len(), 0, "{version}");
+            assert_eq!((page.seen, page.failures), (2, failures), "{version}");
+        }
+        let mut page = PageDone::default();
+        assert_eq!(read(owned.as_bytes(), &work(What::Rewrite), small, &mut page).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn one_that_was_written_meanwhile_is_looked_at_by_its_name_with_the_right_to_list() {
+        let [disowning, rewriting] =
+            [What::Disown { versions: BTreeSet::from(["v1".to_owned()]) }, What::Rewrite].map(work);
+        let target = read(LIST.as_bytes(), &rewriting, small, &mut PageDone::default()).unwrap().remove(0).target;
+        let look = look(&disowning, &target).unwrap();
+        assert_eq!(look.uri(), "/apis/example.com/v2/namespaces/n/caches?fieldSelector=metadata.name%3Da");
+        let versions = BTreeSet::from(["v1".to_owned()]);
+        let again = |text: &str| disown_again(text, &disowning, &versions);
+        assert!(again(r#"{"metadata": {}, "items": null}"#).unwrap().is_none(), "it is gone");
+        assert!(again(r#"{"kind": "Status", "metadata": {}}"#).is_err());
+        let there = LIST.split_once(r#", "spec": {"size": 1}}"#).unwrap().0.replace(r#""7""#, r#""9""#) + "}]}";
+        let left = again(&there).unwrap().unwrap().unwrap();
+        assert_eq!((left.target.resource_version, left.method), ("9".to_owned(), Method::PATCH));
     }
 
     #[test]

@@ -27,28 +27,6 @@ pub(super) struct Named {
     pub metadata: Target,
 }
 
-impl Named {
-    /// Of an object that was read as a whole.
-    pub fn of(object: &Value) -> serde_json::Result<Self> {
-        Ok(Self { metadata: Target::deserialize(&object["metadata"])? })
-    }
-}
-
-/// An object and who owns which of its fields.
-#[derive(Debug, Deserialize)]
-pub(super) struct Owned {
-    pub metadata: Owners,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Owners {
-    #[serde(flatten)]
-    pub target: Target,
-    #[serde(default)]
-    pub managed_fields: Vec<Value>,
-}
-
 impl Target {
     /// As people name it.
     pub fn spoken(&self) -> String {
@@ -178,12 +156,6 @@ mod tests {
         let meta = each(LIST.as_bytes(), |item: Named| seen.push(item.metadata.spoken())).unwrap();
         assert_eq!(seen, ["n/a", "b"]);
         assert_eq!((meta.continue_.as_deref(), meta.remaining_item_count), (Some("next"), Some(5)));
-        let mut owners = Vec::new();
-        each(LIST.as_bytes(), |item: Owned| {
-            owners.push((item.metadata.target.name, item.metadata.managed_fields.len()))
-        })
-        .unwrap();
-        assert_eq!(owners, [("a".to_owned(), 1), ("b".to_owned(), 0)]);
     }
 
     #[test]

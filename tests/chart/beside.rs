@@ -7,7 +7,7 @@ use std::time::Duration;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{Api, Client, ResourceExt};
 use leasehold::act::{Pace, Writer};
-use leasehold::api::{RolloutSlice, RolloutSliceSpec};
+use leasehold::api::{CrdUpgrade, CrdUpgradeSpec, CrdUpgradeStatus, RolloutSlice, RolloutSliceSpec};
 use leasehold::election::Term;
 use leasehold::plan::crds::step::{CrdWrite, PageWork, What};
 use serde_json::{Value, json};
@@ -40,10 +40,15 @@ pub async fn a_slice_comes_and_goes(client: Client) {
     writer.delete_slice(&term, &seen).await.unwrap();
 }
 
-/// A shared definition moves, and what is stored of it: how and when is another test's.
+/// A shared definition moves, with its record, and what is stored of it: how and when is another test's.
 pub async fn a_shared_definition_moves(cluster: &Cluster, client: Client, definition: &Value) {
     let writer = Writer::new(client, Duration::from_secs(10));
     let term = Term::unfenced();
+    let spec =
+        CrdUpgradeSpec { crd: "caches.rights.example.com".into(), operator: "rights".into(), version: "1.0.0".into() };
+    let record = CrdUpgrade::new("caches.rights.example.com-rights-1.0.0", spec);
+    let record: CrdUpgrade = writer.begin_crd_upgrade(&term, &record).await.unwrap()[0].1.clone().try_parse().unwrap();
+    writer.crd_upgrade_status(&term, &record, &CrdUpgradeStatus::default()).await.unwrap();
     let created = writer.create_crd(&term, definition, &BTreeMap::new()).await.unwrap().remove(0).1;
     let (uid, resource_version) = (created.uid().unwrap(), created.resource_version().unwrap());
     let crd = "caches.rights.example.com".to_owned();

@@ -1,6 +1,6 @@
 //! A definition that tenants share is changed by Leasehold alone, until somebody takes it back; and Leasehold changes no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
@@ -12,6 +12,7 @@ use leasehold::election::{BootInstant, Epoch, Term};
 use leasehold::plan::crds::step::{CrdWrite, PageWork, What};
 use serde_json::{Value, json};
 
+use crate::support::proxy::{Fault, Match, Proxy};
 use crate::support::{Cluster, Node, eventually};
 
 const SOON: Duration = Duration::from_mins(1);
@@ -202,21 +203,28 @@ async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
     assert!(denied.message.contains("without a conversion webhook"), "{denied}");
 
     // Custom resources, in a namespace of no tenant: as they are, or not at all.
-    scene.writer.create_crd(&scene.term, &definition("caches"), &BTreeMap::new()).await.unwrap();
-    let cache = format!(
-        "{{apiVersion: {GROUP}/v1, kind: cache, metadata: {{name: a, namespace: shared-objects, labels: {{a: b}}}}, spec: {{size: 1}}}}"
-    );
-    let cache = scene.cluster.apply_yaml(&cache).await.remove(0);
-    let mut config = scene.cluster.config();
-    config.auth_info.impersonate = Some(format!("system:serviceaccount:{HOME}:leasehold"));
-    let resource = ApiResource {
+    let mut two = definition("caches");
+    let mut old = two["spec"]["versions"][0].clone();
+    (old["name"], old["storage"]) = ("v0".into(), false.into());
+    two["spec"]["versions"].as_array_mut().unwrap().push(old);
+    scene.writer.create_crd(&scene.term, &two, &BTreeMap::new()).await.unwrap();
+    let resource = |version: &str| ApiResource {
         group: GROUP.into(),
-        version: "v1".into(),
-        api_version: format!("{GROUP}/v1"),
+        version: version.into(),
+        api_version: format!("{GROUP}/{version}"),
         kind: "cache".into(),
         plural: "caches".into(),
     };
-    let own: Api<DynamicObject> = Api::namespaced_with(Client::try_from(config).unwrap(), "shared-objects", &resource);
+    let old: Api<DynamicObject> = Api::namespaced_with(scene.cluster.client(), "shared-objects", &resource("v0"));
+    let mut cache = DynamicObject::new("a", &resource("v0")).data(json!({"spec": {"size": 1}}));
+    cache.labels_mut().insert("a".into(), "b".into());
+    let params = kube::api::PostParams::default();
+    eventually("it is served", SOON, async || old.create(&params, &cache).await.is_ok()).await;
+    let mut config = scene.cluster.config();
+    config.auth_info.impersonate = Some(format!("system:serviceaccount:{HOME}:leasehold"));
+    let proxy = Proxy::start("conflict", config.clone(), scene.cluster.dir());
+    let own: Api<DynamicObject> =
+        Api::namespaced_with(Client::try_from(config).unwrap(), "shared-objects", &resource("v1"));
     for (what, patch) in [
         ("spec", json!({"spec": {"size": 2}})),
         ("a field that goes", json!({"spec": null})),
@@ -228,16 +236,21 @@ async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
         let denied = own.patch("a", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap_err();
         assert!(denied.to_string().contains("of no tenant"), "{what}: {denied}");
     }
-    let mut twin = cache.clone();
-    twin.metadata = kube::core::ObjectMeta { name: Some("twin".into()), ..Default::default() };
-    let denied = own.create(&kube::api::PostParams::default(), &twin).await.unwrap_err();
+    let twin = DynamicObject::new("twin", &resource("v1")).data(cache.data);
+    let denied = own.create(&params, &twin).await.unwrap_err();
     assert!(denied.to_string().contains("of no tenant"), "{denied}");
-    for what in [What::Rewrite, What::Validate { schema: std::sync::Arc::new(json!({})), dry_run: true }] {
+    // One that somebody writes meanwhile is looked at again, within these rights.
+    let writer = Writer::new(proxy.client(), Duration::from_secs(10));
+    proxy.add(Match::verb("patch").nth(2).before(Fault::status(409)));
+    let validate = What::Validate { schema: std::sync::Arc::new(json!({})), dry_run: true };
+    for what in [validate, What::Rewrite, What::Disown { versions: BTreeSet::from(["v0".to_owned()]) }] {
         let (group, version, plural) = (GROUP.into(), "v1".into(), "caches".into());
         let work = PageWork { group, version, plural, continue_: None, limit: 500, what };
-        let page = scene.writer.page(&scene.term, &work, Pace::default(), |_| Box::new(|_| Vec::new())).await.unwrap();
+        let page = writer.page(&scene.term, &work, Pace::default(), |_| Box::new(|_| Vec::new())).await.unwrap();
         assert_eq!((page.seen, page.done), (1, 1), "{page:?}");
     }
+    let verbs: Vec<String> = proxy.log().iter().map(|request| request.verb.clone()).collect();
+    assert_eq!(verbs, ["list", "create", "list", "patch", "list", "patch", "list", "patch"]);
 }
 
 #[tokio::test]
@@ -254,10 +267,12 @@ async fn a_leader_of_before_writes_no_definition() {
     let fenced = async || {
         tries += 1;
         let change = scene.change(&name, &format!("c{tries}")).await;
-        scene.writer.write_crd(&scene.term, &change).await.err()
+        // Until it is, the API server's own writes may come in between.
+        let failure = scene.writer.write_crd(&scene.term, &change).await.err()?;
+        failure.message.contains("stale epoch").then_some(failure)
     };
     let fenced = eventually("the writer is fenced", SOON, fenced).await;
-    assert!(fenced.kind == FaultKind::Stale && fenced.message.contains("stale epoch"), "{fenced}");
+    assert_eq!(fenced.kind, FaultKind::Stale, "{fenced}");
 
     let epoch = Epoch { uid: lease.uid().unwrap(), transitions: 3 };
     let (_tenure, term) = Tenure::open(epoch, String::new(), BootInstant::NEVER);

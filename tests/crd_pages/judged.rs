@@ -1,5 +1,6 @@
 //! What is stored, held against what a definition is about to say.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kube::api::{Patch, PatchParams};
@@ -59,4 +60,25 @@ async fn the_api_server_judges_by_its_rules_what_it_would_not_judge_in_a_write_o
     // A rewrite of the same object is taken: what does not change is not judged.
     let rewritten = scene.pages(&scene.writer(), What::Rewrite, 500).await;
     assert_eq!((rewritten[0].done, rewritten[0].failed), (12, 0));
+}
+
+#[tokio::test]
+async fn an_object_that_is_nested_too_deeply_is_named_and_the_rest_goes_on() {
+    let scene = Scene::begin("deep").await;
+    scene.fill(4).await;
+    // As anybody may who writes its status, where the form is free. No reader of this process is to see the answer.
+    let status = format!("{}1{}", r#"{"a":"#.repeat(300), "}".repeat(300));
+    let path = format!("/apis/{}/v1/namespaces/pages-b/caches/c0001/status", scene.group);
+    let patch = http::Request::patch(path).header("content-type", "application/merge-patch+json");
+    let patch = patch.body(format!(r#"{{"status": {status}}}"#).into_bytes()).unwrap();
+    scene.cluster.client().request_text(patch).await.unwrap();
+    let validate = |dry_run| What::Validate { schema: Arc::new(json!({"maximum": 9})), dry_run };
+    for what in [validate(false), validate(true), What::Disown { versions: BTreeSet::from(["v1".to_owned()]) }] {
+        let page = scene.pages(&scene.writer(), what, 500).await.remove(0);
+        assert_eq!((page.seen, page.done, page.failed), (4, 3, 1), "{page:?}");
+        assert_eq!(page.failures[0].object, "pages-b/c0001");
+        assert!(page.failures[0].why.starts_with("nested too deeply to be judged"), "{page:?}");
+    }
+    let page = scene.pages(&scene.writer(), What::Rewrite, 500).await.remove(0);
+    assert_eq!((page.seen, page.done), (4, 4), "which reads none");
 }

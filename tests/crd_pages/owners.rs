@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::api::{DynamicObject, Patch, PatchParams};
+use leasehold::domain::crd::page::PageFailure;
 use leasehold::plan::crds::step::What;
 use serde_json::{Value, json};
 
@@ -110,4 +111,19 @@ async fn who_is_written_in_between_is_freed_of_it_all_the_same() {
     assert_eq!(object.labels()["written"], "meanwhile");
     let versions: BTreeSet<_> = object.managed_fields().iter().filter_map(|entry| entry.api_version.clone()).collect();
     assert_eq!(versions, BTreeSet::from([format!("{}/v2", scene.group)]));
+}
+
+#[tokio::test]
+async fn who_never_rests_is_named_and_holds_up_nobody_else() {
+    let scene = owned("restless").await;
+    apply(&scene, "v1", "git", json!({"size": 3})).await.unwrap();
+    scene.fill(2).await;
+    let proxy = scene.cluster.proxy("restless");
+    proxy.add(Match::verb("patch").name("applied").before(Fault::status(409)));
+    let (writer, versions) = (Scene::through(proxy.client()), BTreeSet::from(["v1".to_owned()]));
+    let page = scene.pages(&writer, What::Disown { versions }, 500).await.remove(0);
+    assert_eq!((page.seen, page.done, page.failed), (3, 2, 1), "{page:?}");
+    assert_eq!(page.failures, [PageFailure::new("pages-a/applied", "changed each time it was written")]);
+    let tries = proxy.log().iter().filter(|r| r.verb == "patch" && r.name == "applied").count();
+    assert_eq!(tries, 9, "looked at eight times more");
 }

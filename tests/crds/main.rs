@@ -213,6 +213,7 @@ async fn people_find_them_by_short_name_and_category_and_read_their_columns() {
         ("RolloutSlice", "seen", slice()),
         ("ChangeWindow", "seen", window()),
         ("RolloutApproval", "seen", approval()),
+        ("CrdUpgrade", "seen", json!({"crd": "caches.example.com", "operator": "cache", "version": "1.0.0"})),
     ] {
         kind(&client, of).create(&PostParams::default(), &object(of, name, &spec)).await.unwrap();
     }
@@ -222,6 +223,7 @@ async fn people_find_them_by_short_name_and_category_and_read_their_columns() {
         ("lhp", "NAME WAVES ONFAILURE AGE"),
         ("lhro", "NAME OPERATOR TARGET PHASE WAVE MEMBERS PROVEN FAILED AGE"),
         ("lhrs", "NAME ROLLOUT WAVE PART AGE"),
+        ("lhcu", "NAME CRD OPERATOR VERSION PHASE BLOCKED AGE"),
         ("lhw", "NAME ACTION SCHEDULE ZONE OPEN CHANGES STATUS AGE"),
         ("lha", "NAME ROLLOUT WAVE GATE DECISION APPROVER STATUS AGE"),
         ("lhf", "NAME MAXTENANTS MAXCONCURRENCY PODSECURITY AGE"),

@@ -89,11 +89,11 @@ impl Things {
     }
 
     /// Makes a thing through a version.
-    pub async fn make(&self, version: &str, name: &str, spec: Value) -> Answer {
+    pub async fn make(&self, version: &str, name: &str, spec: &Value) -> Answer {
         self.post(&self.things(version), &self.object(version, name, spec)).await
     }
 
-    pub fn object(&self, version: &str, name: &str, spec: Value) -> Value {
+    pub fn object(&self, version: &str, name: &str, spec: &Value) -> Value {
         json!({"apiVersion": format!("{}/{version}", self.group), "kind": "Thing", "metadata": {"name": name}, "spec": spec})
     }
 
@@ -121,7 +121,7 @@ impl Things {
         self.send(Request::patch(path), "application/merge-patch+json", Some(body)).await
     }
 
-    pub async fn apply(&self, version: &str, name: &str, spec: Value, manager: &str) -> Answer {
+    pub async fn apply(&self, version: &str, name: &str, spec: &Value, manager: &str) -> Answer {
         let path = format!("{}?fieldManager={manager}&force=true", self.thing(version, name));
         let body = self.object(version, name, spec);
         self.send(Request::patch(path), "application/apply-patch+yaml", Some(&body)).await

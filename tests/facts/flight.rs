@@ -9,13 +9,14 @@ use hyper::body::{Bytes, Frame};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use kube::client::ConfigExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::{SOON, Things, text, version};
 use crate::support::eventually;
 
 type Chunks = UnboundedReceiver<Result<Frame<Bytes>, Infallible>>;
 
+#[allow(clippy::unnecessary_wraps, reason = "what a body is made of")]
 fn chunk(text: &str) -> Result<Frame<Bytes>, Infallible> {
     Ok(Frame::data(Bytes::copy_from_slice(text.as_bytes())))
 }
@@ -37,13 +38,17 @@ async fn fact_8_a_write_after_a_flip_lands_in_the_old_version() {
     eventually("v2 is served", SOON, served).await;
 
     let config = things.cluster.config();
+    let kubeconfig = std::fs::read_to_string(things.cluster.kubeconfig()).unwrap();
+    let kubeconfig: Value = serde_saphyr::from_str(&kubeconfig).unwrap();
+    let token = kubeconfig["users"][0]["user"]["token"].as_str().map(|token| format!("Bearer {token}"));
     let client = Client::builder(TokioExecutor::new()).build(config.rustls_https_connector().unwrap());
     let address = format!("{}{}", config.cluster_url.to_string().trim_end_matches('/'), things.things("v2"));
     let write = |chunks: Chunks| {
         let request = Request::post(&address).header("content-type", "application/json");
+        let request = token.iter().fold(request, |request, token| request.header("authorization", token));
         client.request(request.body(StreamBody::new(chunks)).unwrap())
     };
-    let body = |name| things.object("v2", name, json!({"a": "x", "b": "y"})).to_string();
+    let body = |name| things.object("v2", name, &json!({"a": "x", "b": "y"})).to_string();
     // The connection is there, so that the next request's head is sent at once.
     let (sender, chunks) = unbounded();
     sender.unbounded_send(chunk(&body("before"))).unwrap();
@@ -59,7 +64,7 @@ async fn fact_8_a_write_after_a_flip_lands_in_the_old_version() {
     things.redefine(|crd| crd["spec"]["versions"] = versions(true)).await.unwrap();
     let seen = async || {
         let name = format!("new-{}", uuid::Uuid::new_v4());
-        things.make("v2", &name, json!({"a": "x", "b": "y"})).await.unwrap();
+        things.make("v2", &name, &json!({"a": "x", "b": "y"})).await.unwrap();
         things.spec("v2", &name).await["b"] == "y"
     };
     eventually("new writes land in the new version", SOON, seen).await;

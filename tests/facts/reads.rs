@@ -47,7 +47,7 @@ async fn fact_4_every_write_to_a_spec_closes_all_watches() {
     let mut watches = [watch(&things).await, watch(&things).await];
     things.redefine(|_| {}).await.unwrap();
     things.redefine(annotated).await.unwrap();
-    things.make("v1", "seen", json!({})).await.unwrap();
+    things.make("v1", "seen", &json!({})).await.unwrap();
     for watch in &mut watches {
         assert_eq!(next(watch).await.as_deref(), Some("seen"), "neither write closed it");
     }
@@ -57,7 +57,7 @@ async fn fact_4_every_write_to_a_spec_closes_all_watches() {
     }
     let mut watch = watch(&things).await;
     things.redefine(described).await.unwrap();
-    things.make("v1", "also-seen", json!({})).await.unwrap();
+    things.make("v1", "also-seen", &json!({})).await.unwrap();
     assert_eq!(next(&mut watch).await.as_deref(), Some("also-seen"), "the same description closes nothing");
 }
 
@@ -86,20 +86,20 @@ async fn fact_6_a_dropped_version_in_managed_fields_breaks_apply() {
     let things = Things::of("managed").await;
     let fields = json!({"a": text(), "b": text()});
     things.define(&[version("v1alpha1", true, &fields)]).await;
-    things.apply("v1alpha1", "thing", json!({"a": "x"}), "old-manager").await.unwrap();
+    things.apply("v1alpha1", "thing", &json!({"a": "x"}), "old-manager").await.unwrap();
     flip(&things, &fields).await;
     // Stored at v1 from now on: it is not the storage that holds the old version.
     let moved = async || things.label("v1", "thing", &uuid::Uuid::new_v4().to_string()).await.is_ok();
     eventually("the object is written", SOON, moved).await;
     drop_old(&things, &fields).await;
 
-    let applied = things.apply("v1", "thing", json!({"b": "y"}), "new-manager").await;
+    let applied = things.apply("v1", "thing", &json!({"b": "y"}), "new-manager").await;
     let refused = applied.expect_err("the old version is in managedFields");
     assert!(refused["message"].as_str().unwrap().contains("v1alpha1"), "{refused}");
     things.label("v1", "thing", "patched").await.expect("a merge patch works");
     let disown = json!({"metadata": {"managedFields": [{}]}});
     things.patch(&things.thing("v1", "thing"), &disown).await.unwrap();
-    things.apply("v1", "thing", json!({"b": "y"}), "new-manager").await.expect("repaired");
+    things.apply("v1", "thing", &json!({"b": "y"}), "new-manager").await.expect("repaired");
 }
 
 /// Fact 7. One object left at a removed version and no list of the kind is answered any more, in the whole cluster: 500
@@ -111,9 +111,9 @@ async fn fact_7_one_object_at_a_removed_version_fails_every_list() {
     let things = Things::of("left").await;
     let fields = json!({"a": text()});
     things.define(&[version("v1alpha1", true, &fields)]).await;
-    things.make("v1alpha1", "left", json!({"a": "x"})).await.unwrap();
+    things.make("v1alpha1", "left", &json!({"a": "x"})).await.unwrap();
     flip(&things, &fields).await;
-    things.make("v1", "fine", json!({"a": "x"})).await.unwrap();
+    things.make("v1", "fine", &json!({"a": "x"})).await.unwrap();
     drop_old(&things, &fields).await;
 
     let everywhere = format!("/apis/{}/v1/things", things.group);
@@ -168,7 +168,7 @@ async fn fact_9_a_new_version_becomes_the_preferred_one() {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "fact-9"}});
     things.post("/api/v1/namespaces", &namespace).await.unwrap();
     let inside = format!("{group}/v1alpha1/namespaces/fact-9/things");
-    things.post(&inside, &things.object("v1alpha1", "thing", json!({}))).await.unwrap();
+    things.post(&inside, &things.object("v1alpha1", "thing", &json!({}))).await.unwrap();
     things.cluster.kubectl(&["delete", "namespace", "fact-9", "--timeout=60s"]);
     let log = std::fs::read_to_string(things.cluster.dir().join("audit.log")).unwrap();
     let deletions: Vec<&str> =
@@ -198,7 +198,7 @@ async fn fact_10_a_typed_watch_dies_on_one_object() {
     let mode = json!({"mode": {"type": "string", "enum": ["Fast", "Safe", "New"]}});
     things.define(&[version("v1", true, &mode)]).await;
     for (name, mode) in [("a", "Fast"), ("b", "New"), ("c", "Safe")] {
-        things.make("v1", name, json!({"mode": mode})).await.unwrap();
+        things.make("v1", name, &json!({"mode": mode})).await.unwrap();
     }
     let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(&things.group, "v1", "Thing"), "things");
     let typed: Api<Object<OldSpec, Value>> = Api::namespaced_with(things.client.clone(), "default", &resource);

@@ -7,6 +7,9 @@ use crate::support::eventually;
 
 const STRICT: &str = "dryRun=All";
 
+/// What is changed of a definition.
+type Change = fn(&mut Value);
+
 fn spec_fields(crd: &mut Value) -> &mut Value {
     &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
 }
@@ -20,7 +23,6 @@ async fn fact_1_the_api_server_protects_little() {
     v1["subresources"] = json!({"status": {}});
     things.define(&[v1]).await;
 
-    type Change = fn(&mut Value);
     let refused: [(&str, Change); 10] = [
         ("scope", |crd| crd["spec"]["scope"] = json!("Cluster")),
         ("kind", |crd| crd["spec"]["names"]["kind"] = json!("Other")),
@@ -53,7 +55,7 @@ async fn fact_1_the_api_server_protects_little() {
         ("a removed field", |crd| drop(spec_fields(crd).as_object_mut().unwrap().remove("b"))),
         ("another type", |crd| spec_fields(crd)["a"] = json!({"type": "integer"})),
         ("no status subresource", |crd| {
-            drop(crd["spec"]["versions"][0].as_object_mut().unwrap().remove("subresources"))
+            drop(crd["spec"]["versions"][0].as_object_mut().unwrap().remove("subresources"));
         }),
         ("nothing is served", |crd| crd["spec"]["versions"][0]["served"] = json!(false)),
     ];
@@ -72,7 +74,7 @@ async fn fact_2_stored_versions_are_no_evidence() {
     let things = Things::of("evidence").await;
     let fields = json!({"a": text()});
     things.define(&[version("v1alpha1", true, &fields)]).await;
-    things.make("v1alpha1", "old", json!({"a": "x"})).await.unwrap();
+    things.make("v1alpha1", "old", &json!({"a": "x"})).await.unwrap();
     let flipped = [version("v1alpha1", false, &fields), version("v1", true, &fields)];
     things.redefine(|crd| crd["spec"]["versions"] = json!(flipped)).await.unwrap();
     assert_eq!(things.crd().await["status"]["storedVersions"], json!(["v1alpha1", "v1"]));
@@ -109,11 +111,11 @@ async fn fact_3_a_write_through_one_version_erases_what_only_the_other_has() {
     things.define(&versions(&narrow)).await;
     let full = json!({"a": "x", "b": "y"});
 
-    things.make("v2", "labelled", full.clone()).await.unwrap();
+    things.make("v2", "labelled", &full).await.unwrap();
     things.label("v1", "labelled", "yes").await.unwrap();
     assert_eq!(things.spec("v2", "labelled").await, json!({"a": "x"}));
 
-    things.make("v2", "reported", full.clone()).await.unwrap();
+    things.make("v2", "reported", &full).await.unwrap();
     let status = format!("{}/status", things.thing("v1", "reported"));
     things.patch(&status, &json!({"status": {"ready": true}})).await.unwrap();
     assert_eq!(
@@ -126,7 +128,7 @@ async fn fact_3_a_write_through_one_version_erases_what_only_the_other_has() {
     things.redefine(|crd| crd["spec"]["versions"] = json!(union)).await.unwrap();
     let kept = async || {
         let name = format!("kept-{}", uuid::Uuid::new_v4());
-        things.make("v2", &name, full.clone()).await.unwrap();
+        things.make("v2", &name, &full).await.unwrap();
         things.label("v1", &name, "yes").await.unwrap();
         things.spec("v2", &name).await == full
     };
@@ -142,7 +144,7 @@ async fn fact_5_a_removed_field_is_hidden_at_once_and_lost_at_the_next_write() {
     let (full, narrow) = (json!({"a": "x", "b": "y"}), json!({"a": "x"}));
     things.define(&with).await;
     for name in ["untouched", "written"] {
-        things.make("v1", name, full.clone()).await.unwrap();
+        things.make("v1", name, &full).await.unwrap();
     }
     let reads = async |name: &str, expected: &Value| {
         eventually(&format!("{name} is read as {expected}"), SOON, async || things.spec("v1", name).await == *expected)

@@ -50,7 +50,9 @@ pub fn mutate(rng: &mut StdRng, schema: &mut Value) {
 }
 
 fn here(rng: &mut StdRng, schema: &mut Value) {
-    match rng.random_range(0..10) {
+    // An object has most that can be changed, and is met least.
+    let kinds = if schema["type"] == "object" { 20 } else { 8 };
+    match rng.random_range(0..kinds) {
         0 => schema["description"] = json!("Said in other words."),
         1 => drop_keyword(rng, schema),
         2 | 3 => bound(rng, schema),

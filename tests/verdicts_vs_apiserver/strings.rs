@@ -9,11 +9,11 @@ use serde::Deserialize;
 pub struct Strings {
     pub formats: Vec<String>,
     pub patterns: Vec<String>,
-    pub strings: Vec<String>,
+    pub texts: Vec<String>,
 }
 
 pub static ALL: LazyLock<Strings> = LazyLock::new(|| {
     let mut all: Strings = serde_json::from_str(include_str!("strings.json")).expect("strings");
-    all.strings.extend(["a".repeat(254), format!("{}a", "a.".repeat(126)), "ab.".repeat(85) + "com"]);
+    all.texts.extend(["a".repeat(254), format!("{}a", "a.".repeat(126)), "ab.".repeat(85) + "com"]);
     all
 });

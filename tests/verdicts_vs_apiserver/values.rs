@@ -33,7 +33,7 @@ pub fn value(rng: &mut StdRng, schema: &Value, depth: usize) -> Value {
 }
 
 fn string(rng: &mut StdRng) -> String {
-    pick(rng, &strings::ALL.strings)
+    pick(rng, &strings::ALL.texts)
 }
 
 fn integer(rng: &mut StdRng) -> Value {

@@ -120,7 +120,7 @@ impl Course {
         self.refused = self.findings.refusing().next().is_some();
         let counts = findings::counts(self.findings.all.iter());
         let found = if counts.is_empty() { "no difference".to_owned() } else { counts };
-        self.leg(Step::Preflight, format!("compares ({found}), asks the API server, reads every stored object"));
+        self.leg(Step::Preflight, format!("compares ({found}); before the first write, asks the API server"));
         if self.refused {
             return;
         }

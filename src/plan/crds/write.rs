@@ -23,11 +23,7 @@ pub fn create(claim: &Claim, closed: &Definition) -> CrdStep {
         Arc::make_mut(&mut definition)["spec"] = closed.spec().clone().into();
     }
     let unlocked = [(claim.operator.to_owned(), claim.release.version.clone())].into();
-    CrdStep::Create {
-        crd: claim.shared.name.clone(),
-        definition,
-        annotations: unlocked_mark(&unlocked),
-    }
+    CrdStep::Create { crd: claim.shared.name.clone(), definition, annotations: unlocked_mark(&unlocked) }
 }
 
 /// What old and new operators can both work with; `becomes`: where that leads.

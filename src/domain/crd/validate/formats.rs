@@ -40,10 +40,15 @@ pub(super) fn named(name: &str) -> Option<fn(&str) -> bool> {
     })
 }
 
-/// A pattern of our own, which compiles.
-fn pattern(text: &str) -> Regex {
-    #[allow(clippy::expect_used, reason = "each is a constant, and a test uses every one")]
-    Regex::new(text).expect("a pattern")
+/// A pattern of our own: each is a constant that compiles, as the tests of every format show.
+type Pattern = LazyLock<Option<Regex>>;
+
+fn pattern(text: &str) -> Option<Regex> {
+    Regex::new(text).ok()
+}
+
+fn matches(pattern: &Pattern, text: &str) -> bool {
+    pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
 }
 
 fn is_name(text: &str) -> bool {
@@ -64,36 +69,36 @@ fn is_hex_color(text: &str) -> bool {
 }
 
 fn is_rgb_color(text: &str) -> bool {
-    static RGB: LazyLock<Regex> = LazyLock::new(|| {
+    static RGB: Pattern = LazyLock::new(|| {
         let part = r"[\t\n\x0C\r ]*(?:0|[1-9][0-9]?|1[0-9][0-9]?|2[0-4][0-9]|25[0-5])[\t\n\x0C\r ]*";
         pattern(&format!(r"^rgb\({part},{part},{part}\)$"))
     });
-    RGB.is_match(text)
+    matches(&RGB, text)
 }
 
 fn is_ssn(text: &str) -> bool {
-    static SSN: LazyLock<Regex> = LazyLock::new(|| pattern("^[0-9]{3}[- ]?[0-9]{2}[- ]?[0-9]{4}$"));
-    text.len() == 11 && SSN.is_match(text)
+    static SSN: Pattern = LazyLock::new(|| pattern("^[0-9]{3}[- ]?[0-9]{2}[- ]?[0-9]{4}$"));
+    text.len() == 11 && matches(&SSN, text)
 }
 
 fn is_hostname(text: &str) -> bool {
-    static NAME: LazyLock<Regex> = LazyLock::new(|| {
+    static NAME: Pattern = LazyLock::new(|| {
         let any = r"[a-zA-Z0-9\p{S}\p{L}]";
         let label = format!(r"{any}(?:[a-zA-Z0-9\-\p{{S}}\p{{L}}]{{0,61}}{any})?");
         pattern(&format!(r"^(?:{any}(?:-?{any}{{0,62}})?|(?:{label}\.)+[a-zA-Z\p{{L}}]{{2,63}})$"))
     });
-    text.len() <= 255 && NAME.is_match(text) && text.split('.').all(|label| label.len() <= 63)
+    text.len() <= 255 && matches(&NAME, text) && text.split('.').all(|label| label.len() <= 63)
 }
 
 /// Of the third group's first digit the version, of the fourth's, in versions 4 and 5, the variant.
 fn is_uuid(text: &str, version: Option<u8>) -> bool {
-    static UUID: LazyLock<Regex> =
+    static UUID: Pattern =
         LazyLock::new(|| pattern("^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$"));
     let digits: Vec<u8> = text.bytes().filter(|c| *c != b'-').collect();
     let variant = |c: &u8| matches!(c.to_ascii_lowercase(), b'8' | b'9' | b'a' | b'b');
     let versioned = version.is_none_or(|version| digits.get(12) == Some(&version));
     let varied = !matches!(version, Some(b'4' | b'5')) || digits.get(16).is_some_and(variant);
-    UUID.is_match(text) && versioned && varied
+    matches(&UUID, text) && versioned && varied
 }
 
 fn is_isbn10(text: &str) -> bool {
@@ -122,7 +127,7 @@ fn digit(c: u8) -> Option<u32> {
 
 /// Known issuers and lengths, and the Luhn sum.
 fn is_credit_card(text: &str) -> bool {
-    static CARD: LazyLock<Regex> = LazyLock::new(|| {
+    static CARD: Pattern = LazyLock::new(|| {
         let visa = "4[0-9]{12}(?:[0-9]{3})?";
         let others = "5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}|3(?:0[0-5]|[68][0-9])[0-9]{11}";
         pattern(&format!("^(?:{visa}|{others}|(?:2131|1800|35[0-9]{{3}})[0-9]{{11}})$"))
@@ -131,7 +136,7 @@ fn is_credit_card(text: &str) -> bool {
     let doubled = |n: u32| if n >= 5 { 2 * n - 9 } else { 2 * n };
     let values = digits.bytes().rev().filter_map(digit).zip([false, true].into_iter().cycle());
     let sum: u32 = values.map(|(n, double)| if double { doubled(n) } else { n }).sum();
-    CARD.is_match(&digits) && sum.is_multiple_of(10)
+    matches(&CARD, &digits) && sum.is_multiple_of(10)
 }
 
 /// `2006-01-02`, a day that exists.
@@ -159,7 +164,7 @@ fn days(year: u32, month: u32) -> u32 {
 
 /// A date, `t`, a time with a zone. What follows a second `t` is not looked at, nor whether the zone exists.
 fn is_date_time(text: &str) -> bool {
-    static TIME: LazyLock<Regex> =
+    static TIME: Pattern =
         LazyLock::new(|| pattern(r"^([0-9]{2}):([0-9]{2}):([0-9]{2})(?:.[0-9]+)?(?:z|[+-][0-9]{2}:[0-9]{2})$"));
     let lower = text.to_lowercase();
     let mut parts = lower.split('t');
@@ -167,31 +172,32 @@ fn is_date_time(text: &str) -> bool {
         return false;
     };
     let within = |(_, [hour, minute, second]): (&str, [&str; 3])| hour <= "23" && minute <= "59" && second <= "59";
-    is_date(date) && TIME.captures(time).map(|found| found.extract()).is_some_and(within)
+    is_date(date)
+        && TIME.as_ref().and_then(|pattern| pattern.captures(time)).map(|found| found.extract()).is_some_and(within)
 }
 
 /// As metadata has it: `2006-01-02T15:04:05Z`, optionally with a fraction or another zone.
 pub(super) fn is_rfc3339(text: &str) -> bool {
-    static ZONE: LazyLock<Regex> =
+    static ZONE: Pattern =
         LazyLock::new(|| pattern(r"^T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-2][0-9]:[0-5][0-9])$"));
-    text.get(10..).is_some_and(|rest| ZONE.is_match(rest)) && is_date_time(&text.replace(',', "."))
+    text.get(10..).is_some_and(|rest| matches(&ZONE, rest)) && is_date_time(&text.replace(',', "."))
 }
 
 /// What Go's `time.ParseDuration` takes, or any text in which a number with a unit is found.
 fn is_duration(text: &str) -> bool {
-    static GO: LazyLock<Regex> =
+    static GO: Pattern =
         LazyLock::new(|| pattern(r"^[-+]?(?:0|(?:(?:[0-9]{1,9}(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)$"));
-    static PART: LazyLock<Regex> = LazyLock::new(|| pattern("([0-9]+)[\t\n\u{c}\r ]*([A-Za-zµ]+)"));
+    static PART: Pattern = LazyLock::new(|| pattern("([0-9]+)[\t\n\u{c}\r ]*([A-Za-zµ]+)"));
     const EXACT: [&str; 13] = ["ns", "us", "µs", "ms", "s", "m", "h", "hr", "d", "w", "wk", "sec", "min"];
     const PREFIXES: [&str; 8] = ["nano", "micro", "milli", "sec", "min", "hour", "day", "week"];
     let mut known = false;
-    for part in PART.captures_iter(text) {
+    for part in PART.iter().flat_map(|pattern| pattern.captures_iter(text)) {
         let (_, [number, unit]) = part.extract();
         if number.parse::<i64>().is_err() {
-            return GO.is_match(text);
+            return matches(&GO, text);
         }
         let unit = unit.to_lowercase();
         known |= EXACT.contains(&unit.as_str()) || PREFIXES.iter().any(|prefix| unit.starts_with(prefix));
     }
-    known || GO.is_match(text)
+    known || matches(&GO, text)
 }

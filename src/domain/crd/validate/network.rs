@@ -1,5 +1,6 @@
 //! Addresses as Go parses them. In: a string. Out: whether it is one.
 //!
+//! Only the types of `core::net`, which cannot reach a network.
 //! `ipv4` and `cidr` are parsed as Go did up to 1.16, which lets numbers begin with zeros (`k8s.io/utils/net`).
 
 use core::net::{Ipv4Addr, Ipv6Addr};
