@@ -167,7 +167,7 @@ mod tests {
         PageWork { group, version, plural, continue_: None, limit: 5000, what }
     }
 
-    fn small(schema: &Value) -> Box<dyn Fn(&Value) -> Vec<String> + Send + Sync> {
+    fn small(schema: &Value) -> crate::act::Judge {
         let most = schema["maximum"].as_i64();
         Box::new(move |object| {
             let large = object["spec"]["size"].as_i64() > most;

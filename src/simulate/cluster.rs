@@ -18,7 +18,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum Write {
     Release(ReleaseStep),
-    Crd(CrdStep),
+    Crd(Box<CrdStep>),
     Slice(Box<RolloutSlice>),
     Create(Box<Rollout>),
     /// A Rollout's status, and what is told with it.
@@ -79,7 +79,7 @@ impl Cluster {
             events.map(notice).collect::<Vec<_>>()
         };
         let mut writes: Vec<Write> = plan.releases.into_iter().map(Write::Release).collect();
-        writes.extend(plan.crds.into_iter().map(Write::Crd));
+        writes.extend(plan.crds.into_iter().map(|step| Write::Crd(Box::new(step))));
         writes.extend(plan.staged.slices.into_iter().map(|slice| Write::Slice(Box::new(slice))));
         writes.extend(plan.staged.create.into_iter().map(|rollout| Write::Create(Box::new(rollout))));
         let status = |(name, status): (&String, &RolloutStatus)| {
@@ -98,7 +98,7 @@ impl Cluster {
     pub fn apply(&mut self, write: Write) {
         match write {
             Write::Release(step) => self.release(step),
-            Write::Crd(step) => self.share(step),
+            Write::Crd(step) => self.share(*step),
             Write::Slice(slice) => self.slice(*slice),
             Write::Create(rollout) => self.create(*rollout),
             Write::Rollout(name, status, _) => {

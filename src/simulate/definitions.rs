@@ -65,7 +65,7 @@ impl Cluster {
             seen.stored_versions.push(storage);
         }
         seen.unlocked = CrdSeen::created(&serde_json::Value::Null, &write.annotations).unlocked;
-        seen.digest = definition.digest().to_owned();
+        definition.digest().clone_into(&mut seen.digest);
         (seen.definition, seen.resource_version) = (Some(Arc::new(definition)), version);
         self.world.shared_version += 1;
     }
@@ -74,7 +74,9 @@ impl Cluster {
     fn page(&mut self, crd: &str, work: &PageWork) -> PageDone {
         let stored = self.stored.entry(crd.to_owned()).or_default();
         if work.what == What::Rewrite {
-            stored.values_mut().for_each(|version| version.clone_from(&work.version));
+            for version in stored.values_mut() {
+                version.clone_from(&work.version);
+            }
         }
         let seen = stored.len() as u64;
         PageDone { seen, done: seen, ..PageDone::default() }

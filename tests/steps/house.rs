@@ -101,7 +101,9 @@ impl House {
     /// With tenants of these names at that version, all at rest, each with a stored object.
     pub fn with(names: &[&str], version: &str) -> Self {
         let mut house = Self::new();
-        names.iter().for_each(|name| house.cluster.put(tenant("cache", name, version)));
+        for name in names {
+            house.cluster.put(tenant("cache", name, version));
+        }
         house.run();
         let storage = house.live().storage().to_owned();
         let stored = names.iter().map(|name| (format!("tenant-{name}/main"), storage.clone()));
@@ -158,7 +160,9 @@ impl House {
             let (wake, samples) = (plan.wake, plan.samples.clone());
             let writes = self.cluster.writes(plan);
             if self.cluster.sample(&samples) || !writes.is_empty() {
-                writes.into_iter().for_each(|write| self.write(write));
+                for write in writes {
+                    self.write(write);
+                }
             } else if let Some(at) = [wake, self.cluster.next_due()].into_iter().flatten().min() {
                 self.cluster.wait_until(at);
             }
@@ -190,11 +194,12 @@ impl House {
 
     fn write(&mut self, write: Write) {
         self.writes += 1;
-        if let Write::Crd(CrdStep::Write(spec)) = &write {
+        let step = if let Write::Crd(step) = &write { Some(&**step) } else { None };
+        if let Some(CrdStep::Write(spec)) = step {
             self.specs.push(spec.phase);
         }
         let stored = self.cluster.stored.get(CRD).cloned().unwrap_or_default();
-        if let Write::Crd(CrdStep::Trim { stored: versions, .. }) = &write {
+        if let Some(CrdStep::Trim { stored: versions, .. }) = step {
             let left: BTreeSet<&String> = stored.values().filter(|version| !versions.contains(version)).collect();
             assert!(left.is_empty(), "trimmed while objects are stored at {left:?}");
         }
@@ -224,7 +229,7 @@ impl House {
     /// Tenants by the version that they were granted.
     pub fn granted(&self) -> BTreeMap<String, Vec<String>> {
         let mut granted: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (name, seen) in self.cluster.world.tenants.iter() {
+        for (name, seen) in &self.cluster.world.tenants {
             let status = seen.tenant.as_ref().and_then(|tenant| tenant.status.as_ref());
             if let Some(grant) = status.and_then(|status| status.granted.as_ref()) {
                 granted.entry(grant.version.clone()).or_default().push(name.clone());

@@ -83,7 +83,7 @@ pub fn after(sweep: &Sweep, page: &PageDone, now: Timestamp) -> Sweep {
 #[must_use]
 pub fn spoken(sweep: &Sweep) -> String {
     let first: Vec<String> = sweep.failures.iter().take(3).map(|f| format!("{} ({})", f.object, f.why)).collect();
-    let more = (sweep.failed as usize).saturating_sub(first.len());
+    let more = sweep.failed.saturating_sub(first.len() as u64);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     format!("{} of {} stored objects: {}{more}", sweep.failed, sweep.objects, first.join("; "))
 }

@@ -121,12 +121,12 @@ struct Against {
 }
 
 impl Against {
-    fn stuck(text: impl Into<String>) -> Option<Self> {
-        Some(Self { text: text.into(), moving: false })
+    fn stuck(text: impl Into<String>) -> Self {
+        Self { text: text.into(), moving: false }
     }
 
-    fn moving(text: impl Into<String>) -> Option<Self> {
-        Some(Self { text: text.into(), moving: true })
+    fn moving(text: impl Into<String>) -> Self {
+        Self { text: text.into(), moving: true }
     }
 }
 
@@ -157,11 +157,13 @@ impl Barrier<'_> {
         versions.into_iter().filter_map(|(version, does)| Some((version?, does))).find_map(|(version, does)| {
             match (self.carries)(operator, version) {
                 Some(true) => None,
-                Some(false) => Against::stuck(format!("it {does} {operator} {version}, which cannot work with it")),
+                Some(false) => {
+                    Some(Against::stuck(format!("it {does} {operator} {version}, which cannot work with it")))
+                }
                 None if does == "asks for" => None,
-                None => Against::stuck(format!(
+                None => Some(Against::stuck(format!(
                     "it {does} {operator} {version}, whose release is gone: nobody knows what that can work with"
-                )),
+                ))),
             }
         })
     }
@@ -184,11 +186,11 @@ fn arrived(member: &Member) -> Option<Against> {
     let granted = member.granted.as_ref()?;
     match &member.health {
         Health::Proven | Health::Regressed => None,
-        Health::Failed { reason, .. } => Against::stuck(format!("it failed on it: {reason}")),
+        Health::Failed { reason, .. } => Some(Against::stuck(format!("it failed on it: {reason}"))),
         // Its first install, or its own edit of what was proven: there is no older pod.
         Health::Moving if granted.rollout.is_none() && granted.own_edit == OwnEdit::No => None,
         Health::Moving if granted.own_edit == OwnEdit::AfterProof => None,
-        Health::Moving => Against::moving("it is not proven there yet"),
+        Health::Moving => Some(Against::moving("it is not proven there yet")),
     }
 }
 
