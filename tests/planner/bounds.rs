@@ -64,11 +64,11 @@ pub fn concurrency(look: &Look) -> Finding {
     for name in grants.iter().map(|order| &order.rollout).collect::<BTreeSet<_>>() {
         let spec = &view.rollouts[name].spec;
         let mine = || grants.iter().filter(|order| order.rollout == *name);
-        let all = rules::moving(view, Some(name), None) + mine().count();
+        let all = rules::moving_in(view, name, spec, None) + mine().count();
         require(all <= spec.max_concurrency as usize, 1, name, "more in flight than the run allows")?;
         for wave in &spec.waves {
             let new = mine().filter(|order| order.wave == wave.name).count();
-            let all = rules::moving(view, Some(name), Some(&wave.name)) + new;
+            let all = rules::moving_in(view, name, spec, Some(&wave.name)) + new;
             require(new == 0 || all <= wave.max_concurrency as usize, 1, name, "more in flight than the wave allows")?;
         }
     }

@@ -163,3 +163,16 @@ fn whatever_goes_on_while_a_plan_of_the_operator_cannot_be_read_is_named() {
     assert_eq!(status(&cluster, |next| next.phase = Phase::Succeeded), [4]);
     assert!(status(&cluster, |next| next.message = "said".into()).is_empty());
 }
+
+/// A grant of a run that somebody deleted landed late, and the next run had got its name: its every plan was refused.
+#[test]
+fn a_tenant_that_is_not_in_the_plan_takes_no_place_of_it() {
+    let mut cluster = begun();
+    cluster.prove("a");
+    let (mut other, canary) = (cluster.fleet.members["a"].clone(), grants(&cluster, vec![order("b", "canary")]));
+    (other.uid, other.health) = ("uid-x".into(), Health::Moving);
+    cluster.fleet.members.insert("x".into(), other);
+    assert_eq!((canary, grants(&cluster, vec![order("b", "canary")])), (vec![], vec![]));
+    cluster.member("a").health = Health::Moving;
+    assert_eq!(grants(&cluster, vec![order("b", "canary")]), [1], "who is in the plan does");
+}

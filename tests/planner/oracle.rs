@@ -89,6 +89,11 @@ impl Oracle {
             if let Write::Create(rollout) = write {
                 self.another(look, rollout.metadata.name.as_deref().unwrap_or_default());
             }
+            if let Write::Grant(order) = write {
+                // Who is taken back remembers that himself.
+                let of = look.view.rollouts.get(&order.rollout).and_then(|by| by.spec.rollback_of.as_ref());
+                self.stopped.retain(|tenant, (_, run)| *tenant != order.tenant || Some(&*run) != of);
+            }
             let Write::Status(name, status) = write else { continue };
             let Some(rollout) = look.view.rollouts.get(name) else { continue };
             let generation = rollout.metadata.generation.unwrap_or(0);

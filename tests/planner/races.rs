@@ -1,6 +1,8 @@
 //! What the engine is shown that is not so any more, and what becomes of its writes then: an old look at the fleet, two
 //! leaders for a tick, and a grant of a former leader that lands late.
+use jiff::Timestamp;
 use leasehold::{
+    api::Rollout,
     domain::fleet::{Fleet, Health, Member},
     plan::rollout::{Decisions, GrantOrder},
 };
@@ -16,17 +18,19 @@ use crate::{
 /// A grant that was sent by a leader whose process died, and has not landed when the next one plans.
 pub struct Late {
     order: GrantOrder,
+    /// When, by its clock: that is in the grant.
+    at: Timestamp,
     /// The tenant as that leader saw it.
     seen: Member,
 }
 
 impl Late {
     /// The first of the grants of which a dead leader got no answer.
-    pub fn of(decisions: &Decisions, landed: &[Write], view: &Fleet) -> Option<Self> {
+    pub fn of(decisions: &Decisions, landed: &[Write], (view, at): (&Fleet, Timestamp)) -> Option<Self> {
         let there =
             |order: &GrantOrder| landed.iter().any(|write| matches!(write, Write::Grant(other) if other == order));
         let order = decisions.grants.iter().find(|order| !there(order))?.clone();
-        Some(Self { seen: view.members.get(&order.tenant)?.clone(), order })
+        Some(Self { at, seen: view.members.get(&order.tenant)?.clone(), order })
     }
 }
 
@@ -35,7 +39,7 @@ impl Schedule {
     /// seen: the write carries the resourceVersion that it was decided on. Nothing else keeps it off (fencing by epoch is for what
     /// is not a status), so it may be one more than the budgets allow; from then on it counts. Whether one landed.
     pub fn land(&mut self) -> bool {
-        let Some(Late { order, seen }) = self.late.take() else { return false };
+        let Some(Late { order, at, seen }) = self.late.take() else { return false };
         if self.cluster.fleet.members.get(&order.tenant) != Some(&seen) {
             return false;
         }
@@ -43,7 +47,11 @@ impl Schedule {
         if self.told {
             println!("  * late grant {} by {}", order.tenant, order.rollout);
         }
+        let tenant = order.tenant.clone();
         self.cluster.apply(Write::Grant(order));
+        if let Some(granted) = &mut self.cluster.member(&tenant).granted {
+            granted.at = at;
+        }
         true
     }
 }
@@ -107,16 +115,19 @@ pub fn interleaved(rng: &mut Rng, one: Vec<Write>) -> Vec<Write> {
 
 /// What both have done together keeps the budgets that each of them kept, and one tenant has one grant.
 pub fn kept_together(before: &Fleet, after: &Fleet) -> Finding {
-    let within = |rollout: Option<&str>, wave: Option<&str>, limit: u32, subject: &str| {
-        let moving = |fleet| rules::moving(fleet, rollout, wave);
+    let within = |run: Option<&Rollout>, wave: Option<&str>, limit: u32, subject: &str| {
+        let moving = |fleet| match run {
+            Some(run) => rules::moving_in(fleet, subject, &run.spec, wave),
+            None => rules::moving(fleet, None, None),
+        };
         let most = moving(before).max(limit as usize);
         require(moving(after) <= most, 1, subject, "two leaders moved more than one may")
     };
     within(None, None, after.max_concurrency, "fleet")?;
     for (name, rollout) in &after.rollouts {
-        within(Some(name), None, rollout.spec.max_concurrency, name)?;
+        within(Some(rollout), None, rollout.spec.max_concurrency, name)?;
         for wave in &rollout.spec.waves {
-            within(Some(name), Some(&wave.name), wave.max_concurrency, name)?;
+            within(Some(rollout), Some(&wave.name), wave.max_concurrency, name)?;
         }
     }
     Ok(())

@@ -27,7 +27,7 @@ impl Oracle {
             }
             require(open(index) == 0, 2, name, "a wave is done that is not proven throughout")?;
             require(
-                moved_here(look.view, name, &spec.waves[index].name) == 0,
+                rules::moving_in(look.view, name, spec, Some(&spec.waves[index].name)) == 0,
                 2,
                 name,
                 "a wave is done with tenants in flight",
@@ -56,13 +56,7 @@ impl Oracle {
             Phase::Succeeded => self.succeeded(look, name, rollout)?,
             _ => self.superseded(look, name, rollout)?,
         }
-        // Those in its plan: who is not was granted by one of its name that is gone.
-        let in_flight = |tenant: &String| {
-            let member = rules::present(look.view, spec, tenant).filter(|m| rules::on_the_way(m));
-            member.and_then(|m| m.granted.as_ref()).is_some_and(|granted| granted.rollout.as_deref() == Some(name))
-        };
-        let moving = spec.waves.iter().flat_map(|wave| &wave.members).any(in_flight);
-        require(!moving, 4, name, "ends with tenants in flight")
+        require(rules::moving_in(look.view, name, spec, None) == 0, 4, name, "ends with tenants in flight")
     }
 
     fn taken_back(&self, look: &Look, name: &str, rollout: &Rollout) -> Finding {
@@ -194,10 +188,6 @@ fn waits_for_it(look: &Look, spec: &RolloutSpec, wave: usize) -> bool {
         })
     };
     spec.waves[wave].members.iter().any(waits)
-}
-
-fn moved_here(view: &Fleet, rollout: &str, wave: &str) -> usize {
-    rules::moving(view, Some(rollout), Some(wave))
 }
 
 /// Whether anybody was moved in this wave, so that there is something to watch.

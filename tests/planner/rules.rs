@@ -75,6 +75,17 @@ pub fn moving(fleet: &Fleet, rollout: Option<&str>, wave: Option<&str>) -> usize
     fleet.members.values().filter(by).count()
 }
 
+/// The same, of those in its plan: who is not was granted by a run of that name that is gone.
+pub fn moving_in(fleet: &Fleet, rollout: &str, spec: &RolloutSpec, wave: Option<&str>) -> usize {
+    let by = |tenant: &&String| {
+        let member = present(fleet, spec, tenant).filter(|member| on_the_way(member));
+        member.and_then(|member| member.granted.as_ref()).is_some_and(|granted| {
+            granted.rollout.as_deref() == Some(rollout) && (wave.is_none() || granted.wave.as_deref() == wave)
+        })
+    };
+    spec.waves.iter().flat_map(|wave| &wave.members).filter(by).count()
+}
+
 /// Tenants of the wave that keep it open: on their way, fallen back, or still to go.
 pub fn unsettled(world: &World, fleet: &Fleet, spec: &RolloutSpec, wave: usize) -> usize {
     let open = |tenant: &&String| {

@@ -206,7 +206,7 @@ impl Schedule {
         self.count(&decisions);
         self.put(&decisions, crash);
         self.forward = 0;
-        let lost = Late::of(&decisions, &list, view);
+        let lost = Late::of(&decisions, &list, (view, now));
         let seen = if two || self.late.is_some() { Some(view.clone()) } else { stale.cloned() };
         self.cluster.fleet = fleet;
         let landed = !two && self.ticks.is_multiple_of(2) && self.land();

@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use self::facts::{asks, begun, moving, over_budget, unread};
+use self::facts::{asks, begun, granted_by, moving, over_budget, unread};
 use super::{Decisions, GrantOrder, path::Releases};
 use crate::{
     api::{Phase, Rollout, RolloutStatus, WavePhase, When},
@@ -180,7 +180,7 @@ impl Check<'_> {
         );
         for (name, orders) in per_run {
             let Some(rollout) = self.fleet.rollouts.get(name) else { continue };
-            let moving = |wave: Option<&str>| moving(self.fleet, name, wave);
+            let moving = |wave: Option<&str>| moving(self.fleet, (name, &rollout.spec), wave);
             let all = moving(None) + orders.len() <= rollout.spec.max_concurrency as usize;
             let crowded = |wave: &&crate::api::PlannedWave| {
                 let new = orders.iter().filter(|order| order.wave == wave.name).count();
@@ -216,7 +216,7 @@ impl Check<'_> {
         for (index, (wave, after)) in rollout.spec.waves.iter().zip(&next.waves).enumerate() {
             let before = stored.waves.iter().find(|before| before.name == wave.name).map(|before| before.phase);
             let closes = after.phase == WavePhase::Done && before != Some(WavePhase::Done);
-            let busy = moving(self.fleet, name, Some(&wave.name)) > 0;
+            let busy = moving(self.fleet, (name, &rollout.spec), Some(&wave.name)) > 0;
             self.require(!(closes && busy), 2, name, "closes a wave with tenants in flight");
             // Where nobody was moved there is nothing to ask about.
             if closes && after.proven + after.failed > 0 {
@@ -256,7 +256,8 @@ impl Check<'_> {
                 .and_then(|run| run.status.as_ref())
                 .is_some_and(|status| status.phase.ended());
             self.require(ended, 4, name, "is deleted before it has ended");
-            self.require(moving(self.fleet, name, None) == 0, 4, name, "is deleted with tenants in flight");
+            let moving = self.fleet.members.values().any(|member| member.in_flight() && granted_by(member, name));
+            self.require(!moving, 4, name, "is deleted with tenants in flight");
         }
     }
 

@@ -28,14 +28,18 @@ pub(super) fn unread(fleet: &Fleet, operator: &str) -> bool {
     fleet.unread.keys().any(|name| fleet.rollouts.get(name).is_some_and(|run| run.spec.operator == operator))
 }
 
-pub(super) fn moving(fleet: &Fleet, rollout: &str, wave: Option<&str>) -> usize {
-    let here = |member: &&Member| {
-        let granted = member.granted.as_ref();
-        granted.is_some_and(|granted| {
-            granted.rollout.as_deref() == Some(rollout) && (wave.is_none() || granted.wave.as_deref() == wave)
-        })
+/// Tenants in flight that are in the plan: who is not was granted by a run of that name that is gone.
+pub(super) fn moving(fleet: &Fleet, (rollout, spec): (&str, &RolloutSpec), wave: Option<&str>) -> usize {
+    let here = |(name, member): &(&String, &Member)| {
+        let of_wave = member.granted.as_ref().is_some_and(|granted| wave.is_none() || granted.wave.as_deref() == wave);
+        of_wave && granted_by(member, rollout) && spec.waves.iter().any(|wave| wave.members.contains(*name))
     };
-    fleet.members.values().filter(|member| member.in_flight()).filter(here).count()
+    fleet.members.iter().filter(|(_, member)| member.in_flight()).filter(here).count()
+}
+
+/// Whether a run of that name moved the tenant last.
+pub(super) fn granted_by(member: &Member, rollout: &str) -> bool {
+    member.granted.as_ref().and_then(|granted| granted.rollout.as_deref()) == Some(rollout)
 }
 
 pub(super) fn over_budget(fleet: &Fleet, spec: &RolloutSpec) -> bool {
