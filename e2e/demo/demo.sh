@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job on a real cluster, unattended: onboard, upgrade in waves through a crash of the leader, stop at a bad
-# release, move a shared CRD, offboard. KEEP=0 ends by itself, with exit 0 only when every step held.
+# The main job on a real cluster, unattended: onboard, upgrade in waves, with the CRD that all tenants share, through a crash
+# of the leader, stop at a bad release, offboard. KEEP=0 ends by itself, with exit 0 only when every step held.
 set -uo pipefail
 # shellcheck source=e2e/demo/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -50,9 +50,9 @@ install() {
 }
 
 onboard() {
-    k apply -f "$examples/policy.yaml" -f "$examples/release-1.0.0.yaml" -f "$examples/release-1.1.0.yaml" -f "$examples/release-1.2.0.yaml" >/dev/null || return 1
-    k apply -f "$examples/tenants.yaml" >/dev/null || return 1
-    until_holds 60 tenants_at 1.0.0 12 || return 1
+    k apply -f "$examples/policy.yaml" -f "$examples/release-1.1.0.yaml" -f "$examples/release-2.0.0.yaml" -f "$examples/release-2.2.0.yaml" >/dev/null || return 1
+    bump 1.1.0 || return 1
+    until_holds 60 tenants_at 1.1.0 12 || return 1
     k get tenants
     local leaders
     leaders=$(k get tenants -o 'jsonpath={range .items[*]}{.status.leader.identity}{"\n"}{end}' | grep -c .)
@@ -77,58 +77,28 @@ crash_leader() {
     kill -9 "${replicas[n]}"
 }
 
+# To a release with a new version of the kind that all tenants share, while each has an object of it.
 upgrade_through_a_crash() {
-    local leader name
-    leader=$(holder)
-    bump 1.1.0 || return 1
-    until_holds 20 rollout_exists 1.1.0 || return 1
-    name=$(first_rollout_to 1.1.0)
-    until_holds 30 proven_at_least "$name" 1 || return 1
-    crash_leader "$leader" || return 1
-    say "  the canary is proven; Leasehold's leader ${leader%%_*} was killed (kill -9)"
-    watch_waves "$name" Succeeded 60 || return 1
-    led_by_other_than "$leader" || return 1
-    say "  the standby went on: $(holder | cut -d_ -f1) leads"
-    tenants_at 1.1.0 12
-}
-proven_at_least() { [ "$(k get rollout "$1" -o 'jsonpath={.status.proven}')" -ge "$2" ]; }
-
-bad_release() {
-    local name
-    bump 1.2.0 || return 1
-    until_holds 20 rollout_exists 1.2.0 || return 1
-    name=$(first_rollout_to 1.2.0)
-    watch_waves "$name" Halted 60 || return 1
-    k get rollout "$name" -o 'jsonpath={"  "}{.status.halted.reason}{"\n"}'
-    local untouched
-    untouched=$(k get tenants -o 'jsonpath={range .items[*]}{.status.granted.version}{"\n"}{end}' | grep -c '^1.1.0$')
-    say "  $untouched of 12 tenants were not touched"
-    [ "$untouched" = 11 ] && tenants_at 1.1.0 11
-}
-
-go_back() {
-    bump 1.1.0 || return 1
-    until_holds 60 tenants_at 1.1.0 12 || return 1
-    k get rollouts
-}
-
-# The kind that all tenants share gets a new version, while every tenant has an object of it.
-new_crd_version() {
-    local name crd=memcacheds.cache.example.com
+    local leader name crd=memcacheds.cache.example.com
     each_tenant_with_a_cache | k apply -f - >/dev/null || return 1
     until_holds 20 caches_applied_by 1.1.0 12 || return 1
     matrix before "$crd"
-    k apply -f "$examples/release-2.0.0.yaml" >/dev/null || return 1
+    leader=$(holder)
     bump 2.0.0 || return 1
     until_holds 20 rollout_exists 2.0.0 || return 1
     name=$(first_rollout_to 2.0.0)
-    until_holds 30 proven_at_least "$name" 3 || return 1
+    until_holds 30 proven_at_least "$name" 1 || return 1
+    crash_leader "$leader" || return 1
+    say "  the canary is proven; Leasehold's leader ${leader%%_*} was killed (kill -9)"
+    until_holds 60 proven_at_least "$name" 3 || return 1
     matrix during "$crd"
     watch_waves "$name" Succeeded 60 || return 1
+    led_by_other_than "$leader" || return 1
+    say "  the standby went on: $(holder | cut -d_ -f1) leads"
     watch_line Done 60 k get crdupgrade "$crd-memcached-2.0.0" -o 'jsonpath={.status.phase}{"  "}{.status.message}' || return 1
     matrix after "$crd"
     until_holds 20 caches_applied_by 2.0.0 12 || return 1
-    say "  12 of 12 tenants' objects are there, and are applied by the new operators"
+    say "  12 of 12 tenants' objects are there, and the new operators have applied them"
     tenants_at 2.0.0 12
 }
 each_tenant_with_a_cache() {
@@ -143,6 +113,26 @@ caches_applied_by() {
     local version=$1
     real_pods || version=
     [ "$(k get memcacheds -A -o 'jsonpath={range .items[*]}by {.status.operatorVersion}{"\n"}{end}' | grep -cx "by $version")" = "$2" ]
+}
+proven_at_least() { [ "$(k get rollout "$1" -o 'jsonpath={.status.proven}')" -ge "$2" ]; }
+
+bad_release() {
+    local name
+    bump 2.2.0 || return 1
+    until_holds 20 rollout_exists 2.2.0 || return 1
+    name=$(first_rollout_to 2.2.0)
+    watch_waves "$name" Halted 60 || return 1
+    k get rollout "$name" -o 'jsonpath={"  "}{.status.halted.reason}{"\n"}'
+    local untouched
+    untouched=$(k get tenants -o 'jsonpath={range .items[*]}{.status.granted.version}{"\n"}{end}' | grep -c '^2.0.0$')
+    say "  $untouched of 12 tenants were not touched"
+    [ "$untouched" = 11 ] && tenants_at 2.0.0 11
+}
+
+go_back() {
+    bump 2.0.0 || return 1
+    until_holds 60 tenants_at 2.0.0 12 || return 1
+    k get rollouts
 }
 
 offboard() {
@@ -171,10 +161,9 @@ replicas=()
 step "a cluster" build_cluster
 step "Leasehold from its charts, 2 replicas" install
 step "12 tenants by kubectl apply, from nothing to led" onboard
-step "one apply bumps all 12: waves, through a crash of the leader" upgrade_through_a_crash
+step "one apply: all 12 and their CRD, in waves, through a crash" upgrade_through_a_crash
 step "a bad release stops at its canary" bad_release
 step "going back works" go_back
-step "a new version of the CRD that all of them share" new_crd_version
 step "one tenant is offboarded" offboard
 step "nothing was denied, and how long nobody led" audit
 summary

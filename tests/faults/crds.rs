@@ -47,7 +47,7 @@ async fn crd_crash_after_every_write() {
     let scene = Scene::begin().await;
     let mut runner = Runner::start(&scene, "crds", ALONE);
     let all = std::env::var("LEASEHOLD_FAULTS").is_ok_and(|given| given == "all");
-    let step = if all { 1 } else { 12 };
+    let step = if all { 1 } else { 18 };
     let second = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
     let first = 1 + usize::try_from(second).unwrap_or(0) % step;
     println!("write {first} and every {step}. after it");
