@@ -18,7 +18,7 @@ use kube::{
 use leasehold::{
     act::{Pace, Writer},
     election::Term,
-    plan::crds::step::{CrdWrite, PageWork, What},
+    plan::crds::step::{PageWork, What},
 };
 use serde_json::{Value, json};
 
@@ -111,17 +111,7 @@ impl Bench {
         let stored = spec["versions"].as_array().and_then(|all| all.iter().find(|version| version["storage"] == true));
         let other = if stored.expect("one is stored")["name"] == "v1" { "v2" } else { "v1" };
         spec.insert("versions".into(), versions(other));
-        let (uid, resource_version) = (live.uid().expect("a UID"), live.resource_version().expect("a version"));
-        let write = CrdWrite {
-            crd: CRD.into(),
-            uid,
-            resource_version,
-            spec,
-            annotations: BTreeMap::new(),
-            phase: "flip",
-            expands: false,
-            trial: None,
-        };
+        let write = support::definition::write(&live, spec);
         self.writer.write_crd(&self.term, &write).await.expect("written");
         tokio::time::sleep(SOAK).await;
         self.names().await

@@ -51,15 +51,15 @@ impl Writer {
     /// What the API server said, to the one or the other.
     pub async fn write_crd(&self, term: &Term, write: &CrdWrite) -> Result<Answers, Failure> {
         if let Some(trial) = &write.trial {
-            let trial = self.patch_crd(term, write, trial, true).await?;
+            let trial = self.patch_crd(term, write, trial.spec(), true).await?;
             trial.map_err(|error| {
                 let failure = Failure::from_kube(spoken(&write.crd), &error);
                 Failure { message: format!("what it is to become is refused: {}", failure.message), ..failure }
             })?;
         }
-        let written = self.patch_crd(term, write, &write.spec, false).await?;
+        let written = self.patch_crd(term, write, write.definition.spec(), false).await?;
         let written = written.map_err(|error| Failure::from_kube(spoken(&write.crd), &error))?;
-        tracing::info!(crd = write.crd, phase = write.phase, "the definition is written");
+        tracing::info!(crd = write.crd, stage = write.stage.name(), "the definition is written");
         Ok(answer(Source::Crds, &written))
     }
 

@@ -1,7 +1,7 @@
 //! A planned step in a person's words. Pure.
 use crate::{
     api::{Grant, Tenant},
-    domain::object::ObjectKey,
+    domain::{self, object::ObjectKey},
     plan::{
         crds::CrdStep,
         tenant::{Apply, Step, Target, Why},
@@ -46,7 +46,7 @@ pub fn describe(step: &Step, tenant: &Tenant) -> Option<String> {
 pub fn describe_crd(step: &CrdStep) -> Option<String> {
     Some(match step {
         CrdStep::Create { crd, .. } => format!("create CustomResourceDefinition {crd}"),
-        CrdStep::Write(write) => format!("write CustomResourceDefinition {}: {}", write.crd, write.phase),
+        CrdStep::Write(write) => format!("write CustomResourceDefinition {}: {}", write.crd, write.stage.name()),
         CrdStep::Page { crd, sweep, .. } => {
             format!("go through the stored objects of CustomResourceDefinition {crd}: {:?}", sweep.purpose)
         }
@@ -95,9 +95,6 @@ fn names(targets: &[Target]) -> String {
 /// The first few of them, and how many more there are.
 #[must_use]
 pub fn some(names: &[String]) -> String {
-    let first: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
-    match names.len().saturating_sub(NAMED) {
-        0 => first.join(", "),
-        more => format!("{} and {more} more", first.join(", ")),
-    }
+    let first = &names[..names.len().min(NAMED)];
+    domain::some::some(first, names.len(), ", ")
 }

@@ -7,7 +7,13 @@ use sha2::{Digest as _, Sha256};
 /// The first 64 bits of a SHA-256, as 16 hex digits: enough to tell the revisions of one tenant apart, short enough to read.
 #[must_use]
 pub fn short(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).fold(String::with_capacity(16), |mut text, byte| {
+    hex(&Sha256::digest(bytes)[..8])
+}
+
+/// Two hex digits a byte.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         use fmt::Write as _;
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");

@@ -47,7 +47,7 @@ impl Members {
         self.by_name.remove(name)
     }
 
-    /// Counts what may have changed of who is where: granted, asked for, proven, or able to move at all.
+    /// Counts what may have changed of who is where: granted, asked for, proven, able to move at all, and over which versions.
     #[must_use]
     pub const fn moves(&self) -> u64 {
         self.moves
@@ -75,7 +75,7 @@ impl Members {
 fn place(member: &Member) -> impl PartialEq {
     let granted = member.granted.as_ref().map(|granted| &granted.target.version);
     let desired = member.desired.as_ref().map(|desired| &desired.version);
-    (&member.operator, granted, desired, &member.standing, &member.health, &member.blocked)
+    (&member.operator, granted, desired, &member.standing, &member.health, &member.blocked, &member.rejected)
 }
 
 impl Deref for Members {

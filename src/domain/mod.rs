@@ -12,6 +12,7 @@ pub mod members;
 pub mod object;
 pub mod promql;
 pub mod report;
+pub mod some;
 pub mod tenants;
 pub mod window;
 pub mod world;

@@ -62,23 +62,25 @@ impl Index {
             Source::Fleet => self.record_fleet(object),
             Source::Crds => self.record_crd(&name, object),
             Source::CrdMaps => self.record_crd_map(object),
-            Source::Pods => {
-                if let Some((name, pod)) = reduce::pod(object)
-                    && self.at_home(&pod.tenant, &pod.namespace)
-                    && self.made(&pod)
-                    && self.has_room_for_pod(&pod.tenant, &name)
-                {
-                    let known = self.world.tenants.get(&pod.tenant).and_then(|seen| seen.pods.get(&name));
-                    if known.map(AsRef::as_ref) != Some(&pod) {
-                        if pod.is_in_trouble() {
-                            self.intends();
-                        }
-                        self.tenant(&pod.tenant.clone()).pods.insert(name, Box::new(pod));
-                    }
-                }
-            }
+            Source::Pods => self.record_pod(object),
             Source::Stack(kind) => self.record_object(kind, object),
         }
+    }
+
+    fn record_pod(&mut self, object: &DynamicObject) {
+        let Some((name, pod)) = reduce::pod(object) else { return };
+        let ours = self.at_home(&pod.tenant, &pod.namespace) && self.made(&pod);
+        if !ours || !self.has_room_for_pod(&pod.tenant, &name) {
+            return;
+        }
+        let known = self.world.tenants.get(&pod.tenant).and_then(|seen| seen.pods.get(&name));
+        if known.map(AsRef::as_ref) == Some(&pod) {
+            return;
+        }
+        if pod.is_in_trouble() {
+            self.intends();
+        }
+        self.tenant(&pod.tenant.clone()).pods.insert(name, Box::new(pod));
     }
 
     /// What is said of a release in its status concerns no tenant: of ten thousand, none is looked at again for it.

@@ -3,6 +3,7 @@
 pub mod analysis;
 pub mod catalog;
 pub mod choke_point;
+mod condition;
 pub mod crd_source;
 pub mod crds;
 mod fleet;

@@ -1,6 +1,7 @@
 //! What is said of change windows and approvals on the objects themselves: whether they were understood, and count.
 use jiff::Timestamp;
 
+use super::condition::condition;
 use crate::{
     api::{
         ApprovalSpec, ApprovalStatus, Condition, Decision, Phase, PlannedWave, Rollout, Time, WavePhase, WindowStatus,
@@ -148,19 +149,8 @@ fn conditions(
     generation: i64,
     now: Timestamp,
 ) -> Vec<Condition> {
-    let list: &[(&str, &str)] = if good { &[("Ready", "True")] } else { &[("Ready", "False"), ("Stalled", "True")] };
-    let condition = |(kind, status): &(&str, &str)| {
-        let same = old.iter().find(|c| c.type_ == *kind && c.status == *status);
-        Condition {
-            type_: (*kind).into(),
-            status: (*status).into(),
-            reason: reason.into(),
-            message: message.chars().take(2000).collect(),
-            observed_generation: generation,
-            last_transition_time: same.map_or(Time::seconds(now), |c| c.last_transition_time),
-        }
-    };
-    list.iter().map(condition).collect()
+    let list: &[(&str, bool)] = if good { &[("Ready", true)] } else { &[("Ready", false), ("Stalled", true)] };
+    list.iter().map(|kind| condition(old, *kind, (reason, message), generation, now)).collect()
 }
 
 #[cfg(test)]

@@ -3,9 +3,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::catalog::{Catalog, Release};
+use super::{
+    catalog::{Catalog, Release},
+    condition::condition,
+};
 use crate::{
-    api::{Condition, OperatorRelease, ReleaseStatus, Time},
+    api::{OperatorRelease, ReleaseStatus},
     domain::world::World,
 };
 
@@ -50,25 +53,16 @@ fn status(
         (None, Some(why)) => (false, "CrdNotReady", why.clone()),
         (None, None) => (true, "Ready", "tenants can be granted this release".to_owned()),
     };
-    let mut wanted = vec![("Ready", if ready { "True" } else { "False" })];
+    let mut wanted = vec![("Ready", ready)];
     if broken.is_some() || refused {
-        wanted.push(("Stalled", "True"));
+        wanted.push(("Stalled", true));
     } else if !ready {
-        wanted.push(("Reconciling", "True"));
+        wanted.push(("Reconciling", true));
     }
     let old = object.status.clone().unwrap_or_default();
     let generation = object.metadata.generation.unwrap_or_default();
-    let conditions = wanted.into_iter().map(|(kind, status)| {
-        let same = old.conditions.iter().find(|c| c.type_ == kind && c.status == status);
-        Condition {
-            type_: kind.into(),
-            status: status.into(),
-            reason: reason.into(),
-            message: message.chars().take(2000).collect(),
-            observed_generation: generation,
-            last_transition_time: same.map_or(Time::seconds(now), |c| c.last_transition_time),
-        }
-    });
+    let conditions =
+        wanted.into_iter().map(|kind| condition(&old.conditions, kind, (reason, &message), generation, now));
     ReleaseStatus {
         observed_generation: generation,
         conditions: conditions.collect(),

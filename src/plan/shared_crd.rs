@@ -2,7 +2,10 @@
 //! beyond the release. Leasehold creates them with its own rights, cluster-wide, so what is in them is looked at first.
 use std::{collections::BTreeMap, sync::Arc};
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::{
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use serde_json::Value;
 
 use serde::Deserialize;
@@ -12,9 +15,6 @@ use crate::{
     api::{CrdSource, ReleaseSpec},
     domain::{crd::Definition, world::World},
 };
-
-/// Groups, with all below them, whose kinds are Kubernetes' own or Leasehold's: a release brings none of them.
-const PROTECTED_GROUPS: [&str; 3] = ["k8s.io", "kubernetes.io", "leasehold.dev"];
 
 /// A shared CRD of a release.
 #[derive(Debug)]
@@ -38,27 +38,25 @@ fn shared_crd(n: usize, source: &CrdSource, world: &World) -> Result<SharedCrd, 
         .map_err(|e| format!("{field} is no CustomResourceDefinition: {e}"))?;
     let definition = Definition::parse(&object).map_err(|why| format!("{field} {why}"))?;
     let name = definition.name().to_owned();
-    stays_within_the_release(&typed).map_err(|why| format!("{field} ({name}): {why}"))?;
+    stays_within_the_release(&definition, &typed.metadata).map_err(|why| format!("{field} ({name}): {why}"))?;
     Ok(SharedCrd { name, definition: Arc::new(definition), object, contract: source.contract })
 }
 
 /// Refuses what hands something to somebody else: other people's kinds, every tenant's objects to a webhook, the definition's
 /// own life to an owner or a finalizer.
-fn stays_within_the_release(definition: &CustomResourceDefinition) -> Result<(), String> {
-    let group = definition.spec.group.as_str();
-    let covers = |base: &&&str| group == **base || group.strip_suffix(**base).is_some_and(|rest| rest.ends_with('.'));
-    if let Some(base) = PROTECTED_GROUPS.iter().find(covers) {
+fn stays_within_the_release(definition: &Definition, metadata: &ObjectMeta) -> Result<(), String> {
+    if let Some(base) = definition.protected() {
+        let group = definition.group();
         return Err(format!(
             "spec.group {group} is protected: kinds of {base} and below are not a release's to bring; use a group of your own domain"
         ));
     }
-    let strategy = definition.spec.conversion.as_ref().map_or("None", |conversion| &*conversion.strategy);
+    let strategy = definition.conversion();
     if strategy != "None" {
         return Err(format!(
             "spec.conversion.strategy {strategy} would send every tenant's objects of this kind to one webhook, on each read and write; use None, with versions that need no conversion"
         ));
     }
-    let metadata = &definition.metadata;
     for (field, set) in [
         ("ownerReferences", metadata.owner_references.is_some()),
         ("finalizers", metadata.finalizers.is_some()),

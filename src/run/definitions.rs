@@ -1,21 +1,24 @@
 //! Planned steps of shared CRDs → tasks.
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use kube::Resource as _;
 use serde_json::Value;
 
 use super::{
     subject::Subject,
-    tasks::{Done, Job, Tasks},
+    tasks::{Done, Job, Tasks, done},
 };
 use crate::{
-    act::{Answers, Failure, Judge, Pace},
-    api::Sweep,
+    act::{Answers, Judge, Pace},
     domain::{
         crd::validate::Validator,
         world::{Pledge, World},
     },
     election::Term,
-    plan::crds::{CrdStep, sweeps},
+    plan::{
+        crds::{CrdStep, Stage, sweeps},
+        notice,
+    },
 };
 
 /// After so long no write can land any more: the API server ends each within a minute.
@@ -26,55 +29,46 @@ impl Tasks {
     #[must_use]
     pub fn crd(&self, term: &Term, world: &World, step: CrdStep) -> Option<Job> {
         let subject = Subject::Crd(step.about().to_owned());
-        let record = match &step {
-            CrdStep::Tell { name, .. } => Some(world.crd_upgrades.get(name)?.clone()),
-            _ => None,
-        };
-        let pledge = match &step {
-            CrdStep::Write(write) if !write.expands => {
-                let until = Timestamp::now().checked_add(LANDED).unwrap_or(Timestamp::MAX);
-                Some((write.crd.clone(), Pledge { resource_version: write.resource_version.clone(), until }))
-            }
-            _ => None,
-        };
-        let (tasks, term, about, name) = (self.clone(), term.clone(), subject.clone(), step.name());
-        let work = async move {
-            let writer = &tasks.writer;
-            let result: Result<(Answers, Option<(String, Sweep)>), Failure> = match step {
-                CrdStep::Create { definition, annotations, .. } => {
-                    writer.create_crd(&term, &definition, &annotations).await.map(plain)
-                }
-                CrdStep::Write(write) => writer.write_crd(&term, &write).await.map(plain),
-                CrdStep::Page { crd, sweep, work } => {
-                    let page = writer.page(&term, &work, Pace::default(), judge).await;
-                    page.map(|page| (Answers::new(), Some((crd, sweeps::after(&sweep, &page, Timestamp::now())))))
-                }
-                CrdStep::Trim { crd, uid, resource_version, stored } => {
-                    writer.trim_crd(&term, (&crd, &uid, &resource_version), &stored).await.map(plain)
-                }
-                CrdStep::Begin(upgrade) => writer.begin_crd_upgrade(&term, &upgrade).await.map(plain),
-                CrdStep::Tell { status, .. } => match record {
-                    Some(record) => {
-                        let told = writer.crd_upgrade_status(&term, &record, &status).await;
-                        if told.is_ok() {
-                            let notices = crate::plan::notice::of_crd(record.status.as_ref(), &status);
-                            tasks.bulletin.tell(&record.object_ref(&()), "crd", notices.into_iter().collect());
-                        }
-                        told.map(plain)
+        let (writer, term, about, name) = (self.writer.clone(), term.clone(), subject.clone(), step.name());
+        let pledge = pledge(&step);
+        let work: BoxFuture<'static, Done> = match step {
+            CrdStep::Page { crd, sweep, work } => Box::pin(async move {
+                let page = writer.page(&term, &work, Pace::default(), judge).await;
+                let swept = page.as_ref().ok().map(|page| (crd, sweeps::after(&sweep, page, Timestamp::now())));
+                Done { swept, ..done(about, name, page.map(|_| Answers::new())) }
+            }),
+            CrdStep::Tell { name: upgrade, status } => {
+                let (record, bulletin) = (world.crd_upgrades.get(&upgrade)?.clone(), self.bulletin.clone());
+                Box::pin(async move {
+                    let told = writer.crd_upgrade_status(&term, &record, &status).await;
+                    if told.is_ok() {
+                        let notices = notice::of_crd(record.status.as_ref(), &status).into_iter().collect();
+                        bulletin.tell(&record.object_ref(&()), name, notices);
                     }
-                    None => Ok((Answers::new(), None)),
-                },
-            };
-            match result {
-                Ok((answers, swept)) => Done { answers, swept, ..Done::new(about, name) },
-                Err(failure) => {
-                    tracing::warn!(subject = about.name(), step = name, %failure, "write failed");
-                    Done { failure: Some(failure), ..Done::new(about, name) }
-                }
+                    done(about, name, told)
+                })
+            }
+            CrdStep::Create { definition, annotations, .. } => {
+                Box::pin(async move { done(about, name, writer.create_crd(&term, &definition, &annotations).await) })
+            }
+            CrdStep::Write(write) => Box::pin(async move { done(about, name, writer.write_crd(&term, &write).await) }),
+            CrdStep::Trim { crd, uid, resource_version, stored } => Box::pin(async move {
+                done(about, name, writer.trim_crd(&term, (&crd, &uid, &resource_version), &stored).await)
+            }),
+            CrdStep::Begin(upgrade) => {
+                Box::pin(async move { done(about, name, writer.begin_crd_upgrade(&term, &upgrade).await) })
             }
         };
-        Some(Job { subject, apart: Vec::new(), grant: None, pledge, work: Box::pin(work) })
+        Some(Job { subject, apart: Vec::new(), grant: None, pledge, work })
     }
+}
+
+/// What old operators could not work with counts as written until it is known what became of it.
+fn pledge(step: &CrdStep) -> Option<(String, Pledge)> {
+    let CrdStep::Write(write) = step else { return None };
+    let until = Timestamp::now().checked_add(LANDED).unwrap_or(Timestamp::MAX);
+    let pledge = Pledge { resource_version: write.resource_version.clone(), until };
+    (write.stage > Stage::Expand).then(|| (write.crd.clone(), pledge))
 }
 
 /// Says what a schema does not stand in an object, and what of the object it would drop. A schema that cannot be judged by passes
@@ -88,8 +82,4 @@ fn judge(schema: &Value) -> Judge {
         }),
         Err(why) => Box::new(move |_| vec![format!("the schema cannot be judged by: {why}")]),
     }
-}
-
-fn plain(answers: Answers) -> (Answers, Option<(String, Sweep)>) {
-    (answers, None)
 }

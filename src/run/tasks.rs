@@ -274,7 +274,7 @@ pub async fn unpanicked(job: Job, metrics: Arc<Metrics>) -> Done {
     Done { failure: Some(failure), ..Done::new(job.subject, "panic") }
 }
 
-fn done(subject: Subject, step: &'static str, result: Result<Answers, Failure>) -> Done {
+pub(super) fn done(subject: Subject, step: &'static str, result: Result<Answers, Failure>) -> Done {
     match result {
         Ok(answers) => Done { answers, ..Done::new(subject, step) },
         Err(failure) => {

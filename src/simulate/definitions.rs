@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::cluster::Cluster;
 use crate::{
     api::CrdUpgrade,
-    domain::crd::{CrdSeen, Definition, page::PageDone},
+    domain::crd::{CrdSeen, page::PageDone},
     plan::crds::{
         CrdStep,
         step::{CrdWrite, PageWork, What},
@@ -59,14 +59,14 @@ impl Cluster {
     /// Nothing happens if it has changed meanwhile.
     fn write_crd(&mut self, write: CrdWrite, version: String) {
         let seen = self.world.crds.get_mut(&write.crd).filter(|seen| seen.resource_version == write.resource_version);
-        let (Some(seen), Ok(definition)) = (seen, Definition::of(&write.crd, write.spec)) else { return };
+        let (Some(seen), definition) = (seen, write.definition) else { return };
         let storage = definition.storage().to_owned();
         if !seen.stored_versions.contains(&storage) {
             seen.stored_versions.push(storage);
         }
         seen.unlocked = CrdSeen::created(&serde_json::Value::Null, &write.annotations).unlocked;
         definition.digest().clone_into(&mut seen.digest);
-        (seen.definition, seen.resource_version) = (Some(Arc::new(definition)), version);
+        (seen.definition, seen.resource_version) = (Some(definition), version);
         self.world.shared_version += 1;
     }
 

@@ -7,7 +7,7 @@ use super::{
     fate::{Becomes, Fate},
     people::{Act, Object},
 };
-use crate::api::Decision;
+use crate::{api::Decision, domain::some::some};
 
 /// Names that a sentence has before the rest is counted.
 const NAMED: usize = 8;
@@ -48,11 +48,7 @@ pub struct Event {
 
 /// The first few names, and how many more there are.
 pub fn names<T: AsRef<str>>(all: &[T]) -> String {
-    let first: Vec<&str> = all.iter().take(NAMED).map(AsRef::as_ref).collect();
-    match all.len().saturating_sub(NAMED) {
-        0 => first.join(", "),
-        more => format!("{} and {more} more", first.join(", ")),
-    }
+    some(&all[..all.len().min(NAMED)], all.len(), ", ")
 }
 
 fn set(all: &BTreeSet<String>) -> String {

@@ -50,19 +50,7 @@ pub async fn a_shared_definition_moves(cluster: &Cluster, client: Client, defini
     let record: CrdUpgrade = writer.begin_crd_upgrade(&term, &record).await.unwrap()[0].1.clone().try_parse().unwrap();
     writer.crd_upgrade_status(&term, &record, &CrdUpgradeStatus::default()).await.unwrap();
     let created = writer.create_crd(&term, definition, &BTreeMap::new()).await.unwrap().remove(0).1;
-    let (uid, resource_version) = (created.uid().unwrap(), created.resource_version().unwrap());
-    let crd = "caches.rights.example.com".to_owned();
-    let spec = created.data["spec"].as_object().unwrap().clone();
-    let write = CrdWrite {
-        crd,
-        uid,
-        resource_version,
-        spec,
-        annotations: BTreeMap::default(),
-        phase: "rights",
-        expands: false,
-        trial: None,
-    };
+    let write = crate::support::definition::write(&created, created.data["spec"].as_object().unwrap().clone());
     // Its names are accepted in between, which is a write as well.
     let at = async || Api::<CustomResourceDefinition>::all(cluster.client()).get(&write.crd).await.unwrap();
     eventually("the spec is written", SOON, async || {

@@ -69,10 +69,7 @@ impl Scene {
     /// Writes it as Leasehold. A definition whose names changed is written by the API server, too: then once more.
     async fn leaseholds(&self, name: &str, kinds: &str, conversion: Option<&Value>) -> Result<(), Failure> {
         eventually("nobody writes in between", SOON, async || {
-            let mut change = self.change(name, kinds).await;
-            if let Some(conversion) = conversion {
-                change.spec["conversion"] = conversion.clone();
-            }
+            let change = self.change(name, kinds, conversion).await;
             let written = self.writer.write_crd(&self.term, &change).await.map(drop);
             (!matches!(&written, Err(failure) if failure.kind == FaultKind::Stale)).then_some(written)
         })
@@ -91,20 +88,14 @@ impl Scene {
     }
 
     /// What a write of Leasehold's is to say, as the definition is now.
-    async fn change(&self, name: &str, kinds: &str) -> CrdWrite {
+    async fn change(&self, name: &str, kinds: &str, conversion: Option<&Value>) -> CrdWrite {
         let live = definitions(self.cluster.client()).get(name).await.unwrap();
         let mut spec = live.data["spec"].as_object().unwrap().clone();
         spec["names"]["shortNames"] = json!([kinds]);
-        CrdWrite {
-            crd: name.to_owned(),
-            uid: live.uid().unwrap(),
-            resource_version: live.resource_version().unwrap(),
-            spec,
-            annotations: BTreeMap::new(),
-            phase: "test",
-            expands: false,
-            trial: None,
+        if let Some(conversion) = conversion {
+            spec["conversion"] = conversion.clone();
         }
+        crate::support::definition::write(&live, spec)
     }
 }
 
@@ -202,7 +193,11 @@ async fn leasehold_writes_no_other_definition_and_no_other_custom_resource() {
     let denied = scene.leaseholds(&other, "o", Some(&service)).await.unwrap_err();
     assert!(denied.message.contains("without a conversion webhook"), "{denied}");
 
-    // Custom resources, in a namespace of no tenant: as they are, or not at all.
+    no_other_custom_resource(&scene).await;
+}
+
+/// In a namespace of no tenant: as they are, or not at all.
+async fn no_other_custom_resource(scene: &Scene) {
     let mut two = definition("caches");
     let mut old = two["spec"]["versions"][0].clone();
     (old["name"], old["storage"]) = ("v0".into(), false.into());
@@ -266,7 +261,7 @@ async fn a_leader_of_before_writes_no_definition() {
     let mut tries = 0;
     let fenced = async || {
         tries += 1;
-        let change = scene.change(&name, &format!("c{tries}")).await;
+        let change = scene.change(&name, &format!("c{tries}"), None).await;
         // Until it is, the API server's own writes may come in between.
         let failure = scene.writer.write_crd(&scene.term, &change).await.err()?;
         failure.message.contains("stale epoch").then_some(failure)
@@ -276,6 +271,6 @@ async fn a_leader_of_before_writes_no_definition() {
 
     let epoch = Epoch { uid: lease.uid().unwrap(), transitions: 3 };
     let (_tenure, term) = Tenure::open(epoch, String::new(), BootInstant::NEVER);
-    let now = async || scene.writer.write_crd(&term, &scene.change(&name, "now").await).await.is_ok();
+    let now = async || scene.writer.write_crd(&term, &scene.change(&name, "now", None).await).await.is_ok();
     eventually("who leads now writes", SOON, now).await;
 }

@@ -112,16 +112,7 @@ impl Scene {
         let live = self.live().await;
         let mut spec: Map<String, Value> = live.data["spec"].as_object().unwrap().clone();
         spec.insert("versions".into(), json!(versions));
-        CrdWrite {
-            crd: self.crd(),
-            uid: live.uid().unwrap(),
-            resource_version: live.resource_version().unwrap(),
-            spec,
-            annotations: BTreeMap::new(),
-            phase: "test",
-            expands: false,
-            trial: None,
-        }
+        crate::support::definition::write(&live, spec)
     }
 
     pub async fn write(&self, versions: &[Value]) {

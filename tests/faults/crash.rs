@@ -12,7 +12,6 @@ use crate::runner::{ALONE, Runner};
 use crate::scene::{SOON, Scene, names, phase};
 use crate::state::{self, State, Words};
 use crate::support::eventually;
-use crate::support::proxy::{Fault, Match};
 
 /// More writes than any of the flows takes, before and after.
 const MOST: usize = 120;
@@ -151,10 +150,7 @@ impl Flow {
         runner.until_at_rest().await;
         let proxy = runner.proxy.clone();
         let began = proxy.requests();
-        let rule = kill.map(|(nth, after)| {
-            let matching = Match::work().nth(nth);
-            proxy.add(if after { matching.after(Fault::Kill) } else { matching.before(Fault::Kill) })
-        });
+        let rule = runner.kill_at(kill);
         let mut killed = false;
         for act in 0..self.acts() {
             self.act(scene, run, act).await;
@@ -165,18 +161,7 @@ impl Flow {
             })
             .await;
         }
-        // The last writes come after what makes a run be over.
-        tokio::select! {
-            () = runner.until_at_rest() => {}
-            _ = runner.process.wait(SOON) => {}
-        }
-        if runner.restart_if_dead() {
-            killed = true;
-            runner.until_at_rest().await;
-        }
-        if let Some(rule) = rule {
-            proxy.remove(rule);
-        }
+        killed |= runner.until_over(rule).await;
         let log = proxy.log_from(began);
         deletes_carry_the_uid(&log);
         claims_come_first(&proxy.log());

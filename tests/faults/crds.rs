@@ -16,7 +16,7 @@ use crate::runner::Runner;
 use crate::scene::{SOON, Scene, names};
 use crate::state::{self, State};
 use crate::support::eventually;
-use crate::support::proxy::{Fault, Match, Request};
+use crate::support::proxy::Request;
 
 /// Alone, and with the shortest soaks.
 const ALONE: &[&str] = &["--leader-elect=false", "--crd-soak=1s"];
@@ -102,10 +102,7 @@ impl<'a> Run<'a> {
         runner.until_at_rest().await;
         let proxy = runner.proxy.clone();
         let began = proxy.requests();
-        let rule = kill.map(|(nth, after)| {
-            let matching = Match::work().nth(nth);
-            proxy.add(if after { matching.after(Fault::Kill) } else { matching.before(Fault::Kill) })
-        });
+        let rule = runner.kill_at(kill);
         let mut killed = false;
         for release in &RELEASES[1..] {
             self.release(release).await;
@@ -116,18 +113,7 @@ impl<'a> Run<'a> {
             })
             .await;
         }
-        // The last writes come after what makes a run be over.
-        tokio::select! {
-            () = runner.until_at_rest() => {}
-            _ = runner.process.wait(SOON) => {}
-        }
-        if runner.restart_if_dead() {
-            killed = true;
-            runner.until_at_rest().await;
-        }
-        if let Some(rule) = rule {
-            proxy.remove(rule);
-        }
+        killed |= runner.until_over(rule).await;
         let log = proxy.log_from(began);
         deletes_carry_the_uid(&log);
         claims_come_first(&proxy.log());

@@ -10,7 +10,7 @@ use leasehold::observe::Source;
 use tokio::time::Instant;
 
 use crate::scene::{SOON, Scene};
-use crate::support::proxy::{Proxy, Request};
+use crate::support::proxy::{Fault, Match, Proxy, Request, RuleId};
 use crate::support::{Leasehold, eventually};
 
 /// Without any work write for this long a process that leads alone is at rest. Its own pauses while something is left to
@@ -69,6 +69,30 @@ impl<'a> Runner<'a> {
             self.restart();
         }
         dead
+    }
+
+    /// Has the process killed at one of its writes: which, and whether right after it or right before.
+    pub fn kill_at(&self, kill: Option<(usize, bool)>) -> Option<RuleId> {
+        let (nth, after) = kill?;
+        let matching = Match::work().nth(nth);
+        Some(self.proxy.add(if after { matching.after(Fault::Kill) } else { matching.before(Fault::Kill) }))
+    }
+
+    /// Waits for the last writes of a flow, which come after what makes it be over, and kills nobody any more. Whether the process
+    /// was killed meanwhile.
+    pub async fn until_over(&mut self, rule: Option<RuleId>) -> bool {
+        tokio::select! {
+            () = self.until_at_rest() => {}
+            _ = self.process.wait(SOON) => {}
+        }
+        let killed = self.restart_if_dead();
+        if killed {
+            self.until_at_rest().await;
+        }
+        if let Some(rule) = rule {
+            self.proxy.remove(rule);
+        }
+        killed
     }
 
     /// Waits until every watch is open.

@@ -196,7 +196,7 @@ impl House {
         self.writes += 1;
         let step = if let Write::Crd(step) = &write { Some(&**step) } else { None };
         if let Some(CrdStep::Write(spec)) = step {
-            self.specs.push(spec.phase);
+            self.specs.push(spec.stage.name());
         }
         let stored = self.cluster.stored.get(CRD).cloned().unwrap_or_default();
         if let Some(CrdStep::Trim { stored: versions, .. }) = step {

@@ -2,7 +2,7 @@
 use leasehold::{
     api::{CrdPhase, OperatorRelease},
     domain::world::Pledge,
-    plan::crds::CrdStep,
+    plan::crds::{CrdStep, Stage},
     simulate::{Act, Object},
 };
 use serde_json::{Value, json};
@@ -145,7 +145,7 @@ fn nobody_is_granted_what_a_write_under_way_may_have_shut_out() {
     let mut house = House::with(&NAMES, "1.1.0");
     house.ask(&NAMES, "2.0.0");
     house.run_until(|plan| {
-        plan.crds.iter().any(|step| matches!(step, CrdStep::Write(write) if write.phase == "unlock"))
+        plan.crds.iter().any(|step| matches!(step, CrdStep::Write(write) if write.stage == Stage::Unlock))
     });
     // It is sent, and the answer is not here; somebody falls out of the barrier.
     let resource_version = house.cluster.world.crds[CRD].resource_version.clone();

@@ -13,6 +13,7 @@ mod apply;
 mod audit;
 mod chart;
 mod cluster;
+pub mod definition;
 mod guardian;
 mod process;
 mod prometheus;

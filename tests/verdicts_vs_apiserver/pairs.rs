@@ -199,13 +199,17 @@ async fn an_ok_or_a_gate_refuses_nothing_and_loses_nothing() {
             }
         }
     }
-    eprintln!("{:10} {:>7} {:>8} {:>8} {:>6}", "verdict", "pairs", "objects", "refused", "lost");
-    for (verdict, Tally { pairs, objects, refused, lost }) in &tallies {
-        eprintln!("{:10} {pairs:>7} {objects:>8} {refused:>8} {lost:>6}", format!("{verdict:?}"));
-    }
+    print(&tallies);
     eprintln!("{kept} objects kept by Ok and Gate, {expanded} by what is merged at first");
     let harmful = tallies.iter().filter(|(verdict, _)| **verdict > Verdict::Gate);
     assert!(harmful.map(|(_, tally)| tally.refused + tally.lost).sum::<usize>() > 0, "no change here does any harm");
     let shown = broken.iter().take(8).cloned().collect::<Vec<_>>().join("\n");
     assert!(broken.is_empty(), "{} promises broken (seed {seed}):\n{shown}", broken.len());
+}
+
+fn print(tallies: &BTreeMap<Verdict, Tally>) {
+    eprintln!("{:10} {:>7} {:>8} {:>8} {:>6}", "verdict", "pairs", "objects", "refused", "lost");
+    for (verdict, Tally { pairs, objects, refused, lost }) in tallies {
+        eprintln!("{:10} {pairs:>7} {objects:>8} {refused:>8} {lost:>6}", format!("{verdict:?}"));
+    }
 }

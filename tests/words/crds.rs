@@ -13,6 +13,19 @@ fn definition(maximum: i64, more: &Value) -> Value {
             "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}]}})
 }
 
+/// A release of which the definition is in a ConfigMap, and that.
+fn in_a_config_map() -> (Value, Value) {
+    let text = definition(9, &json!({"colour": {"type": "string"}})).to_string();
+    let reference =
+        json!({"namespace": "default", "name": "crates", "key": "crates.json", "digest": texts::digest(&text)});
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "immutable": true, "data": {"crates.json": text},
+        "metadata": {"name": "crates", "namespace": "default", "labels": {"leasehold.dev/release-crds": "true"}}});
+    let release = json!({"apiVersion": "leasehold.dev/v1alpha1", "kind": "OperatorRelease", "metadata": {"name": "crates-1.1.0"},
+        "spec": {"operator": "crates", "version": "1.1.0", "image": "example.com/crates:1", "leaderElection": {"id": "crates.example.com"},
+            "crds": [{"configMapRef": reference, "contract": true}]}});
+    (map, release)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_is_held_against_what_the_cluster_has() {
     let cluster = cluster().await;
@@ -34,14 +47,7 @@ async fn a_release_is_held_against_what_the_cluster_has() {
     assert!(!refused.ok && refused.out.contains("1 finding refuses"), "{}{}", refused.out, refused.err);
 
     // A release that is there, with its definition in a ConfigMap.
-    let text = definition(9, &json!({"colour": {"type": "string"}})).to_string();
-    let reference =
-        json!({"namespace": "default", "name": "crates", "key": "crates.json", "digest": texts::digest(&text)});
-    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "immutable": true, "data": {"crates.json": text},
-        "metadata": {"name": "crates", "namespace": "default", "labels": {"leasehold.dev/release-crds": "true"}}});
-    let release = json!({"apiVersion": "leasehold.dev/v1alpha1", "kind": "OperatorRelease", "metadata": {"name": "crates-1.1.0"},
-        "spec": {"operator": "crates", "version": "1.1.0", "image": "example.com/crates:1", "leaderElection": {"id": "crates.example.com"},
-            "crds": [{"configMapRef": reference, "contract": true}]}});
+    let (map, release) = in_a_config_map();
     cluster.apply_yaml(&map.to_string()).await;
     cluster.apply_yaml(&release.to_string()).await;
     let said = leasehold(&cluster, &["crds", "plan", "crates-1.1.0"]);

@@ -10,6 +10,9 @@ use super::{fingerprint, normal};
 /// (serde_json) stop at 128, so that a definition from a cluster never meets it.
 pub const MOST_LEVELS: usize = 256;
 
+/// Groups, with all below them, whose kinds are Kubernetes' own or Leasehold's: a release brings none of them.
+const PROTECTED_GROUPS: [&str; 3] = ["k8s.io", "kubernetes.io", "leasehold.dev"];
+
 /// A CustomResourceDefinition's name and spec. Two are equal when they mean the same.
 #[derive(Clone, Debug)]
 pub struct Definition {
@@ -116,6 +119,21 @@ impl Definition {
     #[must_use]
     pub fn namespaced(&self) -> bool {
         self.spec.get("scope").and_then(Value::as_str) == Some("Namespaced")
+    }
+
+    /// The base of its group, where its kinds are not a release's to bring.
+    #[must_use]
+    pub fn protected(&self) -> Option<&'static str> {
+        let group = self.group();
+        let covers = |base: &&str| group == *base || group.strip_suffix(*base).is_some_and(|rest| rest.ends_with('.'));
+        PROTECTED_GROUPS.into_iter().find(covers)
+    }
+
+    /// How objects get from version to version: `None`, or by a `Webhook`.
+    #[must_use]
+    pub fn conversion(&self) -> &str {
+        let strategy = self.spec.get("conversion").and_then(|conversion| conversion.get("strategy"));
+        strategy.and_then(Value::as_str).unwrap_or("None")
     }
 
     /// Its versions, in the order they are written in.

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::digest;
+
 pub type Fingerprint = [u8; 32];
 
 /// Lists in a schema whose order means nothing.
@@ -70,10 +72,5 @@ fn of_set(values: &[Value], of: impl Fn(&Value) -> Fingerprint) -> Fingerprint {
 
 /// The first 64 bits as 16 hex digits, like every digest of this program.
 pub(super) fn short(fingerprint: &Fingerprint) -> String {
-    use std::fmt::Write as _;
-    fingerprint.iter().take(8).fold(String::with_capacity(16), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    digest::hex(&fingerprint[..8])
 }

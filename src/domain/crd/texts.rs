@@ -1,8 +1,10 @@
 //! The text of a definition that a ConfigMap holds: what it says, and the digest by which a release names it.
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+use crate::domain::digest;
 
 /// The longest text that is read: what the API server takes as the data of a ConfigMap (1 MiB).
 const LONGEST: usize = 1024 * 1024;
@@ -36,11 +38,7 @@ impl CrdText {
 /// The digest by which a release names a text: `sha256:` and the SHA-256 of its bytes.
 #[must_use]
 pub fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold("sha256:".to_owned(), |mut digest, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(digest, "{byte:02x}");
-        digest
-    })
+    format!("sha256:{}", digest::hex(&Sha256::digest(text.as_bytes())))
 }
 
 /// The one object that a text is, YAML or JSON.

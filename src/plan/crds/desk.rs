@@ -7,26 +7,27 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
+
 use super::{
     Stage,
+    claims::{self, Claim, Sight},
     merges::Merges,
     next::{self, Case, Next},
     readiness::{self, Goal},
-    record::{self, Record},
+    record,
+    shape::{cosmetic, last_stage, shape},
     step::CrdStep,
     users::{self, Barrier, Blockers, Wanted},
     write,
 };
 use crate::{
-    api::CrdPhase,
+    api::{CrdPhase, CrdUpgradeStatus},
     domain::{
         crd::{CrdSeen, Definition},
-        fleet::Fleet,
-        world::{Fault, FaultKind, Whose, World},
+        world::{Fault, FaultKind, Whose},
     },
-    plan::catalog::{Catalog, Release, SharedCrd},
 };
-use jiff::Timestamp;
 
 /// What is decided about all shared CRDs.
 #[derive(Debug, Default)]
@@ -40,41 +41,12 @@ pub struct Crds {
     pub wake: Option<Timestamp>,
 }
 
-/// A release that brings the definition.
-pub struct Claim<'a> {
-    pub operator: &'a str,
-    pub release: &'a Release,
-    pub shared: &'a SharedCrd,
-}
-
-impl Claim<'_> {
-    pub(super) fn key(&self) -> (String, String) {
-        (self.operator.to_owned(), self.release.object.spec.version.clone())
-    }
-}
-
-/// Everything that is decided from.
-pub struct Sight<'a> {
-    pub catalog: &'a Catalog,
-    pub fleet: &'a Fleet,
-    pub world: &'a World,
-    pub now: Timestamp,
-}
-
 /// Decides about every shared CRD.
 #[must_use]
 pub fn plan(sight: &Sight, merges: &mut Merges) -> Crds {
-    let mut claims: BTreeMap<&str, Vec<Claim>> = BTreeMap::new();
-    for ((operator, _), release) in &sight.catalog.releases {
-        for shared in &release.crds {
-            claims.entry(&shared.name).or_default().push(Claim { operator, release, shared });
-        }
-    }
     let (wanted, mut crds) = (users::wanted(sight.fleet), Crds::default());
-    for (name, mut claims) in claims {
-        claims.sort_by(|a, b| (a.operator, &a.release.version).cmp(&(b.operator, &b.release.version)));
-        let desk = Desk { name, claims, sight, wanted: &wanted };
-        desk.decide(merges, &mut crds);
+    for (name, claims) in claims::by_definition(sight.catalog) {
+        Desk { name, claims, sight, wanted: &wanted }.decide(merges, &mut crds);
     }
     crds
 }
@@ -188,8 +160,9 @@ impl<'a> Desk<'a> {
 
     /// Whether its way is on record and has not come to an end.
     fn has_begun(&self, claim: &Claim) -> bool {
+        let over = |status: &CrdUpgradeStatus| matches!(status.phase, CrdPhase::Done | CrdPhase::Refused);
         let record = record::known(self.sight, self.name, claim);
-        record.is_some_and(|record| !matches!(record.phase, CrdPhase::Done | CrdPhase::Refused))
+        record.is_some_and(|record| !record.status.as_ref().is_some_and(over))
     }
 
     fn way<'b>(
@@ -207,7 +180,7 @@ impl<'a> Desk<'a> {
         let carries = |operator: &str, version: &str| self.carries(&able, operator, version);
         let barrier = Barrier { operator: claim.operator, version: &claim.release.version, users, carries: &carries };
         let blockers = users::blockers(&barrier, fleet, world);
-        let record = record::known(self.sight, self.name, claim);
+        let record = record::known(self.sight, self.name, claim).and_then(|record| record.status.as_ref());
         let findings = merges.get(live.definition, &claim.shared.definition, Stage::Expand, &claim.release.waivers);
         let storage = live.definition.storage();
         let elsewhere = claim.shared.definition.storage() != storage;
@@ -268,13 +241,7 @@ impl<'a> Desk<'a> {
     fn record(&self, ways: &[Way], crds: &mut Crds) {
         for way in ways {
             let fault = self.fault_of(way.claim);
-            let Some(step) = record::step(self.sight, self.name, way.claim, &way.next, &way.blockers, fault) else {
-                continue;
-            };
-            crds.steps.push(match step {
-                Record::Create(upgrade) => CrdStep::Begin(upgrade),
-                Record::Status(name, status) => CrdStep::Tell { name, status },
-            });
+            crds.steps.extend(record::step(self.sight, self.name, way.claim, &way.next, &way.blockers, fault));
         }
     }
 
@@ -327,37 +294,4 @@ impl<'a> Desk<'a> {
         let fault = self.sight.world.faults.get(&(Whose::Crd, self.name.to_owned()))?;
         (fault.retry_at > self.sight.now).then_some(fault.retry_at)
     }
-}
-
-const fn last_stage(claim: &Claim) -> Stage {
-    if claim.shared.contract { Stage::Drop } else { Stage::Flip }
-}
-
-/// The release whose descriptions and columns are shown: of the first operator the highest.
-fn cosmetic<'b, 'a>(targets: &[&'b Claim<'a>]) -> &'b Claim<'a> {
-    let first = targets[0].operator;
-    targets.iter().rev().find(|claim| claim.operator == first).unwrap_or(&targets[0])
-}
-
-/// What the definition becomes at a stage of one release's way, with what all others need at once: in an order of their own, the
-/// one last that people see, so that the same comes out whoever is asked and however often. What a release takes away
-/// that another operator's has is there again.
-fn shape(
-    live: &Arc<Definition>,
-    lead: &Claim,
-    stage: Stage,
-    targets: &[&Claim],
-    merges: &mut Merges,
-) -> Arc<Definition> {
-    let mut definition = merges.get(live, &lead.shared.definition, stage, &lead.release.waivers).definition.clone();
-    let older = |other: &Claim| other.operator == lead.operator && other.release.version < lead.release.version;
-    let last = cosmetic(targets);
-    let others = targets.iter().filter(|other| !std::ptr::eq(**other, last)).copied().chain([last]);
-    for other in others.filter(|other| stage == Stage::Expand || !older(other)) {
-        let merged = merges.get(&definition, &other.shared.definition, Stage::Expand, &other.release.waivers);
-        if merged.findings.refusing().next().is_none() {
-            definition = merged.definition.clone();
-        }
-    }
-    definition
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use semver::Version;
 
-use super::{Stage, desk::Claim, merges::Merges, next::Next};
+use super::{Stage, claims::Claim, merges::Merges, next::Next};
 use crate::{
     api::CrdPhase,
     domain::{

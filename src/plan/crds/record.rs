@@ -3,25 +3,21 @@ use jiff::Timestamp;
 
 use super::{
     Finding,
-    desk::{Claim, Sight},
+    claims::{Claim, Sight},
     next::{Next, Wait},
+    step::CrdStep,
     users::Blockers,
 };
 use crate::{
     api::{Condition, CrdFinding, CrdPhase, CrdUpgrade, CrdUpgradeSpec, CrdUpgradeStatus, Sweep, Time},
     domain::digest,
+    plan::condition::condition,
 };
 
 /// Findings that are listed.
 const LISTED: usize = 50;
 /// Objects after which the progress of a pass is recorded again: what a crash costs at most is done once more.
 const STRIDE: u64 = 2_000;
-
-/// A write to a record.
-pub enum Record {
-    Create(Box<CrdUpgrade>),
-    Status(String, Box<CrdUpgradeStatus>),
-}
 
 /// The name of the record: `<crd>-<operator>-<version>`, with a digest where that is no name of an object or too long.
 #[must_use]
@@ -35,25 +31,10 @@ pub fn name(crd: &str, operator: &str, version: &str) -> String {
     format!("{short}-{}", digest::short(plain.as_bytes()))
 }
 
-/// What is on record of that way.
-pub fn known<'a>(sight: &Sight<'a>, crd: &str, claim: &Claim) -> Option<&'a CrdUpgradeStatus> {
-    static NOTHING: CrdUpgradeStatus = CrdUpgradeStatus {
-        observed_generation: -1,
-        phase: CrdPhase::Preflight,
-        message: String::new(),
-        since: None,
-        barrier_at: None,
-        flipped_at: None,
-        ended_at: None,
-        blocked: 0,
-        blockers: Vec::new(),
-        findings: Vec::new(),
-        more_findings: 0,
-        sweep: None,
-        conditions: Vec::new(),
-    };
-    let upgrade = sight.world.crd_upgrades.get(&name(crd, claim.operator, &claim.release.object.spec.version))?;
-    Some(upgrade.status.as_ref().unwrap_or(&NOTHING))
+/// The record of that way, if there is one.
+pub fn known<'a>(sight: &Sight<'a>, crd: &str, claim: &Claim) -> Option<&'a CrdUpgrade> {
+    let name = name(crd, claim.operator, &claim.release.object.spec.version);
+    sight.world.crd_upgrades.get(&name).map(AsRef::as_ref)
 }
 
 /// What is to be written down, if anything.
@@ -64,7 +45,7 @@ pub fn step(
     next: &Next,
     blockers: &Blockers,
     fault: Option<&str>,
-) -> Option<Record> {
+) -> Option<CrdStep> {
     let version = &claim.release.object.spec.version;
     let name = name(crd, claim.operator, version);
     let Some(upgrade) = sight.world.crd_upgrades.get(&name) else {
@@ -73,14 +54,14 @@ pub fn step(
         }
         let spec =
             CrdUpgradeSpec { crd: crd.to_owned(), operator: claim.operator.to_owned(), version: version.clone() };
-        return Some(Record::Create(Box::new(CrdUpgrade::new(&name, spec))));
+        return Some(CrdStep::Begin(Box::new(CrdUpgrade::new(&name, spec))));
     };
     let old = upgrade.status.clone().unwrap_or_default();
     let generation = upgrade.metadata.generation.unwrap_or_default();
     let sweep = sight.world.sweeps.get(crd).or(old.sweep.as_ref());
     let story = Story { next, blockers, fault, sweep, generation, now: sight.now };
     let status = story.status(&old);
-    (upgrade.status.as_ref() != Some(&status)).then(|| Record::Status(name, Box::new(status)))
+    (upgrade.status.as_ref() != Some(&status)).then(|| CrdStep::Tell { name, status: Box::new(status) })
 }
 
 /// What a status is told from.
@@ -155,17 +136,10 @@ impl Story<'_> {
         let done = matches!(self.next, Next::Done);
         let reason = format!("{:?}", self.next.phase());
         let wanted = [("Ready", done, true), ("Reconciling", true, !done && !stuck), ("Stalled", true, stuck)];
-        let conditions = wanted.into_iter().filter(|(_, _, shown)| *shown).map(|(kind, yes, _)| {
-            let status = if yes { "True" } else { "False" };
-            let same = old.conditions.iter().find(|c| c.type_ == kind && c.status == status);
-            Condition {
-                type_: kind.into(),
-                status: status.into(),
-                reason: reason.clone(),
-                message: self.message(),
-                observed_generation: self.generation,
-                last_transition_time: same.map_or(Time::seconds(self.now), |c| c.last_transition_time),
-            }
+        let message = self.message();
+        let shown = wanted.into_iter().filter(|(_, _, shown)| *shown);
+        let conditions = shown.map(|(kind, yes, _)| {
+            condition(&old.conditions, (kind, yes), (&reason, &message), self.generation, self.now)
         });
         conditions.collect()
     }

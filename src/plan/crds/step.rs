@@ -4,9 +4,13 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::api::{CrdUpgrade, CrdUpgradeStatus, Sweep};
+use super::Stage;
+use crate::{
+    api::{CrdUpgrade, CrdUpgradeStatus, Sweep},
+    domain::crd::Definition,
+};
 
 /// One step. Each can be done again: a crash in the middle costs time and nothing else.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +35,7 @@ impl CrdStep {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Create { .. } => "crd-create",
-            Self::Write(write) => write.phase,
+            Self::Write(write) => write.stage.name(),
             Self::Page { .. } => "crd-page",
             Self::Trim { .. } => "crd-trim",
             Self::Begin(_) => "crd-begin",
@@ -58,17 +62,15 @@ pub struct CrdWrite {
     pub uid: String,
     /// Of the object that `spec` was made from.
     pub resource_version: String,
-    /// The whole spec.
-    pub spec: Map<String, Value>,
+    /// Its spec is written as a whole.
+    pub definition: Arc<Definition>,
     /// Set in the same write, beside those that are there.
     pub annotations: BTreeMap<String, String>,
-    /// What it is for, in one word, as it is logged.
-    pub phase: &'static str,
-    /// It takes nothing away and lets nothing new in: every operator goes on as before.
-    pub expands: bool,
+    /// How far that goes. Only [`Stage::Expand`] takes nothing away and lets nothing new in: every operator goes on as before.
+    pub stage: Stage,
     /// What the definition is to become in the end, where that is more: tried first, and not kept, so that what the API server refuses
     /// of it is known before anybody moves.
-    pub trial: Option<Map<String, Value>>,
+    pub trial: Option<Arc<Definition>>,
 }
 
 /// Where a page begins and what is done with it.

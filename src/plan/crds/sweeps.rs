@@ -3,7 +3,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     api::{Purpose, StoredObject, Sweep, Time},
-    domain::crd::page::PageDone,
+    domain::{crd::page::PageDone, some::some},
 };
 
 /// How soon a pass that some object did not stand is made again: time for a person to mend it.
@@ -83,9 +83,8 @@ pub fn after(sweep: &Sweep, page: &PageDone, now: Timestamp) -> Sweep {
 #[must_use]
 pub fn spoken(sweep: &Sweep) -> String {
     let first: Vec<String> = sweep.failures.iter().take(3).map(|f| format!("{} ({})", f.object, f.why)).collect();
-    let more = sweep.failed.saturating_sub(first.len() as u64);
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    format!("{} of {} stored objects: {}{more}", sweep.failed, sweep.objects, first.join("; "))
+    let named = some(&first, usize::try_from(sweep.failed).unwrap_or(usize::MAX), "; ");
+    format!("{} of {} stored objects: {named}", sweep.failed, sweep.objects)
 }
 
 #[cfg(test)]

@@ -8,9 +8,13 @@ use crate::{
     domain::{
         fleet::{Fleet, Health, Member, OwnEdit, Standing},
         object::PodSeen,
+        some::some,
         world::World,
     },
-    plan::catalog::Catalog,
+    plan::{
+        catalog::Catalog,
+        rollout::{Releases, Way},
+    },
 };
 
 /// Blockers that are named; the others are counted.
@@ -31,40 +35,32 @@ pub fn wanted(fleet: &Fleet) -> Wanted {
             wanted.insert(operator.to_owned(), [version].into());
         }
     };
-    let (mut last, mut ways) = (None, BTreeSet::new());
+    let (mut last, paths) = (None, Releases::new(fleet));
     for member in fleet.members.values() {
-        let granted = member.granted.as_ref().map(|granted| granted.target.version.as_str());
-        let desired = member.desired.as_ref().map(|target| target.version.as_str());
+        let granted = member.granted.as_ref().map(|granted| &granted.target);
         // Of ten thousand most say the same as the one before.
-        let said = (member.operator.as_str(), granted, desired);
-        if last.replace(said) != Some(said) {
-            granted.into_iter().chain(desired).for_each(|version| note(&member.operator, version));
-            ways.extend(granted.zip(desired).map(|(granted, desired)| (member.operator.as_str(), granted, desired)));
+        let said = (member.operator.as_str(), granted, member.desired.as_ref(), &member.rejected);
+        if last.replace(said) == Some(said) {
+            continue;
+        }
+        granted.into_iter().chain(&member.desired).for_each(|target| note(&member.operator, &target.version));
+        // A run to a version on the way is planned only once that can be granted.
+        if let Some((from, to)) = granted.zip(member.desired.as_ref())
+            && let Way::Over(first) = paths.way(&member.operator, from, to, &member.rejected)
+        {
+            note(&member.operator, &first.version);
         }
     }
-    for run in fleet.rollouts.values() {
-        if !run.status.as_ref().is_some_and(|status| status.phase.ended()) {
-            note(&run.spec.operator, &run.spec.target.version);
-        }
-    }
-    for (operator, from, to) in ways {
-        between(fleet, operator, from, to).for_each(|version| note(operator, version));
+    for (operator, version) in open_runs(fleet) {
+        note(operator, version);
     }
     wanted
 }
 
-/// Where there is no single step, those versions that steps may lead through: a run to one is planned only once it can be granted.
-fn between<'a>(fleet: &'a Fleet, operator: &str, from: &str, to: &str) -> impl Iterator<Item = &'a str> {
-    let (from, to) = (Version::parse(from).ok(), Version::parse(to).ok());
-    let releases = fleet.releases.iter().filter(move |((of, _), _)| of == operator);
-    let parsed = releases.filter_map(|((_, text), facts)| Some((Version::parse(text).ok()?, text.as_str(), facts)));
-    let known: Vec<_> = parsed.collect();
-    let steps = from.zip(to).filter(|(from, to)| {
-        let direct = known.iter().any(|(version, _, facts)| version == to && facts.reachable_from(from));
-        from < to && !direct
-    });
-    let passed = |version: &Version| steps.as_ref().is_some_and(|(from, to)| from < version && version < to);
-    known.into_iter().filter(|(version, _, _)| passed(version)).map(|(_, text, _)| text).collect::<Vec<_>>().into_iter()
+/// Operator and version of every run that has not ended.
+pub fn open_runs(fleet: &Fleet) -> impl Iterator<Item = (&str, &str)> {
+    let open = fleet.rollouts.values().filter(|run| !run.status.as_ref().is_some_and(|status| status.phase.ended()));
+    open.map(|run| (run.spec.operator.as_str(), run.spec.target.version.as_str()))
 }
 
 /// Tenants that are not where a step needs them.
@@ -205,10 +201,7 @@ impl Blockers {
     #[must_use]
     pub fn spoken(&self) -> String {
         let first = self.named.iter().take(3).map(|b| format!("{} ({}: {})", b.tenant, b.version, b.why));
-        let first: Vec<String> = first.collect();
-        let more = (self.count as usize).saturating_sub(first.len());
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        format!("{}{more}", first.join(", "))
+        some(&first.collect::<Vec<_>>(), self.count as usize, ", ")
     }
 }
 

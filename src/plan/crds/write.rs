@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Stage,
-    desk::Claim,
+    claims::Claim,
     next::Next,
     step::{CrdStep, CrdWrite, PageWork},
 };
@@ -27,10 +27,10 @@ pub fn create(claim: &Claim, closed: &Definition) -> CrdStep {
 }
 
 /// What old and new operators can both work with; `becomes`: where that leads.
-pub fn expand(crd: &str, seen: &CrdSeen, definition: &Definition, becomes: &Definition) -> CrdStep {
-    let trial = (becomes.digest() != definition.digest()).then(|| becomes.spec().clone());
-    let write = spec(crd, seen, definition, "expand", &seen.unlocked);
-    CrdStep::Write(CrdWrite { expands: true, trial, ..write })
+pub fn expand(crd: &str, seen: &CrdSeen, definition: &Arc<Definition>, becomes: &Arc<Definition>) -> CrdStep {
+    let trial = (becomes.digest() != definition.digest()).then(|| becomes.clone());
+    let write = to(crd, seen, definition, Stage::Expand, &seen.unlocked);
+    CrdStep::Write(CrdWrite { trial, ..write })
 }
 
 /// Everything after that: for one operator's release, once everybody is there.
@@ -39,7 +39,7 @@ pub fn further(crd: &str, (seen, live): (&CrdSeen, &Definition), claim: &Claim, 
         Next::Write { stage, definition, .. } if *stage > Stage::Expand => {
             let mut unlocked = seen.unlocked.clone();
             unlocked.insert(claim.operator.to_owned(), claim.release.version.clone());
-            Some(CrdStep::Write(spec(crd, seen, definition, name(*stage), &unlocked)))
+            Some(CrdStep::Write(to(crd, seen, definition, *stage, &unlocked)))
         }
         Next::Page { sweep, what, .. } => Some(CrdStep::Page {
             crd: crd.to_owned(),
@@ -63,27 +63,15 @@ pub fn further(crd: &str, (seen, live): (&CrdSeen, &Definition), claim: &Claim, 
     }
 }
 
-fn spec(crd: &str, seen: &CrdSeen, definition: &Definition, phase: &'static str, unlocked: &Unlocked) -> CrdWrite {
+fn to(crd: &str, seen: &CrdSeen, definition: &Arc<Definition>, stage: Stage, unlocked: &Unlocked) -> CrdWrite {
     CrdWrite {
         crd: crd.to_owned(),
         uid: seen.uid.clone(),
         resource_version: seen.resource_version.clone(),
-        spec: definition.spec().clone(),
+        definition: definition.clone(),
         annotations: unlocked_mark(unlocked),
-        phase,
-        expands: false,
+        stage,
         trial: None,
-    }
-}
-
-const fn name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Expand => "expand",
-        Stage::Unlock => "unlock",
-        Stage::Flip => "flip",
-        Stage::Deprecate => "deprecate",
-        Stage::Unserve => "unserve",
-        Stage::Drop => "drop",
     }
 }
 

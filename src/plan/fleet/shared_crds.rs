@@ -54,8 +54,7 @@ impl Planner {
     }
 
     fn crds_from(&self, world: &World) -> From {
-        let open = self.fleet.rollouts.values().filter(|run| !run.status.as_ref().is_some_and(|s| s.phase.ended()));
-        let runs = open.map(|run| (run.spec.operator.clone(), run.spec.target.version.clone())).collect();
+        let runs = crds::open_runs(&self.fleet).map(|(operator, version)| (operator.into(), version.into())).collect();
         From { shared: world.shared_version, crds: world.crd_version, moves: self.fleet.members.moves(), runs }
     }
 

@@ -46,6 +46,7 @@ use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 
+pub(super) use self::path::{Releases, Way};
 pub use self::{
     decide::{decide, preview},
     freeze::plan_hash,

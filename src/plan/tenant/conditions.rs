@@ -9,6 +9,7 @@ use crate::{
         marks,
         report::{Report, Verdict},
     },
+    plan::condition::condition,
 };
 
 /// Writes conditions and summary from the report.
@@ -38,10 +39,10 @@ pub fn write(status: &mut TenantStatus, tenant: &Tenant, report: &Report, eviden
         next.push(("LeaderElected", led, if led { "Led" } else { "LeaderMissing" }.into()));
     }
     let old = std::mem::take(&mut status.conditions);
-    let note: String = report.sentence().chars().take(2000).collect();
+    let note = report.sentence();
     status.conditions = next
         .into_iter()
-        .map(|(kind, holds, reason)| condition(&old, kind, holds, reason, &note, generation, now))
+        .map(|(kind, holds, reason)| condition(&old, (kind, holds), (&reason, &note), generation, now))
         .collect();
     status.summary = summary(report, status, tenant);
 }
@@ -53,30 +54,8 @@ pub fn drifted(status: &mut TenantStatus, tenant: &Tenant, old: &[Condition], dr
     }
     let note =
         format!("left as it is, because the Tenant is annotated with {}=warn: {}", marks::DRIFT, drifted.join(", "));
-    let note: String = note.chars().take(2000).collect();
     let generation = tenant.metadata.generation.unwrap_or_default();
-    status.conditions.push(condition(old, "Drifted", true, "Warned".into(), &note, generation, now));
-}
-
-fn condition(
-    old: &[Condition],
-    kind: &str,
-    holds: bool,
-    reason: String,
-    note: &str,
-    generation: i64,
-    now: Timestamp,
-) -> Condition {
-    let status = if holds { "True" } else { "False" };
-    let same = old.iter().find(|c| c.type_ == kind && c.status == status);
-    Condition {
-        type_: kind.into(),
-        status: status.into(),
-        reason,
-        message: note.into(),
-        observed_generation: generation,
-        last_transition_time: same.map_or(Time::seconds(now), |c| c.last_transition_time),
-    }
+    status.conditions.push(condition(old, ("Drifted", true), ("Warned", &note), generation, now));
 }
 
 /// The printer column STATUS.

@@ -42,6 +42,21 @@ pub enum Stage {
     Drop,
 }
 
+impl Stage {
+    /// In a word, as it is logged and counted.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Expand => "expand",
+            Self::Unlock => "unlock",
+            Self::Flip => "flip",
+            Self::Deprecate => "deprecate",
+            Self::Unserve => "unserve",
+            Self::Drop => "drop",
+        }
+    }
+}
+
 /// What a definition becomes.
 #[derive(Clone, Debug)]
 pub struct Merged {

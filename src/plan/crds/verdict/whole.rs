@@ -10,9 +10,6 @@ use super::{
 };
 use crate::domain::crd::Definition;
 
-/// Groups, with all below them, whose kinds are Kubernetes' own or Leasehold's: a release brings none of them.
-const PROTECTED_GROUPS: [&str; 3] = ["k8s.io", "kubernetes.io", "leasehold.dev"];
-
 /// What identifies a kind, with the rule that holds it.
 const IDENTITY: [(&str, &str, &str); 5] = [
     ("/group", "group-changed", "the group"),
@@ -62,9 +59,7 @@ fn identity(c: &mut Collector<'_>, old: &Definition, new: &Definition) {
 }
 
 fn group(c: &mut Collector<'_>, new: &Definition) {
-    let group = new.group();
-    let covers = |base: &&&str| group == **base || group.strip_suffix(**base).is_some_and(|rest| rest.ends_with('.'));
-    if let Some(base) = PROTECTED_GROUPS.iter().find(covers) {
+    if let Some(base) = new.protected() {
         c.find(
             "group-protected",
             No,
@@ -74,11 +69,7 @@ fn group(c: &mut Collector<'_>, new: &Definition) {
 }
 
 fn conversion(c: &mut Collector<'_>, old: &Definition, new: &Definition) {
-    let strategy = |of: &Definition| {
-        let strategy = of.spec().get("conversion").and_then(|conversion| conversion.get("strategy"));
-        strategy.and_then(Value::as_str).unwrap_or("None").to_owned()
-    };
-    let (was, is) = (strategy(old), strategy(new));
+    let (was, is) = (old.conversion(), new.conversion());
     if is != "None" {
         c.find("conversion-strategy", No, format!(
             "conversion {is} would send every tenant's objects to one webhook on each read and write; use None, with new optional fields, or a new version whose schema holds both"
