@@ -69,6 +69,18 @@ impl Person {
         Ok(Self { client, server, dry_run: false })
     }
 
+    /// The way to the cluster, for what is no word of a person's.
+    #[must_use]
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Where that leads, as people name it.
+    #[must_use]
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
     /// What is said behind a line about something that was written.
     #[must_use]
     pub const fn truly(&self) -> &'static str {

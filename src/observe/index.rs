@@ -233,7 +233,7 @@ impl Index {
 }
 
 /// `namespace/name`, or the name alone.
-fn key(object: &DynamicObject) -> String {
+pub(super) fn key(object: &DynamicObject) -> String {
     match object.namespace() {
         Some(namespace) => format!("{namespace}/{}", object.name_any()),
         None => object.name_any(),

@@ -5,7 +5,12 @@ use jiff::Timestamp;
 use kube::{ResourceExt, api::DynamicObject};
 use serde::de::DeserializeOwned;
 
-use super::{allowance, index::Index, reduce, watch::Source};
+use super::{
+    allowance,
+    index::{self, Index},
+    reduce,
+    watch::Source,
+};
 use crate::{
     api::{
         ChangeWindow, CrdUpgrade, FleetPolicy, FleetSpec, OperatorRelease, Rollout, RolloutApproval, RolloutPolicy,
@@ -206,7 +211,7 @@ impl Index {
         let maps = &self.world.crd_maps;
         let known = |digest: &str| maps.values().flat_map(|map| map.texts.values()).find(|text| text.digest == digest);
         let map = reduce::crd_map(object, known);
-        let key = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+        let key = index::key(object);
         if maps.get(&key) != Some(&map) {
             self.world.crd_maps.insert(key, map);
             self.world.shared_version += 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::Value;
 
-use super::as_applied::is_as_applied;
+use super::{as_applied::is_as_applied, index::key};
 use crate::domain::{
     crd::texts::{self, CrdMap, CrdText},
     epoch::Epoch,
@@ -161,8 +161,7 @@ pub fn crd_map<'a>(raw: &DynamicObject, known: impl Fn(&str) -> Option<&'a CrdTe
 /// ConfigMaps of definitions by `namespace/name`.
 #[must_use]
 pub fn crd_maps(raw: &[DynamicObject]) -> BTreeMap<String, CrdMap> {
-    let place = |object: &DynamicObject| format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
-    raw.iter().map(|object| (place(object), crd_map(object, |_| None))).collect()
+    raw.iter().map(|object| (key(object), crd_map(object, |_| None))).collect()
 }
 
 /// Whether an object's status already says that it cannot be decoded, about what it is now.

@@ -6,7 +6,7 @@ use k8s_openapi::{
     api::core::v1::ConfigMap, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
-    Api, Client, ResourceExt,
+    Api, ResourceExt,
     api::{ApiResource, DynamicObject},
 };
 use serde_json::Value;
@@ -22,18 +22,13 @@ use crate::{
 };
 
 /// A cluster to read from.
-pub struct Cluster {
-    client: Client,
-    server: String,
-    person: Person,
-}
+pub struct Cluster(Person);
 
 impl Cluster {
     /// # Errors
     /// No way to the cluster.
     pub async fn of(connection: &Connection) -> Result<Self, Trouble> {
-        let (client, server) = connection.client().await?;
-        Ok(Self { client, server, person: Person::of(connection).await? })
+        Person::of(connection).await.map(Self)
     }
 
     /// The definitions of these names, those left out that are not there.
@@ -45,7 +40,7 @@ impl Cluster {
         names: impl Iterator<Item = &'a String> + Send,
     ) -> Result<BTreeMap<String, Value>, Trouble> {
         let resource = ApiResource::erase::<CustomResourceDefinition>(&());
-        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
+        let api: Api<DynamicObject> = Api::all_with(self.0.client().clone(), &resource);
         let mut found = BTreeMap::new();
         for name in names {
             let answer = api.get_opt(name).await.map_err(|error| self.trouble(&error, &resource))?;
@@ -61,12 +56,12 @@ impl Cluster {
     /// # Errors
     /// There is none, or what else the API server said.
     pub async fn release(&self, name: &str) -> Result<OperatorRelease, Trouble> {
-        self.person.get::<OperatorRelease>(name).await
+        self.0.get::<OperatorRelease>(name).await
     }
 
     /// Leasehold's own namespace, while it leads there and Leases may be read.
     pub async fn home(&self) -> Option<String> {
-        access::home(&self.client).await
+        access::home(self.0.client()).await
     }
 
     /// The ConfigMaps that a release names, those left out that are not there or not meant for it.
@@ -77,7 +72,7 @@ impl Cluster {
         let resource = ApiResource::erase::<ConfigMap>(&());
         let mut found = Vec::new();
         for named in release.spec.crds.iter().filter_map(|source| source.config_map_ref.as_ref()) {
-            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &named.namespace, &resource);
+            let api: Api<DynamicObject> = Api::namespaced_with(self.0.client().clone(), &named.namespace, &resource);
             let map = api.get_opt(&named.name).await.map_err(|error| self.trouble(&error, &resource))?;
             found.extend(map.filter(|map| map.labels().get(marks::RELEASE_CRDS).is_some_and(|mark| mark == "true")));
         }
@@ -85,7 +80,7 @@ impl Cluster {
     }
 
     fn trouble(&self, error: &kube::Error, resource: &ApiResource) -> Trouble {
-        let server = self.server.clone();
+        let server = self.0.server().to_owned();
         let ApiResource { group, plural, .. } = resource;
         let resource = if group.is_empty() { plural.clone() } else { format!("{plural}.{group}") };
         match error {

@@ -8,19 +8,6 @@ use crate::{
 const VERDICTS: [Verdict; 6] =
     [Verdict::No, Verdict::Convert, Verdict::Scan, Verdict::Contract, Verdict::Gate, Verdict::Ok];
 
-/// A verdict in a word.
-#[must_use]
-pub const fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Ok => "Ok",
-        Verdict::Gate => "Gate",
-        Verdict::Contract => "Contract",
-        Verdict::Scan => "Scan",
-        Verdict::Convert => "Convert",
-        Verdict::No => "No",
-    }
-}
-
 /// What becomes of a change with that verdict.
 const fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
@@ -38,8 +25,8 @@ const fn meaning(verdict: Verdict) -> &'static str {
 /// The verdict of a finding as a cell.
 #[must_use]
 pub fn cell(finding: &Finding) -> Cell {
-    let word = word(finding.verdict);
-    let text = if finding.waived { format!("{word} (waived)") } else { word.to_owned() };
+    let Finding { verdict, waived, .. } = finding;
+    let text = if *waived { format!("{verdict} (waived)") } else { verdict.to_string() };
     let tone = match finding.verdict {
         _ if finding.refuses() => Tone::Bad,
         Verdict::Ok => Tone::Good,
@@ -54,7 +41,7 @@ pub fn counts<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
     let found: Vec<Verdict> = findings.map(|finding| finding.verdict).collect();
     let of = |verdict: &Verdict| {
         let count = found.iter().filter(|found| *found == verdict).count();
-        (count > 0).then(|| format!("{count} {}", word(*verdict)))
+        (count > 0).then(|| format!("{count} {verdict}"))
     };
     VERDICTS.iter().filter_map(of).collect::<Vec<_>>().join(", ")
 }
@@ -88,6 +75,6 @@ pub fn legend<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<String> {
     VERDICTS
         .iter()
         .filter(|verdict| found.contains(verdict))
-        .map(|verdict| format!("{}: {}", word(*verdict), meaning(*verdict)))
+        .map(|verdict| format!("{verdict}: {}", meaning(*verdict)))
         .collect()
 }
