@@ -207,8 +207,13 @@ impl House {
         self.look();
     }
 
-    /// Every operator that may run can work with what is served; no object is stored at a version that is gone.
+    /// Every operator that may run can work with what is served; no object is stored at a version that is gone; whoever is named as
+    /// being in the way is in the way of something.
     fn look(&self) {
+        for (name, upgrade) in &self.cluster.world.crd_upgrades {
+            let done = upgrade.status.as_ref().filter(|status| status.phase == CrdPhase::Done);
+            assert!(done.is_none_or(|status| status.blockers.is_empty()), "{name} is done, and names {done:?}");
+        }
         let Some(live) = self.cluster.world.crds.get(CRD).and_then(|seen| seen.definition.clone()) else { return };
         for (version, tenants) in self.granted() {
             let brought = self.brought(&version);

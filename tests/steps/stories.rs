@@ -121,3 +121,22 @@ fn a_definition_that_is_created_carries_all_fields_in_each_version_without_a_sec
         assert!(live.version(version).unwrap().schema.pointer(threads).is_some(), "{version}");
     }
 }
+
+#[test]
+fn a_definition_that_is_not_served_yet_is_waited_for_and_no_change_of_it() {
+    let mut house = House::with(&NAMES, "1.0.0");
+    let serve = |house: &mut House, yes: bool| {
+        house.cluster.world.crds.get_mut(CRD).unwrap().established = yes;
+        house.cluster.world.crd_version += 1;
+    };
+    serve(&mut house, false);
+    house.run();
+    assert_eq!(house.phases(), [], "there is nothing to tell");
+    house.ask(&NAMES, "1.1.0");
+    house.run();
+    assert_eq!(house.granted().into_keys().collect::<Vec<_>>(), ["1.0.0"]);
+    assert_eq!(house.phases()[0].1, CrdPhase::Expand, "that is a change, and waits");
+    serve(&mut house, true);
+    house.run();
+    assert_eq!(house.granted().into_keys().collect::<Vec<_>>(), ["1.1.0"]);
+}

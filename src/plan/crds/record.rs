@@ -49,7 +49,9 @@ pub fn step(
     let version = &claim.release.object.spec.version;
     let name = name(crd, claim.operator, version);
     let Some(upgrade) = sight.world.crd_upgrades.get(&name) else {
-        if matches!(next, Next::Done) {
+        // That a new definition is not served yet is no change of it: what waits for that says so itself.
+        let changes = !matches!(next, Next::Done | Next::Wait(Wait { phase: CrdPhase::Expand, .. }));
+        if !changes {
             return None;
         }
         let spec =
@@ -79,6 +81,8 @@ impl Story<'_> {
         let (phase, now) = (self.next.phase(), Time::millis(self.now));
         let there = self.blockers.none() && phase > CrdPhase::Expand && phase != CrdPhase::Done;
         let flipped = matches!(phase, CrdPhase::Migrate | CrdPhase::Verify);
+        // Before the waves, and once all is done, nobody is in the way.
+        let waits = phase >= CrdPhase::Waves && phase != CrdPhase::Done;
         let findings = match self.next {
             Next::Refused(findings) => findings.all.iter().take(LISTED).map(listed).collect(),
             _ => Vec::new(),
@@ -96,8 +100,8 @@ impl Story<'_> {
             barrier_at: there.then(|| old.barrier_at.unwrap_or(now)),
             flipped_at: flipped.then(|| old.flipped_at.unwrap_or(now)),
             ended_at: (phase == CrdPhase::Done).then(|| old.ended_at.unwrap_or(now)),
-            blocked: if phase >= CrdPhase::Waves { self.blockers.count } else { 0 },
-            blockers: if phase >= CrdPhase::Waves { self.blockers.named.clone() } else { Vec::new() },
+            blocked: if waits { self.blockers.count } else { 0 },
+            blockers: if waits { self.blockers.named.clone() } else { Vec::new() },
             findings,
             more_findings: u32::try_from(more).unwrap_or(u32::MAX),
             sweep: self.recorded(old.sweep.as_ref()),
