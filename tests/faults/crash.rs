@@ -7,10 +7,11 @@ use leasehold::api::{Phase, Rollout};
 use leasehold::observe::Source;
 use serde_json::json;
 
-use crate::oracle::{Tally, claims_come_first, deletes_carry_the_uid, tally, the_inventory_comes_first};
+use crate::end::End;
+use crate::oracle::{claims_come_first, deletes_carry_the_uid, the_inventory_comes_first};
 use crate::runner::{ALONE, Runner};
 use crate::scene::{SOON, Scene, names, phase};
-use crate::state::{self, State, Words};
+use crate::state::{self, Words};
 use crate::support::eventually;
 
 /// More writes than any of the flows takes, before and after.
@@ -24,13 +25,6 @@ enum Flow {
     /// A run whose canary is proven waits for an approval; all ask for something newer; that run is approved.
     Supersede,
     Offboard,
-}
-
-/// How a run ended.
-struct End {
-    killed: bool,
-    state: State,
-    tally: Tally,
 }
 
 #[tokio::test]
@@ -116,20 +110,19 @@ impl Flow {
         let mut run = 0;
         if self == Self::Supersede {
             // The first leaves what the second deletes, and so on.
-            self.once(scene, runner, run, None).await;
+            self.once(scene, runner, run, None, None).await;
             run += 1;
         }
-        let undisturbed = self.once(scene, runner, run, None).await;
+        let undisturbed = self.once(scene, runner, run, None, None).await;
         for after in [true, false] {
             let mut killed = 0;
             for nth in (first..).step_by(step) {
                 run += 1;
                 assert!(run < most, "the flow takes more writes than there are runs");
-                let end = self.once(scene, runner, run, Some((nth, after))).await;
+                let end = self.once(scene, runner, run, Some((nth, after)), Some(&undisturbed)).await;
                 let what = format!("killed {} write {nth}", if after { "after" } else { "before" });
-                let differences = state::differences(&undisturbed.state, &end.state);
+                let differences = end.differences(&undisturbed);
                 assert!(differences.is_empty(), "{what}: the end differs\n{}", differences.join("\n"));
-                assert_eq!(undisturbed.tally, end.tally, "{what}: created and deleted");
                 if !end.killed {
                     break;
                 }
@@ -141,7 +134,14 @@ impl Flow {
         run + 1
     }
 
-    async fn once(self, scene: &Scene, runner: &mut Runner<'_>, run: usize, kill: Option<(usize, bool)>) -> End {
+    async fn once(
+        self,
+        scene: &Scene,
+        runner: &mut Runner<'_>,
+        run: usize,
+        kill: Option<(usize, bool)>,
+        undisturbed: Option<&End>,
+    ) -> End {
         if let Self::Upgrade | Self::Supersede = self {
             for version in self.targets(run) {
                 scene.release("crash", &version, &stack()).await;
@@ -161,16 +161,17 @@ impl Flow {
             })
             .await;
         }
-        killed |= runner.until_over(rule).await;
-        let log = proxy.log_from(began);
-        deletes_carry_the_uid(&log);
+        let (tenants, targets, words) = (self.tenants(run), self.targets(run), self.words(run));
+        let state = async || state::of(&scene.client(), &tenants, &targets, &words).await;
+        let mut end = End::of(runner, rule, began, undisturbed, state).await;
+        end.killed |= killed;
+        deletes_carry_the_uid(&end.log);
         claims_come_first(&proxy.log());
         the_inventory_comes_first(&proxy.log());
-        let state = state::of(&scene.client(), &self.tenants(run), &self.targets(run), &self.words(run)).await;
         if self == Self::Supersede {
             scene.forget_approvals().await;
         }
-        End { killed, state, tally: tally(&log) }
+        end
     }
 
     fn tenants(self, run: usize) -> Vec<String> {

@@ -11,12 +11,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::crash::settled_pods;
-use crate::oracle::{Tally, claims_come_first, deletes_carry_the_uid, tally};
+use crate::end::End;
+use crate::oracle::{claims_come_first, deletes_carry_the_uid};
 use crate::runner::Runner;
 use crate::scene::{SOON, Scene, names};
 use crate::state::{self, State};
 use crate::support::eventually;
-use crate::support::proxy::Request;
 
 /// Alone, and with the shortest soaks.
 const ALONE: &[&str] = &["--leader-elect=false", "--crd-soak=1s"];
@@ -34,14 +34,6 @@ struct Run<'a> {
     mark: String,
 }
 
-/// How it ended.
-struct End {
-    killed: bool,
-    state: State,
-    tally: Tally,
-    specs: usize,
-}
-
 #[tokio::test]
 async fn crd_crash_after_every_write() {
     let scene = Scene::begin().await;
@@ -52,20 +44,19 @@ async fn crd_crash_after_every_write() {
     let first = 1 + usize::try_from(second).unwrap_or(0) % step;
     println!("write {first} and every {step}. after it");
 
-    let undisturbed = Run::new(&scene, 0).through(&mut runner, None).await;
-    assert_eq!(undisturbed.specs, SPECS, "the definition's spec is written once for each phase");
+    let undisturbed = Run::new(&scene, 0).through(&mut runner, None, None).await;
+    let specs = undisturbed.tally.get(&("spec", "customresourcedefinitions".to_owned()));
+    assert_eq!(specs, Some(&SPECS), "the definition's spec is written once for each phase");
     let mut count = 0;
     for after in [true, false] {
         let mut killed = 0;
         for nth in (first..).step_by(step) {
             count += 1;
             assert!(count < MOST, "the way takes more writes than there are runs");
-            let end = Run::new(&scene, count).through(&mut runner, Some((nth, after))).await;
+            let end = Run::new(&scene, count).through(&mut runner, Some((nth, after)), Some(&undisturbed)).await;
             let what = format!("killed {} write {nth}", if after { "after" } else { "before" });
-            let differences = state::differences(&undisturbed.state, &end.state);
+            let differences = end.differences(&undisturbed);
             assert!(differences.is_empty(), "{what}: the end differs\n{}", differences.join("\n"));
-            assert_eq!(undisturbed.tally, end.tally, "{what}: created and deleted");
-            assert_eq!(end.specs, SPECS, "{what}: writes of the definition's spec");
             if !end.killed {
                 break;
             }
@@ -97,7 +88,7 @@ impl<'a> Run<'a> {
         format!("widgets.{}", self.group())
     }
 
-    async fn through(&self, runner: &mut Runner<'_>, kill: Option<(usize, bool)>) -> End {
+    async fn through(&self, runner: &mut Runner<'_>, kill: Option<(usize, bool)>, undisturbed: Option<&End>) -> End {
         self.begin().await;
         runner.until_at_rest().await;
         let proxy = runner.proxy.clone();
@@ -113,11 +104,10 @@ impl<'a> Run<'a> {
             })
             .await;
         }
-        killed |= runner.until_over(rule).await;
-        let log = proxy.log_from(began);
-        deletes_carry_the_uid(&log);
+        let mut end = End::of(runner, rule, began, undisturbed, async || self.state().await).await;
+        end.killed |= killed;
+        deletes_carry_the_uid(&end.log);
         claims_come_first(&proxy.log());
-        let end = End { killed, state: self.state().await, tally: tally(&log), specs: specs(&log) };
         self.forget(runner).await;
         end
     }
@@ -249,17 +239,4 @@ impl<'a> Run<'a> {
         eventually("they are gone", SOON, async || Ok::<_, kube::Error>((self.left::<K>().await? == 0).then_some(())))
             .await;
     }
-}
-
-/// Writes of a definition's spec that were taken, equal ones counted, too.
-fn specs(log: &[Request]) -> usize {
-    let definitions = log.iter().filter(|request| request.resource == "customresourcedefinitions");
-    let taken =
-        definitions.filter(|request| request.is_write() && request.subresource.is_empty() && request.succeeded());
-    taken.filter(|request| writes_spec(&request.object())).count()
-}
-
-fn writes_spec(body: &Value) -> bool {
-    let Some(patch) = body.as_array() else { return body.get("spec").is_some() };
-    patch.iter().any(|op| op["op"] != "test" && op["path"].as_str().is_some_and(|path| path.starts_with("/spec")))
 }

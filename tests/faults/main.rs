@@ -7,6 +7,7 @@ mod support;
 mod answers;
 mod crash;
 mod crds;
+mod end;
 mod fencing;
 mod lists;
 mod oracle;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::proxy::Request;
 
-/// How many objects of each kind came to be, and how many were deleted.
+/// How many objects of each kind came to be, how many were deleted, and how often the spec of a definition was written.
 pub type Tally = BTreeMap<(&'static str, String), usize>;
 
 /// Creates are counted each: an object that came twice is counted twice. A delete that is repeated, because nobody knew
@@ -20,7 +20,20 @@ pub fn tally(log: &[Request]) -> Tally {
     for (resource, _) in deleted {
         *tally.entry(("delete", resource)).or_default() += 1;
     }
+    for spec in work().filter(|request| request.succeeded() && writes_spec(request)) {
+        *tally.entry(("spec", spec.resource.clone())).or_default() += 1;
+    }
     tally
+}
+
+/// Whether the spec of a definition is written, an equal one counted, too.
+fn writes_spec(request: &Request) -> bool {
+    if request.resource != "customresourcedefinitions" || !request.subresource.is_empty() {
+        return false;
+    }
+    let body = request.object();
+    let Some(patch) = body.as_array() else { return body.get("spec").is_some() };
+    patch.iter().any(|op| op["op"] != "test" && op["path"].as_str().is_some_and(|path| path.starts_with("/spec")))
 }
 
 /// I6: nothing is deleted but by UID.

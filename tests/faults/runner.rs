@@ -78,19 +78,15 @@ impl<'a> Runner<'a> {
         Some(self.proxy.add(if after { matching.after(Fault::Kill) } else { matching.before(Fault::Kill) }))
     }
 
-    /// Waits for the last writes of a flow, which come after what makes it be over, and kills nobody any more. Whether the process
-    /// was killed meanwhile.
-    pub async fn until_over(&mut self, rule: Option<RuleId>) -> bool {
+    /// Waits until nothing was written for a while, and no less than `sure`. Whether the process was killed meanwhile.
+    pub async fn until_over(&mut self, sure: Duration) -> bool {
         tokio::select! {
-            () = self.until_at_rest() => {}
+            () = self.until_silent(sure.max(REST)) => {}
             _ = self.process.wait(SOON) => {}
         }
         let killed = self.restart_if_dead();
         if killed {
-            self.until_at_rest().await;
-        }
-        if let Some(rule) = rule {
-            self.proxy.remove(rule);
+            self.until_silent(sure.max(REST)).await;
         }
         killed
     }
@@ -111,6 +107,10 @@ impl<'a> Runner<'a> {
 
     /// Waits until every watch is open and nothing was written for a while.
     pub async fn until_at_rest(&self) {
+        self.until_silent(REST).await;
+    }
+
+    async fn until_silent(&self, long: Duration) {
         self.until_warm().await;
         let mut last = (0, Instant::now());
         let rests = async || {
@@ -118,7 +118,7 @@ impl<'a> Runner<'a> {
             if written != last.0 {
                 last = (written, Instant::now());
             }
-            last.1.elapsed() >= REST
+            last.1.elapsed() >= long
         };
         eventually("nothing is written any more", SOON, rests).await;
     }
