@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use super::condition::condition;
 use crate::{
     api::{
-        ApprovalSpec, ApprovalStatus, Condition, Decision, Phase, PlannedWave, Rollout, Time, WavePhase, WindowStatus,
+        ApprovalSpec, ApprovalStatus, Condition, Decision, Phase, PlannedWave, Rollout, RolloutApproval, Time,
+        WavePhase, WindowStatus,
     },
     domain::{
         fleet::Fleet,
@@ -57,8 +58,7 @@ pub fn steps(fleet: &Fleet, world: &World, now: Timestamp) -> (Vec<NoteStep>, Op
         }
     }
     for (name, object) in &world.approvals {
-        let old = object.status.clone().unwrap_or_default();
-        let status = approval_status(&object.spec, fleet, &old, object.metadata.generation, now);
+        let status = approval_status(object, fleet, world, now);
         if object.status.as_ref() != Some(&status) && rested(Whose::Approval, name) {
             steps.push(NoteStep::Approval { name: name.clone(), status });
         }
@@ -83,22 +83,20 @@ fn window_status(window: &Window, old: &WindowStatus, generation: Option<i64>, n
     }
 }
 
-fn approval_status(
-    spec: &ApprovalSpec,
-    fleet: &Fleet,
-    old: &ApprovalStatus,
-    generation: Option<i64>,
-    now: Timestamp,
-) -> ApprovalStatus {
-    let generation = generation.unwrap_or_default();
-    let (counts, reason, note) = counts(spec, fleet, old);
-    let conditions = conditions(&old.conditions, counts, reason, &note, generation, now);
-    ApprovalStatus { observed_generation: generation, conditions }
+fn approval_status(approval: &RolloutApproval, fleet: &Fleet, world: &World, now: Timestamp) -> ApprovalStatus {
+    let generation = approval.metadata.generation.unwrap_or_default();
+    let (counts, reason, note) = counts(approval, fleet, world);
+    let old = approval.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    ApprovalStatus {
+        observed_generation: generation,
+        conditions: conditions(old, counts, reason, &note, generation, now),
+    }
 }
 
 /// Whether a decision counts for anything. One that counted keeps saying so when its run has ended: it is part of the record.
-fn counts(spec: &ApprovalSpec, fleet: &Fleet, old: &ApprovalStatus) -> (bool, &'static str, String) {
-    let counted = old.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
+fn counts(approval: &RolloutApproval, fleet: &Fleet, world: &World) -> (bool, &'static str, String) {
+    let (spec, old) = (&approval.spec, approval.status.iter().flat_map(|status| &status.conditions));
+    let counted = old.into_iter().any(|c| c.type_ == "Ready" && c.status == "True");
     let Some(rollout) = fleet.rollouts.get(&spec.rollout) else {
         let reason = if counted { "Counted" } else { "NoSuchRollout" };
         return (counted, reason, format!("there is no Rollout {}", spec.rollout));
@@ -126,6 +124,8 @@ fn counts(spec: &ApprovalSpec, fleet: &Fleet, old: &ApprovalStatus) -> (bool, &'
         return (false, "NotAnApprovalGate", note);
     }
     let done = wave_is_done(rollout, &spec.wave);
+    // What opened the gate may not have been said to count before the wave was done: by whoever led then, who crashed.
+    let counted = counted || done && gate.approval.is_some() && is_first_yes(approval, world);
     if done && !phase.ended() && !counted {
         return (false, "WaveDone", format!("wave {} of Rollout {} was done before", spec.wave, spec.rollout));
     }
@@ -134,6 +134,19 @@ fn counts(spec: &ApprovalSpec, fleet: &Fleet, old: &ApprovalStatus) -> (bool, &'
         (true, true) => (true, "Counted", String::new()),
         (false, _) => (true, "Counts", String::new()),
     }
+}
+
+/// Whether this is a yes, and nobody had said yes to that gate of that plan before.
+fn is_first_yes(approval: &RolloutApproval, world: &World) -> bool {
+    let at = |approval: &RolloutApproval| approval.metadata.creation_timestamp.as_ref().map(|at| at.0);
+    let same = world.approvals.values().filter(|other| word(other) == word(approval));
+    approval.spec.decision == Decision::Approve && same.into_iter().all(|other| at(other) >= at(approval))
+}
+
+/// What is said, and to which question.
+fn word(approval: &RolloutApproval) -> ([&str; 4], Decision) {
+    let ApprovalSpec { rollout, wave, gate, plan_hash, decision, .. } = &approval.spec;
+    ([rollout, wave, gate, plan_hash], *decision)
 }
 
 fn wave_is_done(rollout: &Rollout, wave: &str) -> bool {
@@ -155,12 +168,15 @@ fn conditions(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use jiff::{civil::date, tz::TimeZone};
     use serde_json::json;
 
     use super::*;
 
-    /// A decision at that gate of the run's one wave, which is in that phase; what is said of it.
-    fn said(gate: &str, decision: Decision, phase: &str) -> (bool, &'static str) {
+    /// A decision at that gate of the run's one wave, which is in that phase, `before` a decision like it or after; what is said of it.
+    fn said(gate: &str, decision: Decision, phase: &str, before: bool) -> (bool, &'static str) {
         let rollout: Rollout = serde_json::from_value(json!({
             "apiVersion": "leasehold.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "r"},
             "spec": {
@@ -183,16 +199,30 @@ mod tests {
             approver: "ann".into(),
             comment: String::new(),
         };
-        let (counts, reason, _) = counts(&spec, &fleet, &ApprovalStatus::default());
+        let made = |name: &str, second: i8| {
+            let mut approval = RolloutApproval::new(name, spec.clone());
+            let at = date(2026, 1, 5).at(10, 0, second, 0).to_zoned(TimeZone::UTC).unwrap().timestamp();
+            approval.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at));
+            Arc::new(approval)
+        };
+        let (it, other) = (made("it", 5), made("other", if before { 9 } else { 1 }));
+        let approvals = [("it".to_owned(), it.clone()), ("other".to_owned(), other)].into();
+        let (counts, reason, _) = counts(&it, &fleet, &World { approvals, ..World::default() });
         (counts, reason)
     }
 
     #[test]
     fn only_a_decision_that_changes_something_is_said_to_count() {
-        assert_eq!(said("start", Decision::Approve, "Running"), (true, "Counts"));
-        assert_eq!(said("errors", Decision::Approve, "Running"), (false, "NotAnApprovalGate"));
-        assert_eq!(said("errors", Decision::Reject, "Running"), (true, "Counts"), "a no counts at any gate");
-        assert_eq!(said("start", Decision::Approve, "Done"), (false, "WaveDone"));
-        assert_eq!(said("start", Decision::Reject, "Done"), (false, "WaveDone"));
+        assert_eq!(said("start", Decision::Approve, "Running", false), (true, "Counts"));
+        assert_eq!(said("errors", Decision::Approve, "Running", false), (false, "NotAnApprovalGate"));
+        assert_eq!(said("errors", Decision::Reject, "Running", false), (true, "Counts"), "a no counts at any gate");
+        assert_eq!(said("start", Decision::Approve, "Done", false), (false, "WaveDone"));
+        assert_eq!(said("start", Decision::Reject, "Done", true), (false, "WaveDone"));
+    }
+
+    #[test]
+    fn what_opened_a_gate_counted_although_nobody_came_to_say_so_in_time() {
+        assert_eq!(said("start", Decision::Approve, "Done", true), (true, "Counted"));
+        assert_eq!(said("errors", Decision::Approve, "Done", true), (false, "NotAnApprovalGate"));
     }
 }
