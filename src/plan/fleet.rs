@@ -38,6 +38,7 @@ use crate::{
         fleet::{Fleet, Granted, Health},
         world::{TenantSeen, Undecodable, World},
     },
+    parallel,
 };
 
 /// Everything to do next, and everything there is to say.
@@ -167,13 +168,13 @@ impl Planner {
             (known.facts, known.version) = (facts, seen.version);
             look
         });
-        let newcomers = missing.into_iter().filter_map(|name| Some((name, there(name)?)));
-        let planned = |(name, (seen, tenant)): (&String, (&TenantSeen, _))| {
+        let mut newcomers: Vec<_> = missing.into_iter().filter_map(|name| Some((name, there(name)?))).collect();
+        let planned = |(name, (seen, tenant)): &mut (&String, (&TenantSeen, &_))| {
             let mut memo = Memo::default();
             let facts = tenant::facts(name, tenant, seen, &shared, (None, &mut memo));
             (name.clone(), Box::new(Planned::new(seen.version, memo, facts)))
         };
-        for (name, planned) in newcomers.map(planned).collect::<Vec<_>>() {
+        for (name, planned) in parallel::map(&mut newcomers, planned) {
             self.fleet.members.insert(name.clone(), planned.facts.member.clone());
             self.tenants.insert(name, planned);
         }

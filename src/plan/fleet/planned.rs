@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{report::Wait, tenants::Version},
+    parallel,
     plan::tenant::{Facts, Memo, Next, Work},
 };
 
@@ -128,18 +129,34 @@ pub(super) struct Looks<'n> {
     pub(super) missing: Vec<&'n String>,
 }
 
-/// Looks at each of these tenants.
+/// Looks at each of these tenants, by itself.
 pub(super) fn each<'n>(
     tenants: &mut BTreeMap<String, Box<Planned>>,
     names: &'n BTreeSet<String>,
-    look: impl Fn(&String, &mut Planned) -> Look,
+    look: impl Fn(&String, &mut Planned) -> Look + Sync,
 ) -> Looks<'n> {
     let mut looks = Looks::default();
+    // One is found faster than one in ten is passed by.
+    if names.len() < tenants.len() / 10 {
+        for name in names {
+            match tenants.get_mut(name) {
+                Some(planned) => looks.take(name, &look(name, planned)),
+                None => looks.missing.push(name),
+            }
+        }
+        return looks;
+    }
+    let mut all = tenants.iter_mut().peekable();
+    let mut known = Vec::with_capacity(names.len());
     for name in names {
-        match tenants.get_mut(name) {
-            Some(planned) => looks.take(name, &look(name, planned)),
+        while all.next_if(|(other, _)| *other < name).is_some() {}
+        match all.next_if(|(other, _)| *other == name) {
+            Some((_, planned)) => known.push((name, planned)),
             None => looks.missing.push(name),
         }
+    }
+    for (name, look) in parallel::map(&mut known, |(name, planned)| (*name, look(name, planned))) {
+        looks.take(name, &look);
     }
     looks
 }
