@@ -32,6 +32,8 @@ pub(super) fn of_write(status: &Status, tries: u32) -> Meaning {
         _ if denied_by_admission(status) || too_large(status) => Meaning::Refused,
         404 if names_an_object(status) => Meaning::Done,
         409 if status.reason == "Conflict" => Meaning::Changed,
+        // A webhook with side effects is not asked in a dry run: what it would say is not known, and no reason to wait.
+        400 if status.message.contains("does not support dry run") => Meaning::Done,
         400 | 403 | 413 | 422 => Meaning::Refused,
         _ => pause(status, tries).map_or(Meaning::Lost, Meaning::Wait),
     }
@@ -44,6 +46,8 @@ pub(super) fn of_trial(status: &Status, tries: u32) -> Meaning {
         Meaning::Lost if status.code == 409 && status.reason == "AlreadyExists" => Meaning::Done,
         // Somebody else's dry run of the same name: nothing is known.
         Meaning::Changed => Meaning::Lost,
+        // One more would be one too many, which says nothing of the one that is there.
+        Meaning::Refused if status.code == 403 && status.message.contains("exceeded quota") => Meaning::Done,
         meaning => meaning,
     }
 }
@@ -126,6 +130,22 @@ mod tests {
         assert_eq!(of_write(&status(404, "Failed to parse error data", "404 page not found"), 1), Meaning::Lost);
         let nameless = with(status(404, "NotFound", "the server could not find the requested resource"), "", 0);
         assert_eq!(of_write(&nameless, 1), Meaning::Lost);
+    }
+
+    #[test]
+    fn a_webhook_that_no_dry_run_may_ask_refuses_nothing() {
+        let message = "admission webhook \"a.example.com\" does not support dry run";
+        assert_eq!(of_write(&status(400, "BadRequest", message), 1), Meaning::Done);
+    }
+
+    #[test]
+    fn a_quota_that_is_full_says_nothing_of_what_is_there() {
+        let full = status(
+            403,
+            "Forbidden",
+            "caches \"a\" is forbidden: exceeded quota: all, requested: 1, used: 5, limited: 5",
+        );
+        assert_eq!((of_trial(&full, 1), of_write(&full, 1)), (Meaning::Done, Meaning::Refused));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(super) fn read(
     let mut wanted = Vec::new();
     let patch = |target: Target, body: Value| Wanted { target, method: Method::PATCH, body };
     let meta = match &work.what {
-        What::Rewrite => stored::each(text, |Named { metadata }| {
+        What::Rewrite | What::Rehearse => stored::each(text, |Named { metadata }| {
             let body = metadata.as_it_is();
             wanted.push(patch(metadata, body));
         }),
@@ -128,11 +128,12 @@ fn path(work: &PageWork, namespace: Option<&str>) -> String {
 /// A patch answers with the object's metadata at most: content that nobody looks at is not sent.
 pub(super) fn write(work: &PageWork, wanted: &Wanted) -> Result<Request<Vec<u8>>, Failure> {
     let Wanted { target, method, body } = wanted;
+    let all = path(work, target.namespace.as_deref());
     let (uri, content) = if *method == Method::POST {
-        (format!("{}?dryRun=All", path(work, target.namespace.as_deref())), CONTENT)
+        (format!("{all}?dryRun=All"), CONTENT)
     } else {
-        let all = path(work, target.namespace.as_deref());
-        (format!("{all}/{}", target.name), "application/merge-patch+json")
+        let kept = if work.what == What::Rehearse { "?dryRun=All" } else { "" };
+        (format!("{all}/{}{kept}", target.name), "application/merge-patch+json")
     };
     let request = Request::builder().method(method).uri(uri).header(header::CONTENT_TYPE, content);
     request.header(header::ACCEPT, ANSWER).body(body.to_string().into_bytes()).map_err(|error| odd(work, &error))

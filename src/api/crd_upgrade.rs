@@ -91,6 +91,9 @@ pub struct CrdUpgradeStatus {
     /// The pass over the stored objects that is under way, or was the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Sweep>,
+    /// The look at every stored object that came before any tenant moved, once all of them stood it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preflight: Option<Sweep>,
     /// Ready, Reconciling and Stalled, for kstatus.
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -99,13 +102,13 @@ pub struct CrdUpgradeStatus {
 /// Where a change of a shared CRD is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum CrdPhase {
-    /// It is looked at whether the change can be made at all.
-    #[default]
-    Preflight,
     /// A change in it is refused: the release is granted to nobody, and nothing is written.
     Refused,
     /// What old and new operators can both work with is written: new optional fields, new versions.
+    #[default]
     Expand,
+    /// Where stored objects will be judged or written anew, each of them is looked at before any tenant moves.
+    Preflight,
     /// Tenants move to the release.
     Waves,
     /// Nobody moves any more, and some tenant is not on the release: it is named.
@@ -189,6 +192,10 @@ pub struct Sweep {
 /// What a pass over the stored objects is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Purpose {
+    /// Whether all objects stand what the release is going to ask of them, before any tenant moves.
+    Preflight,
+    /// Whether each could be written at the new storage version: the migration, as a dry run.
+    Rehearse,
     /// Whether all objects stand a constraint that is to be tightened.
     Validate,
     /// To have each stored at the new storage version.

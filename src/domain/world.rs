@@ -37,7 +37,7 @@ pub struct World {
     pub fleet_unread: Option<String>,
     pub crds: BTreeMap<String, CrdSeen>,
     pub crd_upgrades: BTreeMap<String, Arc<CrdUpgrade>>,
-    /// The last pass over the stored objects of a CRD, as far as this process made it.
+    /// The last pass over the stored objects of a CRD by the name of its record, as far as this process made it.
     pub sweeps: BTreeMap<String, Sweep>,
     /// Writes to CRDs that old operators could not work with, sent and not known to have failed.
     pub crd_pledges: BTreeMap<String, Pledge>,

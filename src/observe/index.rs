@@ -202,12 +202,10 @@ impl Index {
             Source::Approvals => drop(world.approvals.remove(key)),
             Source::Slices => return drop(world.slices.remove(key)),
             Source::Fleet => return self.no_fleet_policy(),
-            Source::Crds => {
-                world.crds.remove(key);
-                world.sweeps.remove(key);
-            }
+            Source::Crds => drop(world.crds.remove(key)),
             Source::CrdUpgrades => {
                 world.crd_upgrades.remove(key);
+                world.sweeps.remove(key);
                 return world.crd_version += 1;
             }
             Source::CrdMaps => drop(world.crd_maps.remove(key)),

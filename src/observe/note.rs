@@ -42,9 +42,9 @@ impl Index {
         self.world.crd_version += 1;
     }
 
-    /// Notes how far a pass over the stored objects of a CRD has come.
-    pub fn swept(&mut self, crd: &str, sweep: Sweep) {
-        self.world.sweeps.insert(crd.to_owned(), sweep);
+    /// Notes how far a pass over the stored objects of a CRD has come, by the name of its record.
+    pub fn swept(&mut self, record: &str, sweep: Sweep) {
+        self.world.sweeps.insert(record.to_owned(), sweep);
         self.world.crd_version += 1;
     }
 

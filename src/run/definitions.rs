@@ -32,9 +32,9 @@ impl Tasks {
         let (writer, term, about, name) = (self.writer.clone(), term.clone(), subject.clone(), step.name());
         let pledge = pledge(&step);
         let work: BoxFuture<'static, Done> = match step {
-            CrdStep::Page { crd, sweep, work } => Box::pin(async move {
+            CrdStep::Page { record, sweep, work, .. } => Box::pin(async move {
                 let page = writer.page(&term, &work, Pace::default(), judge).await;
-                let swept = page.as_ref().ok().map(|page| (crd, sweeps::after(&sweep, page, Timestamp::now())));
+                let swept = page.as_ref().ok().map(|page| (record, sweeps::after(&sweep, page, Timestamp::now())));
                 Done { swept, ..done(about, name, page.map(|_| Answers::new())) }
             }),
             CrdStep::Tell { name: upgrade, status } => {

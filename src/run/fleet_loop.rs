@@ -253,8 +253,8 @@ impl FleetLoop {
         {
             self.index.pledged(name, None);
         }
-        if let Some((crd, sweep)) = &done.swept {
-            self.index.swept(crd, sweep.clone());
+        if let Some((record, sweep)) = &done.swept {
+            self.index.swept(record, sweep.clone());
         }
         let world = self.index.world();
         match &done.subject {

@@ -38,6 +38,8 @@ pub struct Cluster {
     pub fates: Vec<Fate>,
     /// Custom resources by definition.
     pub stored: BTreeMap<String, Stored>,
+    /// Those of them that stand no pass, and why.
+    pub refused: BTreeMap<String, String>,
     pub(super) operators: BTreeMap<String, Operator>,
     sampled: BTreeSet<String>,
     version: u64,
@@ -54,6 +56,7 @@ impl Cluster {
             epoch: Epoch::new("lease", 0),
             fates: Vec::new(),
             stored: BTreeMap::new(),
+            refused: BTreeMap::new(),
             operators: BTreeMap::new(),
             sampled: BTreeSet::new(),
             version: 0,

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::cluster::Cluster;
 use crate::{
     api::CrdUpgrade,
-    domain::crd::{CrdSeen, page::PageDone},
+    domain::crd::{
+        CrdSeen,
+        page::{PageDone, PageFailure},
+    },
     plan::crds::{
         CrdStep,
         step::{CrdWrite, PageWork, What},
@@ -28,9 +31,9 @@ impl Cluster {
                 self.world.shared_version += 1;
             }
             CrdStep::Write(write) => self.write_crd(write, version),
-            CrdStep::Page { crd, sweep, work } => {
+            CrdStep::Page { crd, record, sweep, work } => {
                 let done = self.page(&crd, &work);
-                self.world.sweeps.insert(crd, sweeps::after(&sweep, &done, self.now));
+                self.world.sweeps.insert(record, sweeps::after(&sweep, &done, self.now));
                 self.world.crd_version += 1;
             }
             CrdStep::Trim { crd, resource_version, stored, .. } => {
@@ -73,12 +76,14 @@ impl Cluster {
     /// One page holds all that there is.
     fn page(&mut self, crd: &str, work: &PageWork) -> PageDone {
         let stored = self.stored.entry(crd.to_owned()).or_default();
-        if work.what == What::Rewrite {
-            for version in stored.values_mut() {
+        let mut page = PageDone::default();
+        for (object, version) in stored {
+            let refused = self.refused.get(object);
+            if work.what == What::Rewrite && refused.is_none() {
                 version.clone_from(&work.version);
             }
+            page.count(refused.map(|why| PageFailure::new(object, why)));
         }
-        let seen = stored.len() as u64;
-        PageDone { seen, done: seen, ..PageDone::default() }
+        page
     }
 }

@@ -175,16 +175,16 @@ fn the_steps_of_a_release_are_shown_with_what_each_takes_and_waits_for() {
     assert_eq!((code, notes.as_str()), (Some(0), ""));
     assert_snapshot!(without_why(&table), @r#"
     CustomResourceDefinition caches.example.com
-      STEP           WRITES   DOES                                                                               WAITS FOR
-      P0 Preflight            compares (2 Contract, 3 Gate, 3 Ok); before the first write, asks the API server
+      STEP           WRITES   DOES                                                                              WAITS FOR
+      P0 Preflight            compares (2 Contract, 3 Gate, 3 Ok), asks the API server, looks at every object
       P1 Expand      1        changes the schema of v1alpha1, adds version v1
       P2 Waves                tenants move, wave by wave
-      P3 Barrier              waits, and names who is missing                                                    every tenant runs cache 2.0.0 or later, paused and held ones too
+      P3 Barrier              waits, and names who is missing                                                   every tenant runs cache 2.0.0 or later, paused and held ones too
       P4 Unlock      1        changes the schema of v1alpha1, changes the schema of v1
-      P5 Flip        1        stores at v1, no longer at v1alpha1                                                a soak
-      P6 Migrate              writes every object once, unchanged: it is then stored at v1                       a soak
+      P5 Flip        1        stores at v1, no longer at v1alpha1                                               a soak
+      P6 Migrate              writes every object once, unchanged: it is then stored at v1                      a soak
       P7 Verify               writes every object once more, then says in the status that all are at v1
-      P8 Contract             keeps what the release no longer has                                               a later release that says `contract: true`
+      P8 Contract             keeps what the release no longer has                                              a later release that says `contract: true`
       TAKEN AT    VERDICT    VERSION    PATH         RULE
       P1 Expand   Ok         v1                      version-added
       P1 Expand   Ok         v1         spec.extra   field-added
@@ -221,14 +221,14 @@ fn what_a_release_ends_takes_a_write_each() {
     let kept = plan(false);
     assert_eq!((&kept["writes"], &kept["crds"][0]["kept"][0]["rule"]), (&json!(0), &json!("version-removed")));
     assert_snapshot!(steps(&kept).join("\n"), @r#"
-    Preflight 0 compares (1 Contract); before the first write, asks the API server
+    Preflight 0 compares (1 Contract), asks the API server
     Waves 0 tenants move, wave by wave
     Contract 0 keeps what the release no longer has
     "#);
     let ended = plan(true);
     assert_eq!((&ended["writes"], &ended["crds"][0]["kept"]), (&json!(3), &json!([])));
     assert_snapshot!(steps(&ended).join("\n"), @r#"
-    Preflight 0 compares (1 Contract); before the first write, asks the API server
+    Preflight 0 compares (1 Contract), asks the API server, looks at every object
     Waves 0 tenants move, wave by wave
     Barrier 0 waits, and names who is missing
     Contract 1 marks v1alpha1 as deprecated

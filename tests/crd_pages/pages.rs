@@ -120,14 +120,19 @@ spec: {{policyName: pages-denied, validationActions: [Deny]}}
         scene.group
     );
     scene.cluster.apply_yaml(&policy).await;
-    let page = eventually("the policy is in force", SOON, async || {
-        let pages = scene.pages(&scene.writer(), What::Rewrite, 500).await;
-        pages.into_iter().next().filter(|page| page.failed > 0)
-    })
-    .await;
-    assert_eq!((page.seen, page.done, page.failed), (30, 29, 1));
-    assert_eq!(page.failures[0].object, "pages-b/c0007");
-    assert!(page.failures[0].why.contains("not this one"), "{:?}", page.failures);
+    let before = scene.versions().await;
+    // What a rehearsal finds is what the rewrite would have met, and nothing is written for it.
+    for what in [What::Rehearse, What::Rewrite] {
+        assert_eq!(scene.versions().await, before);
+        let page = eventually("the policy is in force", SOON, async || {
+            let pages = scene.pages(&scene.writer(), what.clone(), 500).await;
+            pages.into_iter().next().filter(|page| page.failed > 0)
+        })
+        .await;
+        assert_eq!((page.seen, page.done, page.failed), (30, 29, 1));
+        assert_eq!(page.failures[0].object, "pages-b/c0007");
+        assert!(page.failures[0].why.contains("not this one"), "{:?}", page.failures);
+    }
 }
 
 #[tokio::test]

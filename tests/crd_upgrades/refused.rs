@@ -1,8 +1,10 @@
 //! A release whose definition old and new operators cannot share is refused before anybody moves, and says why.
 
+use kube::api::{Patch, PatchParams, PostParams};
 use leasehold::api::CrdPhase;
 use serde_json::{Value, json};
 
+use crate::fleet::PATIENCE;
 use crate::looks::Looks;
 use crate::runs::{granted, rollouts};
 use crate::scene::{Scene, upgrade};
@@ -78,7 +80,45 @@ async fn refused(scene: &Scene, change: &Change) {
         // There may be no run at all to a release that nobody can be granted.
         said.iter().all(|said| words.iter().all(|word| said.contains(word)))
     };
-    eventually("the rollout says it", crate::fleet::PATIENCE, named).await;
+    eventually("the rollout says it", PATIENCE, named).await;
     assert_eq!(granted(&scene.fleet, &scene.tenants).await, ["1.1.0"; 3], "{} was granted", change.release);
     println!("{}: {}", upgrade(change.release), status.message);
+}
+
+const FROZEN: &str = "apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: frozen}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [cache.example.com], apiVersions: ['*'], operations: [UPDATE], resources: [memcacheds]}]
+  validations: [{expression: \"object.metadata.name != 'frozen'\", message: 'frozen until the audit is over'}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: frozen}
+spec: {policyName: frozen, validationActions: [Deny]}
+";
+
+#[tokio::test]
+async fn what_would_deny_the_migration_is_named_before_anyone_moves() {
+    let scene = Scene::begin("1.1.0", 2).await;
+    let version = format!("cache.example.com/{OLD}");
+    let objects = scene.fleet.objects(&scene.tenants[0], &version, "Memcached");
+    let object =
+        json!({"apiVersion": version, "kind": "Memcached", "metadata": {"name": "frozen"}, "spec": {"size": 1}});
+    objects.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
+    scene.fleet.cluster.apply_yaml(FROZEN).await;
+    let touch = Patch::Merge(json!({"metadata": {"labels": {"touched": "yes"}}}));
+    let denied = async || objects.patch("frozen", &PatchParams::default(), &touch).await.is_err();
+    eventually("the policy is in force", PATIENCE, denied).await;
+
+    scene.release("2.0.0").await;
+    scene.ask("2.0.0").await;
+    let words = [&*format!("tenant-{}/frozen", scene.tenants[0]), "frozen until the audit is over"];
+    scene.not_ready("2.0.0", &words).await;
+    let status = scene.until("2.0.0", CrdPhase::Preflight).await;
+    assert!(words.iter().all(|word| status.message.contains(word)), "{}", status.message);
+    assert_eq!(granted(&scene.fleet, &scene.tenants).await, ["1.1.0"; 2]);
+    println!("{}", status.message);
+    scene.fleet.end().await;
 }

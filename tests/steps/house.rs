@@ -82,6 +82,8 @@ pub struct House {
     pub specs: Vec<&'static str>,
     /// Every write so far, counted.
     pub writes: usize,
+    /// Pages of stored objects among them.
+    pub pages: usize,
     /// After which write the process ends, if at all.
     crash: Option<usize>,
 }
@@ -95,7 +97,7 @@ impl House {
             cluster.put(release("cache", version, &definition, contract));
         }
         cluster.put(policy());
-        Self { cluster, specs: Vec::new(), writes: 0, crash: None }
+        Self { cluster, specs: Vec::new(), writes: 0, pages: 0, crash: None }
     }
 
     /// With tenants of these names at that version, all at rest, each with a stored object.
@@ -198,6 +200,7 @@ impl House {
         if let Some(CrdStep::Write(spec)) = step {
             self.specs.push(spec.stage.name());
         }
+        self.pages += usize::from(matches!(step, Some(CrdStep::Page { .. })));
         let stored = self.cluster.stored.get(CRD).cloned().unwrap_or_default();
         if let Some(CrdStep::Trim { stored: versions, .. }) = step {
             let left: BTreeSet<&String> = stored.values().filter(|version| !versions.contains(version)).collect();

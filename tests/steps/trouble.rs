@@ -1,8 +1,11 @@
 //! What goes wrong: each ends in a finding with a name, nothing is lost, and nobody moves that should not.
-use leasehold::{api::CrdPhase, simulate::Act};
+use leasehold::{
+    api::{CrdPhase, Purpose},
+    simulate::Act,
+};
 use serde_json::{Value, json};
 
-use crate::house::{CRD, House, definition, release, tenant, version};
+use crate::house::{CRD, House, definition, release, releases, tenant, version};
 
 const NAMES: [&str; 3] = ["acme", "bolt", "coil"];
 
@@ -118,4 +121,46 @@ fn a_newcomer_at_an_old_version_begins_the_wait_anew_or_has_to_wait_itself() {
     house.run();
     assert!(!house.granted().contains_key("1.1.0"), "{:?}", house.granted());
     assert_eq!(house.status("2.0.0").phase, CrdPhase::Done);
+}
+
+#[test]
+fn an_object_that_would_not_be_migrated_stops_the_release_before_anybody_moves() {
+    let mut house = House::with(&NAMES, "1.1.0");
+    house.cluster.refused = [("tenant-bolt/main".into(), "a webhook denied it".into())].into();
+    house.ask(&NAMES, "2.0.0");
+    house.run_for(60);
+    assert_eq!(house.granted().into_keys().collect::<Vec<_>>(), ["1.1.0"]);
+    assert_eq!(house.specs, ["expand"], "the new version is served, or nobody could say");
+    let status = house.status("2.0.0");
+    assert_eq!(status.phase, CrdPhase::Preflight);
+    assert!(
+        status.message.contains("1 of 3 stored objects: tenant-bolt/main (a webhook denied it)"),
+        "{}",
+        status.message
+    );
+    assert!(status.conditions.iter().any(|c| c.type_ == "Stalled"), "{:?}", status.conditions);
+    let ready = house.cluster.world.releases["cache-2.0.0"].status.as_ref().unwrap();
+    let ready = ready.conditions.iter().find(|c| c.type_ == "Ready").unwrap();
+    assert!(ready.status == "False" && ready.message.contains("tenant-bolt/main"), "{}", ready.message);
+
+    house.cluster.refused.clear();
+    house.run();
+    assert_eq!(house.granted().into_keys().collect::<Vec<_>>(), ["2.0.0"]);
+    assert_eq!(house.status("2.0.0").phase, CrdPhase::Done);
+    let preflight = house.status("2.0.0").preflight.unwrap();
+    assert_eq!((preflight.purpose, preflight.objects, preflight.failed), (Purpose::Rehearse, 3, 0));
+}
+
+#[test]
+fn what_holds_up_one_operator_s_release_keeps_nobody_else_s_objects_from_being_looked_at() {
+    let mut house = House::with(&["acme", "bolt"], "1.1.0");
+    let (_, mut brought, _) = releases().into_iter().find(|(version, ..)| *version == "2.0.0").unwrap();
+    brought["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["note"] = json!({"type": "string"});
+    house.cluster.put(release("queue", "2.0.0", &brought, false));
+    house.cluster.refused = [("tenant-acme/main".into(), "no".into())].into();
+    house.ask(&["acme", "bolt"], "2.0.0");
+    house.cluster.put(tenant("queue", "quay", "2.0.0"));
+    house.run_for(240);
+    let pages = house.pages;
+    assert!(pages <= 4, "{pages} pages within 4 minutes: each looks at all objects once, and waits");
 }

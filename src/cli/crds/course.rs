@@ -120,13 +120,16 @@ impl Course {
         self.refused = self.findings.refusing().next().is_some();
         let counts = findings::counts(self.findings.all.iter());
         let found = if counts.is_empty() { "no difference".to_owned() } else { counts };
-        self.leg(Step::Preflight, format!("compares ({found}); before the first write, asks the API server"));
+        self.leg(Step::Preflight, format!("compares ({found}), asks the API server"));
         if self.refused {
             return;
         }
         let mut left = Left(self.findings.all.clone());
         if expanded.definition != *live {
             self.write(Step::Expand, live, &expanded.definition, left.taken_by(&expanded.definition, ends));
+        }
+        if self.findings.needs_scan() || ends.migrates(live) {
+            self.steps[0].does.push_str(", looks at every object");
         }
         let waves = self.steps.len();
         let mut last = expanded.definition;
@@ -188,6 +191,14 @@ impl Course {
             legs.push(leg(Step::Barrier, "waits, and names who is missing", Some(all)));
         }
         self.steps.splice(at..at, legs);
+    }
+}
+
+impl Ends<'_> {
+    /// Whether objects will be written anew.
+    fn migrates(&self, live: &Definition) -> bool {
+        let drops = live.versions().any(|version| self.target.version(version.name).is_none());
+        live.storage() != self.target.storage() || self.contract && drops
     }
 }
 

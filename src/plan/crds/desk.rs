@@ -181,6 +181,7 @@ impl<'a> Desk<'a> {
         let barrier = Barrier { operator: claim.operator, version: &claim.release.version, users, carries: &carries };
         let blockers = users::blockers(&barrier, fleet, world);
         let record = record::known(self.sight, self.name, claim).and_then(|record| record.status.as_ref());
+        let name = record::name(self.name, claim.operator, &claim.release.object.spec.version);
         let findings = merges.get(live.definition, &claim.shared.definition, Stage::Expand, &claim.release.waivers);
         let storage = live.definition.storage();
         let elsewhere = claim.shared.definition.storage() != storage;
@@ -198,7 +199,7 @@ impl<'a> Desk<'a> {
             stays: stays.map(|other| format!("{} {}", other.operator, other.release.version)),
             cosmetic: std::ptr::eq(claim, cosmetic(targets)),
             record,
-            sweep: world.sweeps.get(self.name).or(record.and_then(|record| record.sweep.as_ref())),
+            sweep: world.sweeps.get(&name).or(record.and_then(|record| record.sweep.as_ref())),
             soak: world.crd_soak,
             now: *now,
         };

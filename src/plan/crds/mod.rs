@@ -2,12 +2,13 @@
 //! to that of a release, step by step, interleaved with the waves of the fleet.
 //!
 //! [`plan`] looks at every definition that a release brings ([`desk`]): who is in the way ([`users`]), what comes next
-//! ([`next`]), whether a release can be granted meanwhile ([`readiness`]), what one definition is for all ([`shape`]), what is on record
+//! ([`next`]), what of all stored objects is gone through for that ([`passes`]), whether a release can be granted meanwhile ([`readiness`]), what one definition is for all ([`shape`]), what is on record
 //! ([`record`]), and what is written ([`write`]).
 mod claims;
 mod desk;
 mod merges;
 mod next;
+mod passes;
 mod readiness;
 mod record;
 mod shape;

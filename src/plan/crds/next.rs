@@ -4,19 +4,18 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use super::{
     Findings, Stage,
     merges::Merges,
+    passes::{Pass, schema},
     step::What,
-    sweeps::{self, Progress},
     users::Blockers,
 };
 use crate::{
     api::{CrdPhase, CrdUpgradeStatus, Purpose, Sweep},
     domain::{
-        crd::{CrdSeen, Definition},
+        crd::{CrdSeen, Definition, validate::has_rules},
         digest,
     },
 };
@@ -59,10 +58,11 @@ pub enum Next {
         definition: Arc<Definition>,
     },
     Wait(Wait),
-    /// One page of a pass.
+    /// One page of a pass, through that version.
     Page {
         phase: CrdPhase,
         sweep: Sweep,
+        version: String,
         what: What,
     },
     /// All is stored at the storage version: `status.storedVersions` may say so.
@@ -119,6 +119,9 @@ pub fn next(case: &Case, merges: &mut Merges) -> Next {
     if !case.differs(&last) && case.stored_as_served() {
         return Next::Done;
     }
+    if let Some(next) = preflight(case, merges) {
+        return next;
+    }
     // Where the storage version is the release's, what is stored goes there, whoever comes and goes meanwhile.
     if let Some(next) = migrate(case) {
         return next;
@@ -129,6 +132,26 @@ pub fn next(case: &Case, merges: &mut Merges) -> Next {
     unlock(case, merges).or_else(|| flip(case, merges)).or_else(|| contract(case, merges)).unwrap_or(Next::Done)
 }
 
+/// P0, the part that the API server can answer only once it serves what was expanded: whether every stored object stands what is
+/// going to be asked of it, and would be migrated. Before any tenant moves, and once.
+fn preflight(case: &Case, merges: &mut Merges) -> Option<Next> {
+    let (live, target) = (case.live, case.target.storage());
+    let drops = case.contract && live.versions().any(|version| case.target.version(version.name).is_none());
+    let version = live.version(target).filter(|version| version.served).map_or(live.storage(), |version| version.name);
+    let rules = version != live.storage() && live.version(version).is_some_and(|version| has_rules(version.schema));
+    let becomes = (case.shape)(Stage::Flip, merges);
+    let judge = |version: &str| What::Validate { schema: schema(&becomes, version), dry_run: rules };
+    let rehearse = |_: &str| What::Rehearse;
+    let both: [(bool, Pass); 2] = [
+        (rules || case.findings.needs_scan(), (Purpose::Preflight, &judge)),
+        (drops || live.storage() != target, (Purpose::Rehearse, &rehearse)),
+    ];
+    let passes: Vec<Pass> = both.into_iter().filter(|(wanted, _)| *wanted).map(|(_, pass)| pass).collect();
+    let against = digest::of(&[&case.seen.uid, case.target.digest()]);
+    let passed = case.record.and_then(|record| record.preflight.as_ref()).is_some_and(|sweep| sweep.against == against);
+    if passed { None } else { case.passes(CrdPhase::Preflight, (version, &against), None, &passes) }
+}
+
 /// P4: what old operators could not have worked with, now that there are none.
 fn unlock(case: &Case, merges: &mut Merges) -> Option<Next> {
     let unlock = (case.shape)(Stage::Unlock, merges);
@@ -137,7 +160,8 @@ fn unlock(case: &Case, merges: &mut Merges) -> Option<Next> {
     }
     if case.findings.needs_scan() {
         let what = |version: &str| What::Validate { schema: schema(&unlock, version), dry_run: false };
-        let next = case.passes(CrdPhase::Unlock, &case.against(&unlock), case.there(), &[(Purpose::Validate, &what)]);
+        let through = (case.live.storage(), &*case.against(&unlock));
+        let next = case.passes(CrdPhase::Unlock, through, case.there(), &[(Purpose::Validate, &what)]);
         if next.is_some() {
             return next;
         }
@@ -178,7 +202,7 @@ fn migrate(case: &Case) -> Option<Next> {
     let rewrite = |_: &str| What::Rewrite;
     let passes: [Pass; 2] = [(Purpose::Migrate, &rewrite), (Purpose::Verify, &rewrite)];
     let since = flipped.checked_add(case.soak).ok();
-    Some(case.passes(CrdPhase::Migrate, &case.against(case.live), since, &passes).unwrap_or(Next::Trim))
+    Some(case.passes(CrdPhase::Migrate, (name, &case.against(case.live)), since, &passes).unwrap_or(Next::Trim))
 }
 
 /// P8: one step after the other, so that each can be seen, and all but the last be taken back.
@@ -205,12 +229,10 @@ fn contract(case: &Case, merges: &mut Merges) -> Option<Next> {
     // What `status.storedVersions` says is no evidence: before a version goes every object is written once more.
     let all: [Pass; 3] = [(Purpose::Migrate, &rewrite), (Purpose::Disown, &disown), (Purpose::Contract, &scan)];
     let passes = if gone.is_empty() { &all[2..] } else { &all[..] };
-    let next = case.passes(CrdPhase::Contract, &case.against(&dropped), case.there(), passes);
+    let through = (case.live.storage(), &*case.against(&dropped));
+    let next = case.passes(CrdPhase::Contract, through, case.there(), passes);
     Some(next.unwrap_or_else(|| Next::write(CrdPhase::Contract, Stage::Drop, dropped)))
 }
-
-/// A pass and what is done in it, with the version that it goes through.
-type Pass<'a> = (Purpose, &'a dyn Fn(&str) -> What);
 
 impl Case<'_> {
     fn differs(&self, definition: &Definition) -> bool {
@@ -253,36 +275,4 @@ impl Case<'_> {
         let until = blockers.pods.then(soon);
         Next::Wait(Wait { phase, message, until, stuck: !blockers.moving })
     }
-
-    /// The next page of these passes, one after the other: nothing once all are through. What came before the one that is under way
-    /// was passed.
-    fn passes(&self, phase: CrdPhase, against: &str, since: Option<Timestamp>, passes: &[Pass]) -> Option<Next> {
-        let of = |sweep: &&Sweep| sweep.against == against && since.is_none_or(|since| sweep.began.0 >= since);
-        let current = self.sweep.filter(of).map(|sweep| sweep.purpose);
-        let at = passes.iter().position(|(purpose, _)| Some(*purpose) == current).unwrap_or_default();
-        passes.iter().skip(at).find_map(|pass| self.pass(phase, against, since, pass))
-    }
-
-    fn pass(&self, phase: CrdPhase, against: &str, since: Option<Timestamp>, (purpose, what): &Pass) -> Option<Next> {
-        let phase = if *purpose == Purpose::Verify { CrdPhase::Verify } else { phase };
-        match sweeps::progress(self.sweep, *purpose, against, since, self.now) {
-            Progress::Passed => None,
-            Progress::Failed { sweep, again } => Some(Next::Wait(Wait {
-                phase,
-                message: format!(
-                    "{}. Mend or delete them; after a while all are looked at again",
-                    sweeps::spoken(&sweep)
-                ),
-                until: Some(again),
-                stuck: true,
-            })),
-            Progress::Page(sweep) => Some(Next::Page { phase, sweep, what: what(self.live.storage()) }),
-        }
-    }
-}
-
-/// The schema of that version, or of the storage version where it is gone.
-fn schema(definition: &Definition, version: &str) -> Arc<Value> {
-    let version = definition.version(version).or_else(|| definition.version(definition.storage()));
-    version.map(|version| Arc::new(version.schema.clone())).unwrap_or_default()
 }

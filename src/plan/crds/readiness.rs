@@ -40,6 +40,12 @@ pub fn not_ready(
             || format!("CustomResourceDefinition {crd} is being expanded"),
             |message| format!("CustomResourceDefinition {crd} could not be expanded: {message}"),
         )),
+        Some(Next::Page { phase: CrdPhase::Preflight, .. }) => {
+            Some(format!("CustomResourceDefinition {crd}: every stored object is looked at before anybody moves"))
+        }
+        Some(Next::Wait(wait)) if wait.phase == CrdPhase::Preflight => {
+            Some(format!("CustomResourceDefinition {crd}: {}", wait.message))
+        }
         Some(_) => (!seen.established).then(|| format!("CustomResourceDefinition {crd} is not served yet")),
         None => unasked(claim, (seen, live), merges),
     };

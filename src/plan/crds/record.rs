@@ -9,7 +9,7 @@ use super::{
     users::Blockers,
 };
 use crate::{
-    api::{Condition, CrdFinding, CrdPhase, CrdUpgrade, CrdUpgradeSpec, CrdUpgradeStatus, Sweep, Time},
+    api::{Condition, CrdFinding, CrdPhase, CrdUpgrade, CrdUpgradeSpec, CrdUpgradeStatus, Purpose, Sweep, Time},
     domain::digest,
     plan::condition::condition,
 };
@@ -60,7 +60,7 @@ pub fn step(
     };
     let old = upgrade.status.clone().unwrap_or_default();
     let generation = upgrade.metadata.generation.unwrap_or_default();
-    let sweep = sight.world.sweeps.get(crd).or(old.sweep.as_ref());
+    let sweep = sight.world.sweeps.get(&name).or(old.sweep.as_ref());
     let story = Story { next, blockers, fault, sweep, generation, now: sight.now };
     let status = story.status(&old);
     (upgrade.status.as_ref() != Some(&status)).then(|| CrdStep::Tell { name, status: Box::new(status) })
@@ -83,6 +83,7 @@ impl Story<'_> {
         let flipped = matches!(phase, CrdPhase::Migrate | CrdPhase::Verify);
         // Before the waves, and once all is done, nobody is in the way.
         let waits = phase >= CrdPhase::Waves && phase != CrdPhase::Done;
+        let looked = self.sweep.filter(|sweep| matches!(sweep.purpose, Purpose::Preflight | Purpose::Rehearse));
         let findings = match self.next {
             Next::Refused(findings) => findings.all.iter().take(LISTED).map(listed).collect(),
             _ => Vec::new(),
@@ -105,6 +106,8 @@ impl Story<'_> {
             findings,
             more_findings: u32::try_from(more).unwrap_or(u32::MAX),
             sweep: self.recorded(old.sweep.as_ref()),
+            // Whoever is past it with that pass as the last has passed it.
+            preflight: looked.filter(|_| phase > CrdPhase::Preflight).or(old.preflight.as_ref()).cloned(),
             conditions: self.conditions(old),
         }
     }

@@ -20,7 +20,8 @@ pub enum CrdStep {
     /// Write the spec of one that does: nothing happens if it has changed since `resource_version`.
     Write(CrdWrite),
     /// Read or rewrite one page of its stored objects. `sweep`: the pass that it is the next page of.
-    Page { crd: String, sweep: Sweep, work: PageWork },
+    /// `record`: the name of the CrdUpgrade that it is a pass of.
+    Page { crd: String, record: String, sweep: Sweep, work: PageWork },
     /// Say which versions are stored, once that is proven.
     Trim { crd: String, uid: String, resource_version: String, stored: Vec<String> },
     /// Begin the record of a change: it comes before the change.
@@ -94,6 +95,8 @@ pub enum What {
     /// Hold it against a schema. `dry_run`: let the API server judge it as well, by a write that it does not keep, since its rules
     /// are CEL. It judges by the definition that is served now.
     Validate { schema: Arc<Value>, dry_run: bool },
+    /// Write it as it is, and have the API server not keep that: what would refuse it refuses it now.
+    Rehearse,
     /// Write it as it is, so that it is stored at the storage version.
     Rewrite,
     /// Let no field manager own it at one of these versions any more: server-side apply fails on a version that is gone
@@ -107,6 +110,7 @@ impl What {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Validate { .. } => "validate",
+            Self::Rehearse => "rehearse",
             Self::Rewrite => "rewrite",
             Self::Disown { .. } => "disown",
         }

@@ -5,6 +5,7 @@ use super::{
     Stage,
     claims::Claim,
     next::Next,
+    record,
     step::{CrdStep, CrdWrite, PageWork},
 };
 use crate::domain::{
@@ -41,12 +42,13 @@ pub fn further(crd: &str, (seen, live): (&CrdSeen, &Definition), claim: &Claim, 
             unlocked.insert(claim.operator.to_owned(), claim.release.version.clone());
             Some(CrdStep::Write(to(crd, seen, definition, *stage, &unlocked)))
         }
-        Next::Page { sweep, what, .. } => Some(CrdStep::Page {
+        Next::Page { sweep, version, what, .. } => Some(CrdStep::Page {
             crd: crd.to_owned(),
+            record: record::name(crd, claim.operator, &claim.release.object.spec.version),
             sweep: sweep.clone(),
             work: PageWork {
                 group: live.group().to_owned(),
-                version: live.storage().to_owned(),
+                version: version.clone(),
                 plural: live.plural().to_owned(),
                 continue_: sweep.continue_.clone(),
                 limit: PAGE,
