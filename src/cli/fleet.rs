@@ -3,6 +3,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
+    definitions::DefinitionView,
     rollouts::RolloutView,
     summary::Summary,
     table::{Cell, Paint, Table, Tone, age, one_line, short},
@@ -24,6 +25,8 @@ pub struct FleetView {
     pub summary: Summary,
     /// Runs that have not ended.
     pub rollouts: Vec<RolloutView>,
+    /// Changes of shared CRDs that are not through.
+    pub definitions: Vec<DefinitionView>,
     pub tenants: Vec<TenantRow>,
     /// What is wrong with anything but a tenant.
     pub problems: Vec<String>,
@@ -104,13 +107,14 @@ impl FleetView {
         let active =
             world.rollouts.values().filter(|rollout| !rollout.status.as_ref().is_some_and(|s| s.phase.ended()));
         let rollouts: Vec<_> = active.map(|rollout| RolloutView::new(rollout, rollout.status.as_ref())).collect();
+        let definitions = world.crd_upgrades.values().filter_map(|upgrade| DefinitionView::of(upgrade)).collect();
         let undecodable = world.undecodable.iter().map(|((kind, name), found)| {
             format!("{kind} {name} cannot be read and is left alone until it is corrected: {}", found.error)
         });
         let problems = undecodable.chain(releases).collect();
         let upgrades = Upgrades::of(world.tenants.values().filter_map(|seen| seen.tenant.as_deref()));
         let summary = Summary { upgrades, ..Summary::new(&tenants, rollouts.len()) };
-        Self { summary, rollouts, tenants, problems }
+        Self { summary, rollouts, definitions, tenants, problems }
     }
 
     /// What stands above the tenants.
@@ -119,6 +123,10 @@ impl FleetView {
         let mut lines = Vec::new();
         for rollout in &self.rollouts {
             lines.extend(rollout.lines(now, paint));
+            lines.push(String::new());
+        }
+        for definition in &self.definitions {
+            lines.extend(definition.lines(now, paint));
             lines.push(String::new());
         }
         lines

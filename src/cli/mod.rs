@@ -2,6 +2,7 @@
 mod access;
 mod connect;
 mod crds;
+mod definitions;
 pub mod explain;
 pub mod files;
 pub mod fleet;

@@ -18,7 +18,7 @@ use crate::domain::world::World;
 
 const EXAMPLES: &str = "\
 Examples:
-  # The whole fleet: rollouts under way, then every tenant
+  # The whole fleet: rollouts and changes of shared CRDs under way, then every tenant
   leasehold status
 
   # Why does each tenant wait, where is it, who leads it

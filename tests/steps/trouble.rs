@@ -1,6 +1,7 @@
 //! What goes wrong: each ends in a finding with a name, nothing is lost, and nobody moves that should not.
 use leasehold::{
     api::{CrdPhase, Purpose},
+    domain::world::Undecodable,
     simulate::Act,
 };
 use serde_json::{Value, json};
@@ -163,4 +164,40 @@ fn what_holds_up_one_operator_s_release_keeps_nobody_else_s_objects_from_being_l
     house.run_for(240);
     let pages = house.pages;
     assert!(pages <= 4, "{pages} pages within 4 minutes: each looks at all objects once, and waits");
+}
+
+#[test]
+fn a_tenant_that_nobody_can_read_is_in_the_way_of_what_it_may_not_stand() {
+    let mut house = House::with(&NAMES, "1.1.0");
+    let unread = Undecodable { error: "spec: missing field `version`".into(), generation: 1, reported: true };
+    house.cluster.world.undecodable.insert(("tenants".into(), "dark".into()), unread);
+    house.ask(&NAMES, "2.0.0");
+    house.run();
+    assert_eq!(house.granted().into_keys().collect::<Vec<_>>(), ["2.0.0"], "the waves go on");
+    let status = house.status("2.0.0");
+    assert_eq!((status.phase, status.blocked), (CrdPhase::Barrier, 1), "{}", status.message);
+    assert!(status.blockers[0].tenant == "dark" && status.blockers[0].why.contains("cannot be read"));
+    house.cluster.world.undecodable.clear();
+    house.cluster.world.shared_version += 1;
+    house.run();
+    assert_eq!(house.status("2.0.0").phase, CrdPhase::Done, "{}", house.status("2.0.0").message);
+}
+
+#[test]
+fn a_tenant_whose_operator_has_no_release_any_more_is_in_the_way_too() {
+    let mut house = House::new();
+    let theirs = definition(&[version("v1alpha1", true, &json!({"items": {"type": "integer"}}), 5)]);
+    house.cluster.put(release("queue", "1.0.0", &theirs, false));
+    house.cluster.put(tenant("queue", "wire", "1.0.0"));
+    house.run();
+    for name in NAMES {
+        house.cluster.put(tenant("cache", name, "1.1.0"));
+    }
+    house.run();
+    house.act(&Act::Delete(vec!["OperatorRelease/queue-1.0.0".into()]));
+    house.ask(&NAMES, "2.0.0");
+    house.run();
+    let status = house.status("2.0.0");
+    assert_eq!((status.phase, status.blocked), (CrdPhase::Barrier, 1), "{}", status.message);
+    assert!(status.blockers[0].tenant == "wire" && status.blockers[0].why.contains("release is gone"), "{status:?}");
 }

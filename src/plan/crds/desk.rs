@@ -154,7 +154,7 @@ impl<'a> Desk<'a> {
                 targets.push(*claim);
             }
         }
-        let users = users::operators(self.sight.catalog, self.name);
+        let users = users::operators(self.sight.catalog, self.name, live.seen);
         targets.iter().map(|claim| self.way(claim, live, &targets, &users, merges)).collect()
     }
 

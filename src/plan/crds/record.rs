@@ -1,5 +1,6 @@
 //! What is on record of a release's way into a CRD: the kind CrdUpgrade. A hint for what comes next, and the story for people.
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::{
     Finding,
@@ -56,7 +57,9 @@ pub fn step(
         }
         let spec =
             CrdUpgradeSpec { crd: crd.to_owned(), operator: claim.operator.to_owned(), version: version.clone() };
-        return Some(CrdStep::Begin(Box::new(CrdUpgrade::new(&name, spec))));
+        let mut upgrade = CrdUpgrade::new(&name, spec);
+        upgrade.metadata.owner_references = owner(claim).map(|owner| vec![owner]);
+        return Some(CrdStep::Begin(Box::new(upgrade)));
     };
     let old = upgrade.status.clone().unwrap_or_default();
     let generation = upgrade.metadata.generation.unwrap_or_default();
@@ -64,6 +67,13 @@ pub fn step(
     let story = Story { next, blockers, fault, sweep, generation, now: sight.now };
     let status = story.status(&old);
     (upgrade.status.as_ref() != Some(&status)).then(|| CrdStep::Tell { name, status: Box::new(status) })
+}
+
+/// Whoever deletes the release deletes the record of it, too.
+fn owner(claim: &Claim) -> Option<OwnerReference> {
+    let uid = claim.release.object.metadata.uid.clone()?;
+    let (api_version, kind) = ("leasehold.dev/v1alpha1".to_owned(), "OperatorRelease".to_owned());
+    Some(OwnerReference { api_version, kind, name: claim.release.name.clone(), uid, ..OwnerReference::default() })
 }
 
 /// What a status is told from.

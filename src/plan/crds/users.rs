@@ -6,6 +6,7 @@ use semver::Version;
 use crate::{
     api::Blocker,
     domain::{
+        crd::CrdSeen,
         fleet::{Fleet, Health, Member, OwnEdit, Standing},
         object::PodSeen,
         some::some,
@@ -78,7 +79,7 @@ pub struct Blockers {
 pub struct Barrier<'a> {
     pub operator: &'a str,
     pub version: &'a Version,
-    /// Operators whose releases bring the definition.
+    /// Operators that use the definition.
     pub users: &'a BTreeSet<&'a str>,
     /// Whether another operator's release can work with what comes next; `None`: there is no such release any more.
     pub carries: &'a dyn Fn(&str, &str) -> Option<bool>,
@@ -90,6 +91,12 @@ pub struct Barrier<'a> {
 pub fn blockers(barrier: &Barrier, fleet: &Fleet, world: &World) -> Blockers {
     let mut found = Blockers::default();
     let (mut stuck, mut moving) = (Vec::new(), Vec::new());
+    for (name, why) in unread(fleet, world) {
+        found.count += 1;
+        if stuck.len() < NAMED {
+            stuck.push(blocker(name, None, &why));
+        }
+    }
     for (name, member) in fleet.members.iter().filter(|(_, member)| barrier.users.contains(member.operator.as_str())) {
         let granted = member.granted.as_ref().map(|granted| granted.target.version.as_str());
         let why = barrier.against(member, granted).or_else(|| {
@@ -102,12 +109,25 @@ pub fn blockers(barrier: &Barrier, fleet: &Fleet, world: &World) -> Blockers {
         found.moving |= why.moving;
         let list = if why.moving { &mut moving } else { &mut stuck };
         if list.len() < NAMED {
-            let version = granted.unwrap_or("none").to_owned();
-            list.push(Blocker { tenant: name.clone(), version, why: why.text.chars().take(500).collect() });
+            list.push(blocker(name, granted, &why.text));
         }
     }
     found.named = stuck.into_iter().chain(moving).take(NAMED).collect();
     found
+}
+
+fn blocker(tenant: &str, granted: Option<&str>, why: &str) -> Blocker {
+    let version = granted.unwrap_or("none").to_owned();
+    Blocker { tenant: tenant.to_owned(), version, why: why.chars().take(500).collect() }
+}
+
+/// Tenants that nothing is known of, and why: whatever their operators can work with, nobody can say.
+fn unread<'a>(fleet: &'a Fleet, world: &'a World) -> impl Iterator<Item = (&'a str, String)> {
+    let tenants = world.undecodable.iter().filter(|((plural, _), _)| plural == "tenants");
+    let unknown = tenants.filter(|((_, name), _)| !fleet.members.contains_key(name));
+    unknown.map(|((_, name), found)| {
+        (name.as_str(), format!("its Tenant cannot be read, so nobody knows what it runs: {}", found.error))
+    })
 }
 
 /// Why a tenant is not there.
@@ -213,9 +233,9 @@ fn terminating<'a>(tenant: &str, world: &'a World) -> Option<&'a str> {
     going.map(|(name, _)| name.as_str())
 }
 
-/// The operators whose releases bring that definition.
+/// The operators whose releases bring that definition, and those that the cluster's remembers, whose releases may be gone.
 #[must_use]
-pub fn operators<'a>(catalog: &'a Catalog, crd: &str) -> BTreeSet<&'a str> {
+pub fn operators<'a>(catalog: &'a Catalog, crd: &str, seen: &'a CrdSeen) -> BTreeSet<&'a str> {
     let bring = catalog.releases.iter().filter(|(_, release)| release.crds.iter().any(|shared| shared.name == crd));
-    bring.map(|((operator, _), _)| operator.as_str()).collect()
+    bring.map(|((operator, _), _)| operator).chain(seen.unlocked.keys()).map(String::as_str).collect()
 }
