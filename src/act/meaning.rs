@@ -32,8 +32,6 @@ pub(super) fn of_write(status: &Status, tries: u32) -> Meaning {
         _ if denied_by_admission(status) || too_large(status) => Meaning::Refused,
         404 if names_an_object(status) => Meaning::Done,
         409 if status.reason == "Conflict" => Meaning::Changed,
-        // A webhook with side effects is not asked in a dry run: what it would say is not known, and no reason to wait.
-        400 if status.message.contains("does not support dry run") => Meaning::Done,
         400 | 403 | 413 | 422 => Meaning::Refused,
         _ => pause(status, tries).map_or(Meaning::Lost, Meaning::Wait),
     }
@@ -46,10 +44,18 @@ pub(super) fn of_trial(status: &Status, tries: u32) -> Meaning {
         Meaning::Lost if status.code == 409 && status.reason == "AlreadyExists" => Meaning::Done,
         // Somebody else's dry run of the same name: nothing is known.
         Meaning::Changed => Meaning::Lost,
-        // One more would be one too many, which says nothing of the one that is there.
-        Meaning::Refused if status.code == 403 && status.message.contains("exceeded quota") => Meaning::Done,
+        // What is asked is whether its schema and rules let it be (422). That there may be no more of its kind, none of this name, or
+        // none in a namespace that is being deleted says nothing of the one that is there.
+        Meaning::Refused if status.code != 422 && !lacks_the_right(status) => Meaning::Done,
         meaning => meaning,
     }
+}
+
+/// The same of a write as it is in a dry run. A webhook with side effects is not asked in one: what it would say is not known, and
+/// no reason to wait.
+pub(super) fn of_rehearsal(status: &Status, tries: u32) -> Meaning {
+    let unasked = status.code == 400 && status.message.contains("does not support dry run");
+    if unasked { Meaning::Done } else { of_write(status, tries) }
 }
 
 /// What a list that failed leaves to do.
@@ -75,6 +81,11 @@ pub(super) fn of_list(status: &Status, tries: u32) -> Listing {
 /// A webhook may answer with any code it likes, a policy with one of four: their words are always these.
 fn denied_by_admission(status: &Status) -> bool {
     status.message.contains("denied the request") || status.message.contains("denied request")
+}
+
+/// RBAC's refusal, in its words.
+fn lacks_the_right(status: &Status) -> bool {
+    status.code == 403 && status.message.contains(" cannot create resource ") && !denied_by_admission(status)
 }
 
 /// etcd's own refusals, which arrive as a 500.
@@ -135,17 +146,25 @@ mod tests {
     #[test]
     fn a_webhook_that_no_dry_run_may_ask_refuses_nothing() {
         let message = "admission webhook \"a.example.com\" does not support dry run";
-        assert_eq!(of_write(&status(400, "BadRequest", message), 1), Meaning::Done);
+        let unasked = status(400, "BadRequest", message);
+        assert_eq!((of_rehearsal(&unasked, 1), of_write(&unasked, 1)), (Meaning::Done, Meaning::Refused));
+        assert_eq!(of_rehearsal(&status(400, "BadRequest", "no"), 1), Meaning::Refused);
     }
 
     #[test]
-    fn a_quota_that_is_full_says_nothing_of_what_is_there() {
-        let full = status(
-            403,
-            "Forbidden",
+    fn a_trial_asks_whether_an_object_may_be_and_not_whether_one_more_may() {
+        let refused = |code: u16, message: &str| of_trial(&status(code, "", message), 1);
+        for why in [
             "caches \"a\" is forbidden: exceeded quota: all, requested: 1, used: 5, limited: 5",
-        );
-        assert_eq!((of_trial(&full, 1), of_write(&full, 1)), (Meaning::Done, Meaning::Refused));
+            "caches \"a\" is forbidden: status unknown for quota: all, resources: count/caches",
+            "caches \"a\" is forbidden: unable to create new content in namespace n because it is being terminated",
+            "admission webhook \"one.example.com\" denied the request: one of a kind",
+        ] {
+            assert_eq!(refused(403, why), Meaning::Done, "{why}");
+        }
+        let right = "caches.example.com is forbidden: User \"l\" cannot create resource \"caches\" in API group \"example.com\"";
+        assert_eq!(refused(403, right), Meaning::Refused);
+        assert_eq!(refused(422, "caches \"a\" is invalid: spec.size: too large"), Meaning::Refused);
     }
 
     #[test]

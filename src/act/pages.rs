@@ -176,7 +176,11 @@ impl Writer {
     ) -> Result<Option<PageFailure>, Failure> {
         let name = wanted.target.spoken();
         let object = format!("{} {name}", spoken(work));
-        let mean = if wanted.method == Method::POST { meaning::of_trial } else { meaning::of_write };
+        let mean = match work.what {
+            What::Rehearse => meaning::of_rehearsal,
+            _ if wanted.method == Method::POST => meaning::of_trial,
+            _ => meaning::of_write,
+        };
         let (mut tries, mut changes) = (1, 0);
         loop {
             turn.come().await;

@@ -132,8 +132,8 @@ pub(super) fn write(work: &PageWork, wanted: &Wanted) -> Result<Request<Vec<u8>>
     let (uri, content) = if *method == Method::POST {
         (format!("{all}?dryRun=All"), CONTENT)
     } else {
-        let kept = if work.what == What::Rehearse { "?dryRun=All" } else { "" };
-        (format!("{all}/{}{kept}", target.name), "application/merge-patch+json")
+        let trial = if work.what == What::Rehearse { "?dryRun=All" } else { "" };
+        (format!("{all}/{}{trial}", target.name), "application/merge-patch+json")
     };
     let request = Request::builder().method(method).uri(uri).header(header::CONTENT_TYPE, content);
     request.header(header::ACCEPT, ANSWER).body(body.to_string().into_bytes()).map_err(|error| odd(work, &error))
@@ -199,6 +199,8 @@ mod tests {
             r#"PATCH /apis/example.com/v2/caches/b {"metadata":{"resourceVersion":"8","uid":"v"}}"#,
         ];
         assert_eq!(wanted, wrote);
+        let (_, rehearsed) = all(What::Rehearse);
+        assert_eq!(rehearsed, wrote.map(|wrote| wrote.replacen(" {", "?dryRun=All {", 1)));
     }
 
     #[test]

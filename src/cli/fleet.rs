@@ -1,4 +1,6 @@
 //! World and Plan → what `status` shows of a fleet: one row a tenant, all of it from the tenant's one report. Pure.
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -25,7 +27,7 @@ pub struct FleetView {
     pub summary: Summary,
     /// Runs that have not ended.
     pub rollouts: Vec<RolloutView>,
-    /// Changes of shared CRDs that are not through.
+    /// Changes of shared CRDs that some tenant asks for and that are not through.
     pub definitions: Vec<DefinitionView>,
     pub tenants: Vec<TenantRow>,
     /// What is wrong with anything but a tenant.
@@ -107,7 +109,12 @@ impl FleetView {
         let active =
             world.rollouts.values().filter(|rollout| !rollout.status.as_ref().is_some_and(|s| s.phase.ended()));
         let rollouts: Vec<_> = active.map(|rollout| RolloutView::new(rollout, rollout.status.as_ref())).collect();
-        let definitions = world.crd_upgrades.values().filter_map(|upgrade| DefinitionView::of(upgrade)).collect();
+        let asked: BTreeSet<_> = tenants.iter().map(|tenant| (&*tenant.operator, &*tenant.desired)).collect();
+        let wanted = world
+            .crd_upgrades
+            .values()
+            .filter(|upgrade| asked.contains(&(&*upgrade.spec.operator, &*upgrade.spec.version)));
+        let definitions = wanted.filter_map(|upgrade| DefinitionView::of(upgrade)).collect();
         let undecodable = world.undecodable.iter().map(|((kind, name), found)| {
             format!("{kind} {name} cannot be read and is left alone until it is corrected: {}", found.error)
         });

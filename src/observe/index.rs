@@ -192,8 +192,8 @@ impl Index {
         if source.is_intent() {
             self.intends();
         }
+        self.correct(&(source.name().to_owned(), key.to_owned()));
         let world = &mut self.world;
-        world.undecodable.remove(&(source.name().to_owned(), key.to_owned()));
         match source {
             Source::Releases => drop(world.releases.remove(key)),
             Source::Policies => drop(world.policies.remove(key)),

@@ -223,7 +223,7 @@ impl Index {
         let key = (source.name().to_owned(), object.name_any());
         match serde_json::to_value(object).and_then(serde_json::from_value::<T>) {
             Ok(decoded) => {
-                self.world.undecodable.remove(&key);
+                self.correct(&key);
                 Some(decoded)
             }
             Err(error) => {
@@ -233,9 +233,18 @@ impl Index {
                     generation: object.metadata.generation.unwrap_or_default(),
                     reported: reduce::says_undecodable(object),
                 };
+                // A tenant that nobody can read is in the way of what shared definitions become.
+                self.world.crd_version += u64::from(source == Source::Tenants);
                 self.world.undecodable.insert(key, undecodable);
                 None
             }
+        }
+    }
+
+    /// That object can be read again, or is gone.
+    pub(super) fn correct(&mut self, key: &(String, String)) {
+        if self.world.undecodable.remove(key).is_some() && key.0 == Source::Tenants.name() {
+            self.world.crd_version += 1;
         }
     }
 }

@@ -125,7 +125,7 @@ fn counts(approval: &RolloutApproval, fleet: &Fleet, world: &World) -> (bool, &'
     }
     let done = wave_is_done(rollout, &spec.wave);
     // What opened the gate may not have been said to count before the wave was done: by whoever led then, who crashed.
-    let counted = counted || done && gate.approval.is_some() && is_first_yes(approval, world);
+    let counted = counted || done && gate.approval.is_some() && opened(approval, rollout, world);
     if done && !phase.ended() && !counted {
         return (false, "WaveDone", format!("wave {} of Rollout {} was done before", spec.wave, spec.rollout));
     }
@@ -136,11 +136,16 @@ fn counts(approval: &RolloutApproval, fleet: &Fleet, world: &World) -> (bool, &'
     }
 }
 
-/// Whether this is a yes, and nobody had said yes to that gate of that plan before.
-fn is_first_yes(approval: &RolloutApproval, world: &World) -> bool {
-    let at = |approval: &RolloutApproval| approval.metadata.creation_timestamp.as_ref().map(|at| at.0);
-    let same = world.approvals.values().filter(|other| word(other) == word(approval));
-    approval.spec.decision == Decision::Approve && same.into_iter().all(|other| at(other) >= at(approval))
+/// Whether this is a yes that was there before its wave was done, and nobody had said yes to that gate of that plan before.
+fn opened(approval: &RolloutApproval, rollout: &Rollout, world: &World) -> bool {
+    let at = |approval: &RolloutApproval| {
+        (approval.metadata.creation_timestamp.as_ref().map(|at| at.0), approval.metadata.name.clone())
+    };
+    let waves = rollout.status.iter().flat_map(|status| &status.waves);
+    let ended = waves.filter(|wave| wave.name == approval.spec.wave).find_map(|wave| wave.ended_at);
+    let in_time = ended.is_some_and(|ended| at(approval).0.is_some_and(|at| at <= ended.0));
+    let mut same = world.approvals.values().filter(|other| word(other) == word(approval));
+    approval.spec.decision == Decision::Approve && in_time && same.all(|other| at(other) >= at(approval))
 }
 
 /// What is said, and to which question.
@@ -175,8 +180,9 @@ mod tests {
 
     use super::*;
 
-    /// A decision at that gate of the run's one wave, which is in that phase, `before` a decision like it or after; what is said of it.
-    fn said(gate: &str, decision: Decision, phase: &str, before: bool) -> (bool, &'static str) {
+    /// A decision at that gate of the run's one wave, which is in that phase and ended at second 7: made in that second, and one like
+    /// it in another; what is said of it.
+    fn said(gate: &str, decision: Decision, phase: &str, (second, other): (i8, i8)) -> (bool, &'static str) {
         let rollout: Rollout = serde_json::from_value(json!({
             "apiVersion": "leasehold.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "r"},
             "spec": {
@@ -186,7 +192,7 @@ mod tests {
                     "progressDeadline": "10m", "soak": "1m", "gates": {"before": [{"name": "start", "approval": {}}],
                     "after": [{"name": "errors", "cel": {"expression": "true"}}]}}],
             },
-            "status": {"phase": "Running", "currentWave": "all", "waves": [{"name": "all", "phase": phase}]},
+            "status": {"phase": "Running", "currentWave": "all", "waves": [{"name": "all", "phase": phase, "endedAt": "2026-01-05T10:00:07Z"}]},
         }))
         .unwrap();
         let fleet = Fleet { rollouts: [("r".to_owned(), rollout)].into(), ..Fleet::default() };
@@ -205,7 +211,7 @@ mod tests {
             approval.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at));
             Arc::new(approval)
         };
-        let (it, other) = (made("it", 5), made("other", if before { 9 } else { 1 }));
+        let (it, other) = (made("it", second), made("other", other));
         let approvals = [("it".to_owned(), it.clone()), ("other".to_owned(), other)].into();
         let (counts, reason, _) = counts(&it, &fleet, &World { approvals, ..World::default() });
         (counts, reason)
@@ -213,16 +219,18 @@ mod tests {
 
     #[test]
     fn only_a_decision_that_changes_something_is_said_to_count() {
-        assert_eq!(said("start", Decision::Approve, "Running", false), (true, "Counts"));
-        assert_eq!(said("errors", Decision::Approve, "Running", false), (false, "NotAnApprovalGate"));
-        assert_eq!(said("errors", Decision::Reject, "Running", false), (true, "Counts"), "a no counts at any gate");
-        assert_eq!(said("start", Decision::Approve, "Done", false), (false, "WaveDone"));
-        assert_eq!(said("start", Decision::Reject, "Done", true), (false, "WaveDone"));
+        assert_eq!(said("start", Decision::Approve, "Running", (5, 1)), (true, "Counts"));
+        assert_eq!(said("errors", Decision::Approve, "Running", (5, 1)), (false, "NotAnApprovalGate"));
+        assert_eq!(said("errors", Decision::Reject, "Running", (5, 1)), (true, "Counts"), "a no counts at any gate");
+        assert_eq!(said("start", Decision::Approve, "Done", (5, 1)), (false, "WaveDone"));
+        assert_eq!(said("start", Decision::Reject, "Done", (5, 6)), (false, "WaveDone"));
     }
 
     #[test]
     fn what_opened_a_gate_counted_although_nobody_came_to_say_so_in_time() {
-        assert_eq!(said("start", Decision::Approve, "Done", true), (true, "Counted"));
-        assert_eq!(said("errors", Decision::Approve, "Done", true), (false, "NotAnApprovalGate"));
+        assert_eq!(said("start", Decision::Approve, "Done", (5, 6)), (true, "Counted"));
+        assert_eq!(said("start", Decision::Approve, "Done", (5, 5)), (true, "Counted"), "one of two in a second");
+        assert_eq!(said("start", Decision::Approve, "Done", (8, 9)), (false, "WaveDone"), "it came after all was done");
+        assert_eq!(said("errors", Decision::Approve, "Done", (5, 6)), (false, "NotAnApprovalGate"));
     }
 }

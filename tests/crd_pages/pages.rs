@@ -120,6 +120,7 @@ spec: {{policyName: pages-denied, validationActions: [Deny]}}
         scene.group
     );
     scene.cluster.apply_yaml(&policy).await;
+    scene.write(&[version("v1", false), version("v2", true)]).await;
     let before = scene.versions().await;
     // What a rehearsal finds is what the rewrite would have met, and nothing is written for it.
     for what in [What::Rehearse, What::Rewrite] {

@@ -45,7 +45,8 @@ impl End {
         if let Some(rule) = rule {
             runner.proxy.remove(rule);
         }
-        end
+        // It may have been struck while its end was looked at.
+        Self { killed: end.killed | runner.restart_if_dead(), ..end }
     }
 
     /// What is otherwise than at that end, in state and in how often each kind was created, deleted and respecified.

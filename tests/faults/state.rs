@@ -107,9 +107,6 @@ fn value(object: &DynamicObject) -> Value {
         for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"] {
             metadata.remove(field);
         }
-        for owner in metadata.get_mut("ownerReferences").and_then(Value::as_array_mut).into_iter().flatten() {
-            owner["uid"] = "UID".into();
-        }
     }
     if let Some(annotations) = value["metadata"]["annotations"].as_object_mut() {
         for key in

@@ -3,6 +3,9 @@
 /// How many failures of one page are told by name; the rest is only counted.
 pub const NAMED: usize = 10;
 
+/// And how many of these may be of one namespace.
+const OF_ONE: usize = 3;
+
 /// How many characters of why an object failed are kept.
 const WHY: usize = 500;
 
@@ -35,6 +38,16 @@ pub struct PageFailure {
     pub why: String,
 }
 
+/// Keeps a failure by name, if there is room: one tenant's objects must not hide all others'.
+pub fn name<T>(named: &mut Vec<T>, failure: T, object: impl Fn(&T) -> &str) {
+    let namespace = |failure: &T| object(failure).split_once('/').map(|(namespace, _)| namespace.to_owned());
+    let own = namespace(&failure);
+    let same = named.iter().filter(|other| own.is_some() && namespace(other) == own).count();
+    if named.len() < NAMED && same < OF_ONE {
+        named.push(failure);
+    }
+}
+
 impl PageFailure {
     #[must_use]
     pub fn new(object: impl Into<String>, why: &str) -> Self {
@@ -51,9 +64,7 @@ impl PageDone {
             return;
         };
         self.failed += 1;
-        if self.failures.len() < NAMED {
-            self.failures.push(failure);
-        }
+        name(&mut self.failures, failure, |failure| &failure.object);
     }
 }
 
@@ -65,11 +76,21 @@ mod tests {
     fn every_failure_counts_and_the_first_ten_have_names() {
         let mut page = PageDone::default();
         for n in 0..25 {
-            page.count((n % 2 == 0).then(|| PageFailure::new(format!("a/{n}"), &"é".repeat(600))));
+            page.count((n % 2 == 0).then(|| PageFailure::new(format!("{n}/a"), &"é".repeat(600))));
         }
         assert_eq!((page.seen, page.done, page.failed), (25, 12, 13));
         assert_eq!(page.failures.len(), NAMED);
-        assert_eq!(page.failures.last().map(|failure| failure.object.as_str()), Some("a/18"));
+        assert_eq!(page.failures.last().map(|failure| failure.object.as_str()), Some("18/a"));
         assert!(page.failures.iter().all(|failure| failure.why.chars().count() == WHY));
+    }
+
+    #[test]
+    fn one_namespace_does_not_hide_the_others() {
+        let mut page = PageDone::default();
+        for object in ["a/1", "a/2", "a/3", "a/4", "b/1", "whole", "wide"] {
+            page.count(Some(PageFailure::new(object, "no")));
+        }
+        let named: Vec<&str> = page.failures.iter().map(|failure| &*failure.object).collect();
+        assert_eq!((page.failed, named), (7, vec!["a/1", "a/2", "a/3", "b/1", "whole", "wide"]));
     }
 }

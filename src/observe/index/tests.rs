@@ -89,3 +89,18 @@ fn a_waiver_of_a_release_that_comes_or_goes_later_concerns_its_tenants() {
     assert_eq!(put("3", "spec.size=maximum-tightened"), first + 1);
     assert_eq!(put("4", ""), first + 2);
 }
+
+#[test]
+fn a_tenant_that_nobody_can_read_comes_and_goes_for_shared_definitions_too() {
+    let (mut index, now) = (Index::default(), Timestamp::UNIX_EPOCH);
+    let mut unread = tenant("5");
+    unread.data["spec"]["version"] = serde_json::json!(7);
+    let change = |step| Change { source: Source::Tenants, step };
+    let before = index.world().crd_version;
+    index.apply(change(Step::Put(Box::new(unread.clone()))), now).unwrap();
+    let known = index.world().crd_version;
+    assert!(known > before);
+    unread.metadata.resource_version = Some("6".into());
+    index.apply(change(Step::Gone(Box::new(unread))), now).unwrap();
+    assert!(index.world().undecodable.is_empty() && index.world().crd_version > known);
+}

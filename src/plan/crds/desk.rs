@@ -154,7 +154,7 @@ impl<'a> Desk<'a> {
                 targets.push(*claim);
             }
         }
-        let users = users::operators(self.sight.catalog, self.name, live.seen);
+        let users = users::operators(self.sight, self.name, live.seen);
         targets.iter().map(|claim| self.way(claim, live, &targets, &users, merges)).collect()
     }
 
@@ -180,8 +180,8 @@ impl<'a> Desk<'a> {
         let carries = |operator: &str, version: &str| self.carries(&able, operator, version);
         let barrier = Barrier { operator: claim.operator, version: &claim.release.version, users, carries: &carries };
         let blockers = users::blockers(&barrier, fleet, world);
-        let record = record::known(self.sight, self.name, claim).and_then(|record| record.status.as_ref());
         let name = record::name(self.name, claim.operator, &claim.release.object.spec.version);
+        let record = world.crd_upgrades.get(&name).and_then(|record| record.status.as_ref());
         let findings = merges.get(live.definition, &claim.shared.definition, Stage::Expand, &claim.release.waivers);
         let storage = live.definition.storage();
         let elsewhere = claim.shared.definition.storage() != storage;
@@ -195,6 +195,7 @@ impl<'a> Desk<'a> {
             findings: &findings.findings,
             shape: &shape,
             contract: claim.shared.contract,
+            unlooked: claim.release.waivers.preflight(),
             blockers: &blockers,
             stays: stays.map(|other| format!("{} {}", other.operator, other.release.version)),
             cosmetic: std::ptr::eq(claim, cosmetic(targets)),
@@ -229,8 +230,8 @@ impl<'a> Desk<'a> {
             crds.wake = crds.wake.into_iter().chain(pledge.map(|pledge| pledge.until)).min();
         }
         let targets: Vec<&Claim> = ways.iter().map(|way| way.claim).collect();
-        let open = ways.iter().filter(|way| way.blockers.none() || pledged);
-        let open = open.filter(|way| !matches!(way.next, Next::Refused(_) | Next::Done));
+        let rests = |phase| matches!(phase, CrdPhase::Refused | CrdPhase::Preflight | CrdPhase::Done);
+        let open = ways.iter().filter(|way| (way.blockers.none() || pledged) && !rests(way.next.phase()));
         let goal = |way: &Way| Goal {
             operator: way.claim.operator.to_owned(),
             version: way.claim.release.version.clone(),
@@ -265,9 +266,12 @@ impl<'a> Desk<'a> {
             let becomes = shape(live.definition, claim, Stage::Flip, &targets, merges);
             return crds.steps.push(write::expand(self.name, live.seen, definition, &becomes));
         }
-        // Of one operator the highest version goes first that can: it is where the lower ones lead.
+        // Of one operator the highest version goes first that can: it is where the lower ones lead. What is before its waves holds
+        // up nobody who is past them.
         let further = |way: &&Way| write::further(self.name, (live.seen, live.definition), way.claim, &way.next);
-        crds.steps.extend(known.iter().rev().find_map(further));
+        let (looks, steps): (Vec<_>, Vec<_>) =
+            known.iter().rev().partition(|way| way.next.phase() == CrdPhase::Preflight);
+        crds.steps.extend(steps.into_iter().chain(looks).find_map(further));
     }
 
     fn is_wanted(&self, claim: &Claim) -> bool {

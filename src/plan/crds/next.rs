@@ -15,7 +15,7 @@ use super::{
 use crate::{
     api::{CrdPhase, CrdUpgradeStatus, Purpose, Sweep},
     domain::{
-        crd::{CrdSeen, Definition, validate::has_rules},
+        crd::{CrdSeen, Definition},
         digest,
     },
 };
@@ -35,6 +35,8 @@ pub struct Case<'a> {
     pub shape: Shape<'a>,
     /// The release ends what earlier ones had.
     pub contract: bool,
+    /// The release waives the look at stored objects before the waves.
+    pub unlooked: bool,
     pub blockers: &'a Blockers,
     /// Another operator whose release stores objects where they are stored now.
     pub stays: Option<String>,
@@ -133,23 +135,30 @@ pub fn next(case: &Case, merges: &mut Merges) -> Next {
 }
 
 /// P0, the part that the API server can answer only once it serves what was expanded: whether every stored object stands what is
-/// going to be asked of it, and would be migrated. Before any tenant moves, and once.
+/// going to be asked of it, and would be migrated. Before any tenant moves, and once; a release may waive it.
 fn preflight(case: &Case, merges: &mut Merges) -> Option<Next> {
     let (live, target) = (case.live, case.target.storage());
     let drops = case.contract && live.versions().any(|version| case.target.version(version.name).is_none());
+    let (judges, rehearses) = (case.findings.needs_scan(), drops || live.storage() != target);
+    let mark = |judges: bool, rehearses: bool| {
+        digest::of(&[&case.seen.uid, case.target.digest(), &format!("{judges} {rehearses}")])
+    };
+    // On the way less is left to be asked.
+    let (against, all) = (mark(judges, rehearses), mark(true, true));
+    let known = case.record.and_then(|record| record.preflight.as_ref()).map(|sweep| &sweep.against);
+    if case.unlooked || known.is_some_and(|known| *known == against || *known == all) || !(judges || rehearses) {
+        return None;
+    }
+    // What a version is served with that the stored one is not, the API server judges by; anything else would be asked of objects
+    // that may break it by now, and may go on to (KEP-4008).
     let version = live.version(target).filter(|version| version.served).map_or(live.storage(), |version| version.name);
-    let rules = version != live.storage() && live.version(version).is_some_and(|version| has_rules(version.schema));
+    let rules = version != live.storage() && case.findings.adds_rules();
     let becomes = (case.shape)(Stage::Flip, merges);
     let judge = |version: &str| What::Validate { schema: schema(&becomes, version), dry_run: rules };
     let rehearse = |_: &str| What::Rehearse;
-    let both: [(bool, Pass); 2] = [
-        (rules || case.findings.needs_scan(), (Purpose::Preflight, &judge)),
-        (drops || live.storage() != target, (Purpose::Rehearse, &rehearse)),
-    ];
+    let both: [(bool, Pass); 2] = [(judges, (Purpose::Preflight, &judge)), (rehearses, (Purpose::Rehearse, &rehearse))];
     let passes: Vec<Pass> = both.into_iter().filter(|(wanted, _)| *wanted).map(|(_, pass)| pass).collect();
-    let against = digest::of(&[&case.seen.uid, case.target.digest()]);
-    let passed = case.record.and_then(|record| record.preflight.as_ref()).is_some_and(|sweep| sweep.against == against);
-    if passed { None } else { case.passes(CrdPhase::Preflight, (version, &against), None, &passes) }
+    case.passes(CrdPhase::Preflight, (version, &against), None, &passes)
 }
 
 /// P4: what old operators could not have worked with, now that there are none.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use semver::Version;
 
-use super::{Stage, claims::Claim, merges::Merges, next::Next};
+use super::{Stage, claims::Claim, merges::Merges, next::Next, record};
 use crate::{
     api::CrdPhase,
     domain::{
@@ -40,12 +40,15 @@ pub fn not_ready(
             || format!("CustomResourceDefinition {crd} is being expanded"),
             |message| format!("CustomResourceDefinition {crd} could not be expanded: {message}"),
         )),
-        Some(Next::Page { phase: CrdPhase::Preflight, .. }) => {
-            Some(format!("CustomResourceDefinition {crd}: every stored object is looked at before anybody moves"))
-        }
-        Some(Next::Wait(wait)) if wait.phase == CrdPhase::Preflight => {
-            Some(format!("CustomResourceDefinition {crd}: {}", wait.message))
-        }
+        Some(Next::Page { phase: CrdPhase::Preflight, .. }) => Some(fault.map_or_else(
+            || format!("CustomResourceDefinition {crd}: every stored object is looked at before anybody moves"),
+            |message| format!("CustomResourceDefinition {crd}: stored objects could not be looked at: {message}"),
+        )),
+        // Every tenant is told this: whose objects they are, and what is in them, stays with the record.
+        Some(Next::Wait(wait)) if wait.phase == CrdPhase::Preflight => Some(format!(
+            "CustomResourceDefinition {crd}: stored objects are in the way: `kubectl get crdupgrades {} -o yaml` names them",
+            record::name(crd, claim.operator, &claim.release.object.spec.version)
+        )),
         Some(_) => (!seen.established).then(|| format!("CustomResourceDefinition {crd} is not served yet")),
         None => unasked(claim, (seen, live), merges),
     };

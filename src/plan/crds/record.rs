@@ -1,6 +1,5 @@
 //! What is on record of a release's way into a CRD: the kind CrdUpgrade. A hint for what comes next, and the story for people.
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::{
     Finding,
@@ -57,9 +56,7 @@ pub fn step(
         }
         let spec =
             CrdUpgradeSpec { crd: crd.to_owned(), operator: claim.operator.to_owned(), version: version.clone() };
-        let mut upgrade = CrdUpgrade::new(&name, spec);
-        upgrade.metadata.owner_references = owner(claim).map(|owner| vec![owner]);
-        return Some(CrdStep::Begin(Box::new(upgrade)));
+        return Some(CrdStep::Begin(Box::new(CrdUpgrade::new(&name, spec))));
     };
     let old = upgrade.status.clone().unwrap_or_default();
     let generation = upgrade.metadata.generation.unwrap_or_default();
@@ -67,13 +64,6 @@ pub fn step(
     let story = Story { next, blockers, fault, sweep, generation, now: sight.now };
     let status = story.status(&old);
     (upgrade.status.as_ref() != Some(&status)).then(|| CrdStep::Tell { name, status: Box::new(status) })
-}
-
-/// Whoever deletes the release deletes the record of it, too.
-fn owner(claim: &Claim) -> Option<OwnerReference> {
-    let uid = claim.release.object.metadata.uid.clone()?;
-    let (api_version, kind) = ("leasehold.dev/v1alpha1".to_owned(), "OperatorRelease".to_owned());
-    Some(OwnerReference { api_version, kind, name: claim.release.name.clone(), uid, ..OwnerReference::default() })
 }
 
 /// What a status is told from.
@@ -94,6 +84,7 @@ impl Story<'_> {
         // Before the waves, and once all is done, nobody is in the way.
         let waits = phase >= CrdPhase::Waves && phase != CrdPhase::Done;
         let looked = self.sweep.filter(|sweep| matches!(sweep.purpose, Purpose::Preflight | Purpose::Rehearse));
+        let looked = looked.filter(|sweep| sweep.ended.is_some() && sweep.failed == 0);
         let findings = match self.next {
             Next::Refused(findings) => findings.all.iter().take(LISTED).map(listed).collect(),
             _ => Vec::new(),

@@ -3,16 +3,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     api::{Purpose, StoredObject, Sweep, Time},
-    domain::{crd::page::PageDone, some::some},
+    domain::{
+        crd::page::{PageDone, name},
+        some::some,
+    },
 };
 
 /// How soon a pass that some object did not stand is made again: time for a person to mend it.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
 /// How long a pass counts that all objects stood: what is refused for longer begins with a new look at them.
 const COUNTS: SignedDuration = SignedDuration::from_mins(10);
-/// Failures that are named.
-const NAMED: usize = 10;
-
 /// Where a pass is.
 #[derive(Debug, PartialEq)]
 pub enum Progress {
@@ -66,13 +66,15 @@ fn begin(purpose: Purpose, against: &str, now: Timestamp) -> Sweep {
 /// The pass after that page.
 #[must_use]
 pub fn after(sweep: &Sweep, page: &PageDone, now: Timestamp) -> Sweep {
-    let room = NAMED.saturating_sub(sweep.failures.len());
-    let named = page.failures.iter().take(room);
-    let named = named.map(|failure| StoredObject { object: failure.object.clone(), why: failure.why.clone() });
+    let mut failures = sweep.failures.clone();
+    for failure in &page.failures {
+        let stored = StoredObject { object: failure.object.clone(), why: failure.why.clone() };
+        name(&mut failures, stored, |stored| &stored.object);
+    }
     Sweep {
         objects: sweep.objects + page.seen,
         failed: sweep.failed + page.failed,
-        failures: sweep.failures.iter().cloned().chain(named).collect(),
+        failures,
         continue_: page.continue_.clone(),
         ended: page.continue_.is_none().then(|| Time::millis(now)),
         ..sweep.clone()
@@ -97,7 +99,7 @@ mod tests {
     }
 
     fn page(seen: u64, failed: u64, continue_: Option<&str>) -> PageDone {
-        let failures = (0..failed.min(10)).map(|n| PageFailure::new(format!("a/{n}"), "no")).collect();
+        let failures = (0..failed.min(10)).map(|n| PageFailure::new(format!("{n}/a"), "no")).collect();
         PageDone {
             seen,
             done: seen - failed,
@@ -142,6 +144,6 @@ mod tests {
         let on = |now| progress(Some(&failed), Purpose::Validate, "a", None, at(now));
         assert!(matches!(on(319), Progress::Failed { again, .. } if again == at(320)));
         assert!(matches!(on(320), Progress::Page(sweep) if sweep.objects == 0));
-        assert_eq!(spoken(&failed), "1 of 3 stored objects: a/0 (no)");
+        assert_eq!(spoken(&failed), "1 of 3 stored objects: 0/a (no)");
     }
 }

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 
+use super::claims::Sight;
 use crate::{
     api::Blocker,
     domain::{
@@ -12,10 +13,7 @@ use crate::{
         some::some,
         world::World,
     },
-    plan::{
-        catalog::Catalog,
-        rollout::{Releases, Way},
-    },
+    plan::rollout::{Releases, Way},
 };
 
 /// Blockers that are named; the others are counted.
@@ -233,9 +231,13 @@ fn terminating<'a>(tenant: &str, world: &'a World) -> Option<&'a str> {
     going.map(|(name, _)| name.as_str())
 }
 
-/// The operators whose releases bring that definition, and those that the cluster's remembers, whose releases may be gone.
+/// The operators whose releases bring that definition, and those that the cluster remembers, whose releases may be gone: who made
+/// the definition, or took it further, and whose change of it is on record.
 #[must_use]
-pub fn operators<'a>(catalog: &'a Catalog, crd: &str, seen: &'a CrdSeen) -> BTreeSet<&'a str> {
-    let bring = catalog.releases.iter().filter(|(_, release)| release.crds.iter().any(|shared| shared.name == crd));
-    bring.map(|((operator, _), _)| operator).chain(seen.unlocked.keys()).map(String::as_str).collect()
+pub fn operators<'a>(sight: &Sight<'a>, crd: &str, seen: &'a CrdSeen) -> BTreeSet<&'a str> {
+    let releases = sight.catalog.releases.iter();
+    let bring = releases.filter(|(_, release)| release.crds.iter().any(|shared| shared.name == crd));
+    let records = sight.world.crd_upgrades.values().filter(|upgrade| upgrade.spec.crd == crd);
+    let recorded = seen.unlocked.keys().chain(records.map(|upgrade| &upgrade.spec.operator));
+    bring.map(|((operator, _), _)| operator).chain(recorded).map(String::as_str).collect()
 }

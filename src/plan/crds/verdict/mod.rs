@@ -14,6 +14,8 @@ mod waivers;
 mod walk;
 mod whole;
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use self::{
@@ -80,7 +82,7 @@ pub fn merge(live: &Definition, target: &Definition, stage: Stage, waivers: &Wai
     let was = versions::closed(&mut c, live, Take { keeping: false, except: Except::Keeping });
     let is = versions::closed(&mut c, target, Take { keeping: true, except: Except::Keeping });
     let merged = versions::walk_all(&mut c, &was, &is, stage);
-    let versions = if stage == Stage::Drop { is.versions } else { merged };
+    let versions = if stage == Stage::Drop { is.versions.into_iter().map(Cow::into_owned).collect() } else { merged };
     spec.insert("versions".into(), versions.into_iter().map(Value::Object).collect::<Vec<_>>().into());
     let definition = if c.refused() { live.clone() } else { live.with_spec(spec) };
     Merged { definition, findings: c.findings() }

@@ -1,5 +1,5 @@
 //! The versions of a definition: which come, go, are served and are stored at; and what each becomes.
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -34,13 +34,14 @@ pub(super) fn faults(c: &mut Collector<'_>, new: &Definition) {
 }
 
 /// A definition's versions, each with the fields of all.
-pub(super) struct Closed {
-    pub versions: Vec<Map<String, Value>>,
+pub(super) struct Closed<'a> {
+    /// Borrowed where a version has all of them already: a definition may be 1 MB.
+    pub versions: Vec<Cow<'a, Map<String, Value>>>,
     /// The fields of all, where there is more than one version.
     all: Option<Schema>,
 }
 
-impl Closed {
+impl Closed<'_> {
     fn fields(&self) -> Option<&Schema> {
         let only = || self.versions.first().map(|whole| schema(Version::of(whole).schema));
         self.all.as_ref().or_else(only)
@@ -48,14 +49,16 @@ impl Closed {
 }
 
 /// Gives each version of a definition the fields of all: as the storage version has them first, then as the others do, by name.
-pub(super) fn closed(c: &mut Collector<'_>, of: &Definition, take: Take<'_>) -> Closed {
+pub(super) fn closed<'a>(c: &mut Collector<'_>, of: &'a Definition, take: Take<'_>) -> Closed<'a> {
     let mut order: Vec<_> = of.versions().map(|version| (!version.storage, version.name, version.schema)).collect();
     order.sort_by_key(|(later, name, _)| (*later, *name));
     let order: Vec<_> = order.into_iter().map(|(_, name, schema)| (name, schema)).collect();
     let all = union::of_all(c, &order);
-    let mut versions: Vec<_> = of.versions().map(|version| version.whole.clone()).collect();
-    for whole in &mut versions {
-        give(whole, all.as_ref(), take);
+    let mut versions: Vec<_> = of.versions().map(|version| Cow::Borrowed(version.whole)).collect();
+    if all.is_some() {
+        for whole in &mut versions {
+            give(whole.to_mut(), all.as_ref(), take);
+        }
     }
     Closed { versions, all }
 }
@@ -75,7 +78,12 @@ fn name(whole: &Map<String, Value>) -> &str {
 }
 
 /// Holds the versions against each other; what the old ones become.
-pub(super) fn walk_all(c: &mut Collector<'_>, old: &Closed, new: &Closed, stage: Stage) -> Vec<Map<String, Value>> {
+pub(super) fn walk_all(
+    c: &mut Collector<'_>,
+    old: &Closed<'_>,
+    new: &Closed<'_>,
+    stage: Stage,
+) -> Vec<Map<String, Value>> {
     let (old, all, others, new) = (read(old), new.fields(), new.all.as_ref(), read(new));
     let stored = old.iter().find(|version| version.storage).or(old.first());
     let before = stored.map_or("", |version| version.name);
@@ -107,8 +115,8 @@ fn carrying(mut whole: Map<String, Value>, all: Option<&Schema>, was: Option<&Ve
     whole
 }
 
-fn read(closed: &Closed) -> Vec<Version<'_>> {
-    closed.versions.iter().map(Version::of).collect()
+fn read<'a>(closed: &'a Closed<'_>) -> Vec<Version<'a>> {
+    closed.versions.iter().map(|whole| Version::of(whole)).collect()
 }
 
 /// Where objects are to be stored.

@@ -1,6 +1,9 @@
 //! What a release's author answers for: single findings, by path and rule, in the annotation `leasehold.dev/waive`.
 use std::collections::BTreeSet;
 
+/// Not a finding, but the look at every stored object before any tenant moves.
+pub const PREFLIGHT: (&str, &str) = ("", "preflight");
+
 /// Findings that a release waives.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Waivers(BTreeSet<(String, String)>);
@@ -19,6 +22,12 @@ impl Waivers {
             if rule.is_empty() { Err(format!("{entry:?} names no rule")) } else { Ok((path.into(), rule.into())) }
         });
         entries.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether tenants move whatever is stored: `=preflight`.
+    #[must_use]
+    pub fn preflight(&self) -> bool {
+        self.iter().any(|entry| entry == PREFLIGHT)
     }
 
     #[must_use]
