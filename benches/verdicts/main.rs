@@ -92,5 +92,9 @@ fn verdicts(criterion: &mut Criterion) {
     }
 }
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 criterion_group!(benches, verdicts);
 criterion_main!(benches);

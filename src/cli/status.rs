@@ -60,7 +60,7 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Shown {
-    Fleet(FleetView),
+    Fleet(Box<FleetView>),
     Tenant(Box<TenantView>),
 }
 
@@ -87,7 +87,7 @@ impl Status {
     /// What there is to show now; `None` when there is no such tenant.
     pub(super) fn look(&self, live: &mut Live) -> Option<Shown> {
         match &self.tenant {
-            None => Some(Shown::Fleet(live.view())),
+            None => Some(Shown::Fleet(Box::new(live.view()))),
             Some(name) => live.tenant(name).map(|tenant| Shown::Tenant(Box::new(tenant))),
         }
     }

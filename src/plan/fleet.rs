@@ -157,8 +157,10 @@ impl Planner {
     fn gather(&mut self, due: &BTreeSet<String>, same: bool, world: &World, epoch: &Epoch, now: Timestamp) {
         let shared = shared(&self.catalog, &self.shares, &self.parameters, world, epoch, now);
         let there = |name: &String| world.tenants.get(name).and_then(|seen| Some((seen, seen.tenant.as_ref()?)));
-        let Looks { news, gone, missing } = each(&mut self.tenants, due, |name, known| {
-            let Some((seen, tenant)) = there(name) else { return Look::Gone };
+        let Looks { news, gone, missing } = each(&mut self.tenants, &world.tenants, due, |name, seen, known| {
+            let Some((seen, tenant)) = seen.and_then(|seen| Some((seen, seen.tenant.as_ref()?))) else {
+                return Look::Gone;
+            };
             let before = (Some(&known.facts), &mut known.memo);
             let mut facts = tenant::facts(name, tenant, seen, &shared, before);
             if same {
@@ -222,8 +224,8 @@ impl Planner {
         let grants: HashMap<&str, _> = decisions.grants.iter().map(|g| (g.tenant.as_str(), g)).collect();
         let failures: HashMap<&str, _> = decisions.failures.iter().map(|(name, f)| (name.as_str(), f)).collect();
         let said = &self.said;
-        let looks = each(&mut self.tenants, due, |name, planned| {
-            let Some(seen) = world.tenants.get(name) else { return Look::Gone };
+        let looks = each(&mut self.tenants, &world.tenants, due, |name, seen, planned| {
+            let Some(seen) = seen else { return Look::Gone };
             let said = said.get(name);
             let word = Word {
                 wait_since: said.map(|said| said.since),

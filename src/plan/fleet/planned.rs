@@ -7,7 +7,11 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
-    domain::{report::Wait, tenants::Version},
+    domain::{
+        report::Wait,
+        tenants::{Tenants, Version},
+        world::TenantSeen,
+    },
     parallel,
     plan::tenant::{Facts, Memo, Next, Work},
 };
@@ -129,33 +133,38 @@ pub(super) struct Looks<'n> {
     pub(super) missing: Vec<&'n String>,
 }
 
-/// Looks at each of these tenants, by itself.
+/// Looks at each of these tenants, by itself, with what is seen of it.
 pub(super) fn each<'n>(
     tenants: &mut BTreeMap<String, Box<Planned>>,
+    seen: &Tenants,
     names: &'n BTreeSet<String>,
-    look: impl Fn(&String, &mut Planned) -> Look + Sync,
+    look: impl Fn(&String, Option<&TenantSeen>, &mut Planned) -> Look + Sync,
 ) -> Looks<'n> {
     let mut looks = Looks::default();
     // One is found faster than one in ten is passed by.
     if names.len() < tenants.len() / 10 {
         for name in names {
             match tenants.get_mut(name) {
-                Some(planned) => looks.take(name, &look(name, planned)),
+                Some(planned) => looks.take(name, &look(name, seen.get(name), planned)),
                 None => looks.missing.push(name),
             }
         }
         return looks;
     }
-    let mut all = tenants.iter_mut().peekable();
+    let (mut all, mut seen) = (tenants.iter_mut().peekable(), seen.iter().peekable());
     let mut known = Vec::with_capacity(names.len());
     for name in names {
         while all.next_if(|(other, _)| *other < name).is_some() {}
+        while seen.next_if(|(other, _)| *other < name).is_some() {}
         match all.next_if(|(other, _)| *other == name) {
-            Some((_, planned)) => known.push((name, planned)),
+            Some((_, planned)) => known.push((name, seen.next_if(|(other, _)| *other == name), planned)),
             None => looks.missing.push(name),
         }
     }
-    for (name, look) in parallel::map(&mut known, |(name, planned)| (*name, look(name, planned))) {
+    let of_one = |(name, seen, planned): &mut (&'n String, Option<(_, &TenantSeen)>, &mut Box<Planned>)| {
+        (*name, look(name, seen.map(|(_, seen)| seen), planned))
+    };
+    for (name, look) in parallel::map(&mut known, of_one) {
         looks.take(name, &look);
     }
     looks
