@@ -48,7 +48,7 @@ pub fn release(operator: &str, version: &str, definition: &Value, contract: bool
     let release: OperatorRelease = serde_json::from_value(json!({
         "apiVersion": "leasehold.dev/v1alpha1", "kind": "OperatorRelease",
         "metadata": {"name": format!("{operator}-{version}")},
-        "spec": {"operator": operator, "version": version, "image": "example.com/cache:1", "rollbackTo": ">=1.0.0",
+        "spec": {"operator": operator, "version": version, "image": format!("example.com/{operator}:{version}"), "rollbackTo": ">=1.0.0",
             "leaderElection": {"id": format!("{operator}.example.com")},
             "crds": [{"inline": definition, "contract": contract}]},
     }))
@@ -200,6 +200,7 @@ impl House {
         if let Some(CrdStep::Write(spec)) = step {
             self.specs.push(spec.stage.name());
         }
+        assert!(step.is_none_or(|step| step.about().starts_with(CRD)), "{step:?}");
         self.pages += usize::from(matches!(step, Some(CrdStep::Page { .. })));
         let stored = self.cluster.stored.get(CRD).cloned().unwrap_or_default();
         if let Some(CrdStep::Trim { stored: versions, .. }) = step {
@@ -214,8 +215,13 @@ impl House {
     /// being in the way is in the way of something.
     fn look(&self) {
         for (name, upgrade) in &self.cluster.world.crd_upgrades {
-            let done = upgrade.status.as_ref().filter(|status| status.phase == CrdPhase::Done);
-            assert!(done.is_none_or(|status| status.blockers.is_empty()), "{name} is done, and names {done:?}");
+            let Some(status) = &upgrade.status else { continue };
+            let done = status.phase == CrdPhase::Done;
+            assert!(!done || status.blockers.is_empty(), "{name} is done, and names {:?}", status.blockers);
+            let said: Vec<(&str, &str)> = status.conditions.iter().map(|c| (&*c.type_, &*c.status)).collect();
+            let other = |kind| said == [("Ready", "False"), (kind, "True")];
+            let one = if done { said == [("Ready", "True")] } else { other("Reconciling") || other("Stalled") };
+            assert!(one, "{name} in {:?} says {said:?}", status.phase);
         }
         let Some(live) = self.cluster.world.crds.get(CRD).and_then(|seen| seen.definition.clone()) else { return };
         for (version, tenants) in self.granted() {

@@ -5,3 +5,4 @@ mod house;
 mod others;
 mod stories;
 mod trouble;
+mod waits;

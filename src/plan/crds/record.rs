@@ -163,3 +163,39 @@ fn listed(finding: &Finding) -> CrdFinding {
         why: cut(&finding.why),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_is_recorded_at_its_begin_now_and_then_and_at_its_end() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let sweep = |objects: u64, ended: Option<i64>| Sweep {
+            purpose: Purpose::Migrate,
+            against: "a".into(),
+            began: Time::millis(at(1)),
+            objects,
+            failed: 0,
+            failures: Vec::new(),
+            continue_: None,
+            ended: ended.map(|second| Time::millis(at(second))),
+        };
+        let recorded = |current: &Sweep| {
+            let blockers = Blockers::default();
+            let story = Story {
+                next: &Next::Trim,
+                blockers: &blockers,
+                fault: None,
+                sweep: Some(current),
+                generation: 1,
+                now: at(9),
+            };
+            story.recorded(Some(&sweep(0, None))).map(|sweep| sweep.objects)
+        };
+        assert_eq!(recorded(&sweep(STRIDE - 1, None)), Some(0));
+        assert_eq!(recorded(&sweep(STRIDE, None)), Some(STRIDE));
+        assert_eq!(recorded(&sweep(5, Some(2))), Some(5));
+        assert_eq!(recorded(&Sweep { purpose: Purpose::Verify, ..sweep(5, None) }), Some(5));
+    }
+}
