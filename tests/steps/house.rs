@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use leasehold::{
     api::{CrdPhase, CrdUpgradeStatus, OperatorRelease, PolicySpec, RolloutPolicy, Tenant},
     domain::crd::Definition,
-    plan::crds::{CrdStep, Stage, Verdict, Waivers, compare, merge},
+    plan::crds::{CrdStep, Stage, Verdict, Waivers, compare, merge, step::PageWork},
     simulate::{Act, Cluster, Object, Write},
 };
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ pub struct House {
     /// Every write so far, counted.
     pub writes: usize,
     /// Pages of stored objects among them.
-    pub pages: usize,
+    pub pages: Vec<PageWork>,
     /// After which write the process ends, if at all.
     crash: Option<usize>,
 }
@@ -97,7 +97,7 @@ impl House {
             cluster.put(release("cache", version, &definition, contract));
         }
         cluster.put(policy());
-        Self { cluster, specs: Vec::new(), writes: 0, pages: 0, crash: None }
+        Self { cluster, specs: Vec::new(), writes: 0, pages: Vec::new(), crash: None }
     }
 
     /// With tenants of these names at that version, all at rest, each with a stored object.
@@ -201,7 +201,9 @@ impl House {
             self.specs.push(spec.stage.name());
         }
         assert!(step.is_none_or(|step| step.about().starts_with(CRD)), "{step:?}");
-        self.pages += usize::from(matches!(step, Some(CrdStep::Page { .. })));
+        if let Some(CrdStep::Page { work, .. }) = step {
+            self.pages.push(work.clone());
+        }
         let stored = self.cluster.stored.get(CRD).cloned().unwrap_or_default();
         if let Some(CrdStep::Trim { stored: versions, .. }) = step {
             let left: BTreeSet<&String> = stored.values().filter(|version| !versions.contains(version)).collect();

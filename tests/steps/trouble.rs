@@ -2,6 +2,7 @@
 use leasehold::{
     api::{CrdPhase, Purpose},
     domain::world::Undecodable,
+    plan::crds::{CrdStep, step::What},
     simulate::{Act, Object},
 };
 use serde_json::{Value, json};
@@ -166,7 +167,11 @@ fn what_holds_up_one_operator_s_release_keeps_nobody_else_s_objects_from_being_l
     house.cluster.put(tenant("queue", "quay", "2.0.0"));
     house.run_for(240);
     let phases: Vec<CrdPhase> = house.phases().into_iter().map(|(_, phase, _)| phase).collect();
-    assert_eq!((phases, house.pages), (vec![CrdPhase::Preflight; 2], 2), "each looks at all objects once, and waits");
+    assert_eq!(
+        (phases, house.pages.len()),
+        (vec![CrdPhase::Preflight; 2], 2),
+        "each looks at all objects once, and waits"
+    );
 }
 
 #[test]
@@ -219,4 +224,39 @@ fn a_release_may_waive_the_look_before_its_waves() {
     house.run_for(180);
     assert_eq!(house.granted().into_keys().collect::<Vec<_>>(), ["2.0.0"], "the waves come all the same");
     assert_eq!(house.status("2.0.0").phase, CrdPhase::Migrate, "what is refused is found when it is written");
+}
+
+#[test]
+fn a_rule_that_comes_with_a_new_version_is_tried_before_objects_are_stored_there() {
+    let mut house = House::with(&NAMES, "1.1.0");
+    let items = json!({"items": {"type": "integer"}});
+    let mut new = version("v1", true, &items, 5);
+    let spec = "/schema/openAPIV3Schema/properties/spec";
+    new.pointer_mut(spec).unwrap()["x-kubernetes-validations"] = json!([{"rule": "self.size < 4"}]);
+    let brought = definition(&[new, version("v1alpha1", false, &items, 5)]);
+    let Object::Release(mut waiving) = release("cache", "1.2.0", &brought, false) else { panic!() };
+    let mark = [("leasehold.dev/waive".to_owned(), "spec=rule-added".to_owned())];
+    waiving.metadata.annotations = Some(mark.into());
+    house.cluster.put(Object::Release(waiving));
+    house.ask(&NAMES, "1.2.0");
+    let tries = |step: &CrdStep| {
+        let CrdStep::Page { work, .. } = step else { return false };
+        matches!(work.what, What::Validate { dry_run: true, .. }) && work.version == "v1"
+    };
+    house.run_until(|plan| plan.crds.iter().any(tries));
+    assert_eq!(house.specs, ["expand", "unlock"]);
+    let live = house.live();
+    let served = live.version("v1").unwrap().schema.pointer("/properties/spec/x-kubernetes-validations");
+    assert!(served.is_some(), "the API server judges by what it serves");
+    house.cluster.refused = [("tenant-bolt/main".into(), "self.size < 4".into())].into();
+    house.run_for(60);
+    let status = house.status("1.2.0");
+    assert!(
+        status.phase == CrdPhase::Flip && status.message.contains("tenant-bolt/main (self.size < 4)"),
+        "{status:?}"
+    );
+    assert_eq!(house.live().storage(), "v1alpha1");
+    house.cluster.refused.clear();
+    house.run();
+    assert_eq!(house.status("1.2.0").phase, CrdPhase::Done, "{}", house.status("1.2.0").message);
 }

@@ -3,7 +3,7 @@
 //! In: an `openAPIV3Schema` of a CRD, once; then any number of objects, as they are stored.
 //! Out: what of an object breaks the schema ([`Validator::violations`]), what of it would be dropped
 //! ([`Validator::pruned`]), and what the API server would read ([`Validator::read`]).
-//! Never: evaluates `x-kubernetes-validations`: only the API server can, by a dry-run write; [`has_rules`] says whether
+//! Never: evaluates `x-kubernetes-validations`: only the API server can, by a dry-run write; [`rules`] says which
 //! there is anything to ask it.
 //!
 //! The steps are those of `apiextensions-apiserver` 0.36 in their order: unknown fields are pruned, nulls that a field
@@ -37,6 +37,8 @@ mod uri;
 
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde::Deserialize;
@@ -106,14 +108,15 @@ impl Validator {
     }
 }
 
-/// Whether the schema has CEL rules anywhere.
+/// The CEL rules that the schema has anywhere.
 #[must_use]
-pub fn has_rules(schema: &Value) -> bool {
-    let own = schema["x-kubernetes-validations"].as_array().is_some_and(|rules| !rules.is_empty());
+pub fn rules(schema: &Value) -> BTreeSet<&str> {
+    let own = schema["x-kubernetes-validations"].as_array().into_iter().flatten();
     let named = schema["properties"].as_object().into_iter().flat_map(|all| all.values());
     let single = ["items", "additionalProperties", "not"].into_iter().filter_map(|key| schema.get(key));
     let lists = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema[key].as_array()).flatten();
-    own || named.chain(single).chain(lists).any(has_rules)
+    let below = named.chain(single).chain(lists).flat_map(rules);
+    own.filter_map(|rule| rule["rule"].as_str()).chain(below).collect()
 }
 
 /// What was found so far, up to a limit, and where the search is.

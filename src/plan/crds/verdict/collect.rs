@@ -8,7 +8,7 @@ use std::{
 use super::{
     Stage,
     finding::{Finding, Findings, MOST_FINDINGS, MOST_WHY, Verdict},
-    waivers::Waivers,
+    waivers::{PREFLIGHT, Waivers},
 };
 
 /// Findings held before all but the worst are let go.
@@ -40,7 +40,7 @@ enum Met {
 impl<'a> Collector<'a> {
     pub fn new(stage: Stage, waivers: &'a Waivers) -> Self {
         let mut by_path: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-        for (path, rule) in waivers.iter() {
+        for (path, rule) in waivers.iter().filter(|entry| *entry != PREFLIGHT) {
             by_path.entry(path).or_default().insert(rule, Met::Nothing);
         }
         let (version, path, found) = (String::new(), String::new(), Vec::new());

@@ -94,12 +94,6 @@ impl Findings {
         self.all.iter().any(|finding| finding.verdict == Verdict::Scan && finding.waived)
     }
 
-    /// Whether a waived change adds a rule that only the API server can judge by.
-    #[must_use]
-    pub fn adds_rules(&self) -> bool {
-        self.all.iter().any(|finding| finding.rule == "rule-added" && finding.waived)
-    }
-
     /// The first of those that refuse, as people are told.
     #[must_use]
     pub fn spoken(&self) -> String {
