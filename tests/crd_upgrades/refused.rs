@@ -117,8 +117,11 @@ async fn what_would_deny_the_migration_is_named_before_anyone_moves() {
     let words = [&*format!("tenant-{}/frozen", scene.tenants[0]), "frozen until the audit is over"];
     let told = scene.not_ready("2.0.0", &["stored objects are in the way", &upgrade("2.0.0")]).await;
     assert!(!words.iter().any(|word| told.contains(word)), "whose they are is nobody else's business: {told}");
-    let status = scene.until("2.0.0", CrdPhase::Preflight).await;
-    assert!(words.iter().all(|word| status.message.contains(word)), "{}", status.message);
+    let status = eventually("the record names it", PATIENCE, async || {
+        let status = scene.until("2.0.0", CrdPhase::Preflight).await;
+        words.iter().all(|word| status.message.contains(word)).then_some(status)
+    })
+    .await;
     assert_eq!(granted(&scene.fleet, &scene.tenants).await, ["1.1.0"; 2]);
     println!("{}", status.message);
     scene.fleet.end().await;
