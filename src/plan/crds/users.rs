@@ -9,7 +9,6 @@ use crate::{
     domain::{
         crd::CrdSeen,
         fleet::{Fleet, Health, Member, OwnEdit, Standing},
-        object::PodSeen,
         some::some,
         world::World,
     },
@@ -69,7 +68,7 @@ pub struct Blockers {
     pub count: u32,
     /// One of them is on its way, or waits for its turn: it needs nobody's help.
     pub moving: bool,
-    /// One of them is by nothing but a pod that is being terminated, which no watch of members shows the end of.
+    /// One of them is by nothing but an old pod, which no watch of members shows the end of.
     pub pods: bool,
 }
 
@@ -98,9 +97,9 @@ pub fn blockers(barrier: &Barrier, fleet: &Fleet, world: &World) -> Blockers {
     for (name, member) in fleet.members.iter().filter(|(_, member)| barrier.users.contains(member.operator.as_str())) {
         let granted = member.granted.as_ref().map(|granted| granted.target.version.as_str());
         let why = barrier.against(member, granted).or_else(|| {
-            let pod = granted.and_then(|_| terminating(name, world))?;
+            let pod = granted.and_then(|_| leftover(name, world))?;
             found.pods = true;
-            Some(Against { text: format!("pod {pod} of an earlier revision is still being terminated"), moving: true })
+            Some(Against { text: format!("pod {pod} of an earlier revision is still there"), moving: true })
         });
         let Some(why) = why else { continue };
         found.count += 1;
@@ -223,12 +222,14 @@ impl Blockers {
     }
 }
 
-/// A pod that has been told to go and may still write as the operator that it was. One of the revision that stays is none.
-fn terminating<'a>(tenant: &str, world: &'a World) -> Option<&'a str> {
+/// A pod that may still write as the operator that it was: of another revision than the youngest that stays. Also one that is not
+/// said to be going yet: that the workload is through is often seen before the last of its old pods is.
+fn leftover<'a>(tenant: &str, world: &'a World) -> Option<&'a str> {
     let pods = &world.tenants.get(tenant)?.pods;
-    let stays = |pod: &&PodSeen| pods.values().any(|other| !other.deleting && other.pod_revision == pod.pod_revision);
-    let going = pods.iter().find(|(_, pod)| pod.deleting && !stays(&&***pod));
-    going.map(|(name, _)| name.as_str())
+    let stays = pods.values().filter(|pod| !pod.deleting).max_by_key(|pod| pod.created);
+    let stays = stays.and_then(|pod| pod.pod_revision.as_ref());
+    let old = pods.iter().find(|(_, pod)| pod.pod_revision.as_ref() != stays);
+    old.map(|(name, _)| name.as_str())
 }
 
 /// The operators whose releases bring that definition, and those that the cluster remembers, whose releases may be gone: who made
