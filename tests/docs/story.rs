@@ -72,7 +72,9 @@ async fn as_after_the_demo(shell: &Shell<'_>) {
     let apply = "kubectl apply -f examples/memcached/policy.yaml -f examples/memcached/release-1.1.0.yaml \
                  -f examples/memcached/release-2.0.0.yaml -f examples/memcached/release-2.2.0.yaml";
     let tenants = "sed -E 's/version: [0-9.]+/version: 2.0.0/' examples/memcached/tenants.yaml | kubectl apply -f -";
-    for line in [apply, tenants, "kubectl wait --for=condition=Ready tenants --all --timeout=100s"] {
+    // The demo's definition was the one of 1.1.0 before anybody asked for 2.0.0: so there is a change of it on record.
+    let made = "kubectl wait --for=condition=Established crd/memcacheds.cache.example.com --timeout=60s";
+    for line in [apply, made, tenants, "kubectl wait --for=condition=Ready tenants --all --timeout=100s"] {
         shell.until("the demo", line, |success, _| success).await;
     }
     shell.until("the demo", "kubectl delete tenant acme --ignore-not-found", |success, _| success).await;
