@@ -5,7 +5,7 @@ use super::condition::condition;
 use crate::{
     api::{
         ApprovalSpec, ApprovalStatus, Condition, Decision, Phase, PlannedWave, Rollout, RolloutApproval, Time,
-        WavePhase, WindowStatus,
+        WavePhase, WaveStatus, WindowStatus,
     },
     domain::{
         fleet::Fleet,
@@ -141,8 +141,7 @@ fn opened(approval: &RolloutApproval, rollout: &Rollout, world: &World) -> bool 
     let at = |approval: &RolloutApproval| {
         (approval.metadata.creation_timestamp.as_ref().map(|at| at.0), approval.metadata.name.clone())
     };
-    let waves = rollout.status.iter().flat_map(|status| &status.waves);
-    let ended = waves.filter(|wave| wave.name == approval.spec.wave).find_map(|wave| wave.ended_at);
+    let ended = wave_status(rollout, &approval.spec.wave).and_then(|wave| wave.ended_at);
     let in_time = ended.is_some_and(|ended| at(approval).0.is_some_and(|at| at <= ended.0));
     let mut same = world.approvals.values().filter(|other| word(other) == word(approval));
     approval.spec.decision == Decision::Approve && in_time && same.all(|other| at(other) >= at(approval))
@@ -155,8 +154,11 @@ fn word(approval: &RolloutApproval) -> ([&str; 4], Decision) {
 }
 
 fn wave_is_done(rollout: &Rollout, wave: &str) -> bool {
-    let waves = rollout.status.iter().flat_map(|status| &status.waves);
-    waves.filter(|status| status.name == wave).any(|status| status.phase == WavePhase::Done)
+    wave_status(rollout, wave).is_some_and(|status| status.phase == WavePhase::Done)
+}
+
+fn wave_status<'a>(rollout: &'a Rollout, wave: &str) -> Option<&'a WaveStatus> {
+    rollout.status.as_ref()?.waves.iter().find(|status| status.name == wave)
 }
 
 fn conditions(

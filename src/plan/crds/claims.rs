@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::record;
 use crate::{
     domain::{fleet::Fleet, world::World},
     plan::catalog::{Catalog, Release, SharedCrd},
@@ -18,6 +19,11 @@ pub struct Claim<'a> {
 impl Claim<'_> {
     pub(super) fn key(&self) -> (String, String) {
         (self.operator.to_owned(), self.release.object.spec.version.clone())
+    }
+
+    /// The name of the record of its way.
+    pub(super) fn record(&self) -> String {
+        record::name(&self.shared.name, self.operator, &self.release.object.spec.version)
     }
 }
 

@@ -161,7 +161,7 @@ impl<'a> Desk<'a> {
     /// Whether its way is on record and has not come to an end.
     fn has_begun(&self, claim: &Claim) -> bool {
         let over = |status: &CrdUpgradeStatus| matches!(status.phase, CrdPhase::Done | CrdPhase::Refused);
-        let record = record::known(self.sight, self.name, claim);
+        let record = record::known(self.sight, claim);
         record.is_some_and(|record| !record.status.as_ref().is_some_and(over))
     }
 
@@ -180,8 +180,7 @@ impl<'a> Desk<'a> {
         let carries = |operator: &str, version: &str| self.carries(&able, operator, version);
         let barrier = Barrier { operator: claim.operator, version: &claim.release.version, users, carries: &carries };
         let blockers = users::blockers(&barrier, fleet, world);
-        let name = record::name(self.name, claim.operator, &claim.release.object.spec.version);
-        let record = world.crd_upgrades.get(&name).and_then(|record| record.status.as_ref());
+        let record = record::known(self.sight, claim).and_then(|record| record.status.as_ref());
         let findings = merges.get(live.definition, &claim.shared.definition, Stage::Expand, &claim.release.waivers);
         let storage = live.definition.storage();
         let elsewhere = claim.shared.definition.storage() != storage;
@@ -200,7 +199,7 @@ impl<'a> Desk<'a> {
             stays: stays.map(|other| format!("{} {}", other.operator, other.release.version)),
             cosmetic: std::ptr::eq(claim, cosmetic(targets)),
             record,
-            sweep: world.sweeps.get(&name).or(record.and_then(|record| record.sweep.as_ref())),
+            sweep: world.sweeps.get(&claim.record()).or(record.and_then(|record| record.sweep.as_ref())),
             soak: world.crd_soak,
             now: *now,
         };
@@ -243,14 +242,14 @@ impl<'a> Desk<'a> {
     fn record(&self, ways: &[Way], crds: &mut Crds) {
         for way in ways {
             let fault = self.fault_of(way.claim);
-            crds.steps.extend(record::step(self.sight, self.name, way.claim, &way.next, &way.blockers, fault));
+            crds.steps.extend(record::step(self.sight, way.claim, &way.next, &way.blockers, fault));
         }
     }
 
     /// One write, or one page. Expanding comes first, for all that are wanted at once: each write closes every watch.
     fn act(&self, live: Live, ways: &[Way], merges: &mut Merges, crds: &mut Crds) {
         // What is done is on record before it is begun.
-        let known = ways.iter().filter(|way| record::known(self.sight, self.name, way.claim).is_some());
+        let known = ways.iter().filter(|way| record::known(self.sight, way.claim).is_some());
         let known: Vec<&Way> = known.collect();
         let wakes = known.iter().filter_map(|way| match &way.next {
             Next::Wait(wait) => wait.until,
@@ -285,8 +284,7 @@ impl<'a> Desk<'a> {
 
     /// The same of the definition, or of the record of that release's way.
     fn fault_of(&self, claim: &Claim) -> Option<&str> {
-        let record = record::name(self.name, claim.operator, &claim.release.object.spec.version);
-        self.fault_of_crd().or_else(|| self.fault(&record).map(|fault| fault.message.as_str()))
+        self.fault_of_crd().or_else(|| self.fault(&claim.record()).map(|fault| fault.message.as_str()))
     }
 
     fn fault(&self, name: &str) -> Option<&Fault> {

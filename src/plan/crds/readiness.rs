@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use semver::Version;
 
-use super::{Stage, claims::Claim, merges::Merges, next::Next, record};
+use super::{Stage, claims::Claim, merges::Merges, next::Next};
 use crate::{
     api::CrdPhase,
     domain::{
@@ -47,7 +47,7 @@ pub fn not_ready(
         // Every tenant is told this: whose objects they are, and what is in them, stays with the record.
         Some(Next::Wait(wait)) if wait.phase == CrdPhase::Preflight => Some(format!(
             "CustomResourceDefinition {crd}: stored objects are in the way: `kubectl get crdupgrades {} -o yaml` names them",
-            record::name(crd, claim.operator, &claim.release.object.spec.version)
+            claim.record()
         )),
         Some(_) => (!seen.established).then(|| format!("CustomResourceDefinition {crd} is not served yet")),
         None => unasked(claim, (seen, live), merges),

@@ -32,30 +32,21 @@ pub fn name(crd: &str, operator: &str, version: &str) -> String {
 }
 
 /// The record of that way, if there is one.
-pub fn known<'a>(sight: &Sight<'a>, crd: &str, claim: &Claim) -> Option<&'a CrdUpgrade> {
-    let name = name(crd, claim.operator, &claim.release.object.spec.version);
-    sight.world.crd_upgrades.get(&name).map(AsRef::as_ref)
+pub fn known<'a>(sight: &Sight<'a>, claim: &Claim) -> Option<&'a CrdUpgrade> {
+    sight.world.crd_upgrades.get(&claim.record()).map(AsRef::as_ref)
 }
 
 /// What is to be written down, if anything.
-pub fn step(
-    sight: &Sight,
-    crd: &str,
-    claim: &Claim,
-    next: &Next,
-    blockers: &Blockers,
-    fault: Option<&str>,
-) -> Option<CrdStep> {
-    let version = &claim.release.object.spec.version;
-    let name = name(crd, claim.operator, version);
+pub fn step(sight: &Sight, claim: &Claim, next: &Next, blockers: &Blockers, fault: Option<&str>) -> Option<CrdStep> {
+    let name = claim.record();
     let Some(upgrade) = sight.world.crd_upgrades.get(&name) else {
         // That a new definition is not served yet is no change of it: what waits for that says so itself.
         let changes = !matches!(next, Next::Done | Next::Wait(Wait { phase: CrdPhase::Expand, .. }));
         if !changes {
             return None;
         }
-        let spec =
-            CrdUpgradeSpec { crd: crd.to_owned(), operator: claim.operator.to_owned(), version: version.clone() };
+        let ((operator, version), crd) = (claim.key(), claim.shared.name.clone());
+        let spec = CrdUpgradeSpec { crd, operator, version };
         return Some(CrdStep::Begin(Box::new(CrdUpgrade::new(&name, spec))));
     };
     let old = upgrade.status.clone().unwrap_or_default();

@@ -5,7 +5,6 @@ use super::{
     Stage,
     claims::Claim,
     next::Next,
-    record,
     step::{CrdStep, CrdWrite, PageWork},
 };
 use crate::domain::{
@@ -44,7 +43,7 @@ pub fn further(crd: &str, (seen, live): (&CrdSeen, &Definition), claim: &Claim, 
         }
         Next::Page { sweep, version, what, .. } => Some(CrdStep::Page {
             crd: crd.to_owned(),
-            record: record::name(crd, claim.operator, &claim.release.object.spec.version),
+            record: claim.record(),
             sweep: sweep.clone(),
             work: PageWork {
                 group: live.group().to_owned(),
